@@ -1,0 +1,1 @@
+//! Every message, form and button as platform-neutral values, and every sentence the bot says.

@@ -1,0 +1,471 @@
+//! The playbooks as the engine reads them: loaded, checked, immutable.
+//!
+//! [`super::load`] makes these from YAML and refuses what is wrong with file, line and column; so whatever
+//! stands here is coherent: every status, field, role and clock that is named exists. To add a word to the
+//! procedure language: add it to the YAML shape in `load.rs`, to the check in `check.rs`, to the value here,
+//! and to the engine in `ticket/` that gives it its meaning.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{NaiveDate, NaiveTime};
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use super::expression::{Expression, Template};
+
+/// Everything that a folder of playbooks says, checked as a whole.
+#[derive(Debug)]
+pub struct Library {
+    /// Ticket kinds by name (`incident`).
+    pub kinds: BTreeMap<String, Arc<Kind>>,
+    /// Response playbooks, in the order in which they are tried against an alert (by file name).
+    pub responses: Vec<Arc<Response>>,
+    /// Roles, calendars, on-call and the organisation's own rules.
+    pub organisation: Arc<Organisation>,
+    /// Lists of allowed values by name (`rsit`): value → title.
+    pub taxonomies: BTreeMap<String, IndexMap<String, String>>,
+    /// The bytes that all this was read from, in path order.
+    pub files: Vec<PlaybookFile>,
+}
+
+/// One adopted file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlaybookFile {
+    /// Path below `playbooks/`, with `/`.
+    pub path: String,
+    /// The bytes as they were read.
+    pub bytes: Vec<u8>,
+    /// Lower-case hex SHA-256 of the bytes.
+    pub digest: String,
+}
+
+/// A ticket kind: one file of `playbooks/kinds/`.
+#[derive(Debug)]
+pub struct Kind {
+    /// `incident`
+    pub name: String,
+    /// `INC`: two to five capital letters.
+    pub prefix: String,
+    /// `Incident`
+    pub title: String,
+    /// One or two sentences on what the kind is for.
+    pub purpose: String,
+    /// SHA-256 (hex) of the file this was read from.
+    pub digest: String,
+    /// Fields by name, in the order in which forms show them.
+    pub fields: IndexMap<String, Field>,
+    /// Statuses in order; the first is where a ticket starts.
+    pub statuses: Vec<String>,
+    /// Statuses in which the work has ended (no transition but reopen-like ones leaves them; fields are locked).
+    pub ended: BTreeSet<String>,
+    /// Transitions by name, in the order in which buttons show them.
+    pub transitions: IndexMap<String, Transition>,
+    /// Who may open one by hand.
+    pub declare: Declare,
+    /// Clocks by name.
+    pub clocks: IndexMap<String, Clock>,
+    /// Percentages of a clock's time at which its owner is reminded, ascending (50, 75, 90).
+    pub remind: Vec<u8>,
+    /// Whom a breach is taken to, and how.
+    pub escalate: Option<Escalate>,
+    /// Who owes what was left for later.
+    pub owed_to: OwedTo,
+    /// Groups to notify when something becomes true.
+    pub notifies: Vec<Notify>,
+    /// Records that are opened as a consequence.
+    pub opens: Vec<Opens>,
+    /// Where a chat surface puts the ticket.
+    pub channel: Channel,
+    /// How long records are kept, in words.
+    pub retention: String,
+}
+
+/// Opening a ticket by hand.
+#[derive(Debug, Clone)]
+pub struct Declare {
+    /// Roles that may; `anyone` allows every verified person.
+    pub by: Vec<String>,
+    /// Fields that the form asks for; the first are needed now.
+    pub asks: Vec<String>,
+    /// Of those, the ones without which it cannot be opened.
+    pub requires: Vec<String>,
+}
+
+/// One field of a kind.
+#[derive(Debug, Clone)]
+pub struct Field {
+    /// Name in YAML, events and the API.
+    pub name: String,
+    /// What a form calls it.
+    pub label: String,
+    /// What may stand in it.
+    pub of: FieldType,
+    /// The sentence that the form shows under it; never empty.
+    pub help: String,
+    /// Assessors look at it: forms mark it.
+    pub audit: bool,
+    /// The value is kept as a sealed value; events hold its commitment only. Always so for free text.
+    pub sealed: bool,
+    /// What stands in it when nobody said anything.
+    pub default: Option<Value>,
+}
+
+/// What may stand in a field.
+#[derive(Debug, Clone)]
+pub enum FieldType {
+    /// One line of text, at most 200 characters. Sealed.
+    Line,
+    /// Text, at most 10,000 characters. Sealed.
+    Text,
+    /// Exactly one of these: value → label.
+    Choice(IndexMap<String, String>),
+    /// Any number of these: value → label. A JSON array of strings, sorted, without repeats.
+    Choices(IndexMap<String, String>),
+    /// One value of the taxonomy with this name.
+    Taxonomy(String),
+    /// Names of systems, at most 50, or the single word `none`. A JSON array of strings; sealed.
+    Assets,
+    /// A whole number within bounds.
+    Number {
+        /// Smallest allowed.
+        min: i64,
+        /// Largest allowed.
+        max: i64,
+    },
+    /// Yes or no.
+    Bool,
+    /// A moment, RFC 3339.
+    Time,
+    /// A verified person's id.
+    Person,
+    /// Another ticket's number.
+    Ticket,
+}
+
+/// A step from one status to another.
+#[derive(Debug)]
+pub struct Transition {
+    /// `acknowledge`
+    pub name: String,
+    /// Button text, unless the response playbook relabels it.
+    pub label: String,
+    /// One sentence on what it means to take it, for forms and API documents.
+    pub help: String,
+    /// Where it may start, each perhaps under a condition on `ticket` and `phases`.
+    pub from: Vec<From>,
+    /// Where it leads.
+    pub to: String,
+    /// Roles that may take it. `owner` (the ticket's owner) and `lead` are understood everywhere.
+    pub by: Vec<String>,
+    /// What its form asks for, beyond required fields: see [`Ask`].
+    pub asks: Vec<Ask>,
+    /// What must be there now, or it is refused.
+    pub requires: Requires,
+    /// What it would like to have, and by which later transition it is owed.
+    pub wants: Vec<Owed>,
+    /// Field values that it sets by itself.
+    pub sets: BTreeMap<String, Value>,
+    /// Clocks that it stops (beside those that name it in their own `stops`).
+    pub stops: Vec<String>,
+    /// What the bot says afterwards; `{who}` and ticket fields may appear.
+    pub says: Option<Template>,
+    /// Approvals that must stand before it.
+    pub approval: Option<Approval>,
+    /// The person who takes it must sign with a passkey.
+    pub fresh_auth: bool,
+    /// It is taken by itself as soon as nothing is missing.
+    pub automatic: bool,
+    /// It is one of the ticket's phases of work (contain, eradicate, recover): evidence can be filed under it,
+    /// and a response playbook may relabel or skip it.
+    pub phase: bool,
+    /// It puts the ticket into another one (`merge`): asks for the other ticket.
+    pub merges: bool,
+    /// It leaves an ended status (reopen): the versions before and after both stay visible.
+    pub reopens: bool,
+    /// It undoes the latest merge (`unmerge`), returning to the status before it.
+    pub unmerges: bool,
+}
+
+/// One place where a transition may start.
+#[derive(Debug)]
+pub struct From {
+    /// The status.
+    pub status: String,
+    /// Only while this holds.
+    pub when: Option<Expression>,
+}
+
+/// One thing that a transition's form asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ask {
+    /// At most one line; may be left empty. Becomes a note of the transition.
+    Line,
+    /// A reason; needed.
+    Reason,
+    /// Another ticket of the same kind; needed.
+    Ticket,
+    /// A field of the ticket; may be left empty here.
+    Field(String),
+    /// When it really happened, if not just now; may be left empty.
+    When,
+}
+
+/// What must be there before a transition.
+#[derive(Debug, Default)]
+pub struct Requires {
+    /// Fields that must hold a value.
+    pub fields: Vec<String>,
+    /// At least so many notes by people.
+    pub notes: u32,
+    /// Phases (transition names) that each need evidence or a reasoned waiver, unless not applicable.
+    pub evidence: Vec<String>,
+    /// Kinds of link, of which each needs a link or a reason (`true`: a reason will do).
+    pub links: IndexMap<String, bool>,
+    /// All tasks done or waived.
+    pub tasks: bool,
+    /// Somebody other than everyone who took a transition so far... see [`SecondPerson`].
+    pub second_person: Option<SecondPerson>,
+    /// Conditions that must not hold, each with the sentence that says what to do.
+    pub not: Vec<Guard>,
+}
+
+/// The transition needs a second person: whoever takes it must not be the one who took the latest
+/// phase transition (or opened the ticket by hand, when no phase was taken).
+#[derive(Debug)]
+pub struct SecondPerson {
+    /// Only while this holds; always when `None`.
+    pub when: Option<Expression>,
+}
+
+/// A refusal with a condition.
+#[derive(Debug)]
+pub struct Guard {
+    /// Refused while this holds.
+    pub when: Expression,
+    /// What the person reads: what to do about it.
+    pub says: String,
+}
+
+/// Something that a transition leaves for later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owed {
+    /// What is owed.
+    pub what: OwedWhat,
+    /// The transition that will not pass without it.
+    pub by: String,
+}
+
+/// What can be left for later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OwedWhat {
+    /// At least so many pieces of evidence filed under the transition that left it.
+    Evidence(u32),
+    /// A field.
+    Field(String),
+}
+
+/// Approvals that a transition needs.
+#[derive(Debug)]
+pub struct Approval {
+    /// Stages, one after the other.
+    pub stages: Vec<ApprovalStage>,
+    /// Fields whose values an approver is shown and binds; changing one makes approvals stale.
+    pub of: Vec<String>,
+}
+
+/// One stage of an approval.
+#[derive(Debug)]
+pub struct ApprovalStage {
+    /// Roles of which one must be held at the moment of the click.
+    pub by: Vec<String>,
+    /// How many different persons.
+    pub count: u32,
+}
+
+/// A clock on a ticket.
+#[derive(Debug)]
+pub struct Clock {
+    /// `acknowledge`
+    pub name: String,
+    /// What people read: "acknowledge", "contain".
+    pub label: String,
+    /// When it starts.
+    pub starts: ClockStart,
+    /// Transitions that stop it.
+    pub stops: Vec<String>,
+    /// Targets by severity (`sev1`…), and perhaps `default`.
+    pub within: BTreeMap<String, Duration>,
+    /// Which hours count, by severity and perhaps `default`.
+    pub hours: BTreeMap<String, Hours>,
+    /// It only runs while this holds (on `ticket` and `phases`).
+    pub when: Option<Expression>,
+    /// Statuses in which it is paused.
+    pub pauses: BTreeSet<String>,
+}
+
+/// What starts a clock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClockStart {
+    /// The ticket's opening.
+    Open,
+    /// A transition.
+    Transition(String),
+}
+
+/// Which hours of the week count for a clock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hours {
+    /// Every hour.
+    Always,
+    /// Those of the organisation's calendar with this name (`business`).
+    Calendar(String),
+}
+
+/// Whom a breach is taken to.
+#[derive(Debug, Clone)]
+pub struct Escalate {
+    /// Tiers in order: a role name, `on-call`, `on-call.next`, `on-call.manager`.
+    pub to: Vec<String>,
+    /// How long each tier has before the next is called.
+    pub every: Duration,
+    /// The status that ends it (a status name; leaving the status in which it began also ends it).
+    pub until: String,
+}
+
+/// Who owes what was left for later, and by when.
+#[derive(Debug, Clone)]
+pub struct OwedTo {
+    /// `owner` or a role.
+    pub who: String,
+    /// Local time on the next working day by which it is asked for.
+    pub at: NaiveTime,
+}
+
+/// Groups that hear of a ticket when something becomes true.
+#[derive(Debug)]
+pub struct Notify {
+    /// Names from `organisation.yaml`.
+    pub groups: Vec<String>,
+    /// On `ticket` and `event`.
+    pub when: Expression,
+    /// They must say that they have read it within this time.
+    pub must_acknowledge: Option<Duration>,
+}
+
+/// A record that is opened as a consequence.
+#[derive(Debug)]
+pub struct Opens {
+    /// Kind to open; ignored at run time while the library has no such kind.
+    pub kind: String,
+    /// Its sub-type, a word.
+    pub of_type: String,
+    /// On `ticket` and `event`.
+    pub when: Expression,
+    /// How long it may take.
+    pub due: Duration,
+}
+
+/// Where chat puts a ticket.
+#[derive(Debug, Clone, Default)]
+pub struct Channel {
+    /// Severity → its own channel (`true`) or a thread in the kind's channel (`false`).
+    pub own: BTreeMap<String, bool>,
+    /// Only members see it.
+    pub private: bool,
+    /// The channel is archived so long after the ticket ended.
+    pub archive_after: Option<Duration>,
+}
+
+/// A response playbook: one file of `playbooks/responses/`.
+#[derive(Debug)]
+pub struct Response {
+    /// `outage`
+    pub name: String,
+    /// What people read.
+    pub title: String,
+    /// The kind that it opens.
+    pub kind: String,
+    /// SHA-256 (hex) of the file this was read from.
+    pub digest: String,
+    /// On `alert`: it takes this alert. `None`: chosen by people only.
+    pub matches: Option<Expression>,
+    /// On `alert`: alerts with equal values of all of these are one group.
+    pub group_by: Vec<Expression>,
+    /// Quiet this long, and the next alert opens a new ticket.
+    pub window: Duration,
+    /// On `alert`: the severity to open with.
+    pub severity: Option<Expression>,
+    /// On `alert`: the title to open with.
+    pub ticket_title: Option<Template>,
+    /// Field values to open with.
+    pub prefill: BTreeMap<String, Value>,
+    /// Phases (transitions with `phase: true`) may be skipped by a later one.
+    pub skippable: bool,
+    /// Phases that do not apply: neither offered nor required; their clocks do not run.
+    pub not_applicable: BTreeSet<String>,
+    /// Transition → what this response calls it.
+    pub labels: BTreeMap<String, String>,
+    /// Status → tasks that appear on reaching it, in order.
+    pub tasks: IndexMap<String, Vec<String>>,
+}
+
+/// `organisation.yaml`
+#[derive(Debug)]
+pub struct Organisation {
+    /// The organisation's name.
+    pub name: String,
+    /// IANA zone in which days begin and end when nothing else says so.
+    pub zone: chrono_tz::Tz,
+    /// Role → what it may do, in words. A role that is not here cannot be given.
+    pub roles: IndexMap<String, Role>,
+    /// Working hours by name.
+    pub calendars: BTreeMap<String, Calendar>,
+    /// Notify groups: name → roles or person e-mails, as written.
+    pub groups: BTreeMap<String, Vec<String>>,
+    /// A note whose claimed time differs from the recorded one by more than this is a late entry and needs a reason.
+    pub late_after: Duration,
+    /// Identical repeats of an alert become one event at most this often.
+    pub repeats_every: Duration,
+    /// Refusals that are recorded one by one per person and hour; beyond it they are summarised.
+    pub refusals_per_hour: u32,
+    /// The log may be read without signing in.
+    pub public_log: bool,
+    /// SHA-256 (hex) of the file.
+    pub digest: String,
+}
+
+/// One role.
+#[derive(Debug, Clone)]
+pub struct Role {
+    /// What the role is for.
+    pub purpose: String,
+    /// What its holders may do beyond procedures: see [`Permission`].
+    pub may: BTreeSet<Permission>,
+}
+
+/// Permissions that are not transitions. Default deny.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Permission {
+    /// See tickets.
+    Read,
+    /// Add notes, evidence, links and ticks to tickets, set fields, take ownership.
+    Work,
+    /// Manage people, keys and playbooks.
+    Administer,
+    /// Export bundles and read the log.
+    Export,
+}
+
+/// Working hours.
+#[derive(Debug, Clone)]
+pub struct Calendar {
+    /// IANA zone.
+    pub zone: chrono_tz::Tz,
+    /// Monday (0) to Sunday (6): local intervals, in order, not overlapping.
+    pub week: [Vec<(NaiveTime, NaiveTime)>; 7],
+    /// Days without work, or with other hours (a half day).
+    pub holidays: BTreeMap<NaiveDate, Vec<(NaiveTime, NaiveTime)>>,
+}

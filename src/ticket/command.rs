@@ -1,0 +1,171 @@
+//! Everything that can be asked of a ticket, with text already sealed.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::alert::Alert;
+use super::event::Pinned;
+use super::number::Number;
+use crate::env::Timestamp;
+use crate::ledger::sealed::Sealed;
+
+/// A field's new value. Which of the two a field wants is the procedure's to say ([`crate::procedure::model::Field::sealed`]);
+/// [`super::fields::seal`] turns what a person sent into this, checking it, before the request is queued.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FieldInput {
+    /// A structured value; `null` clears the field.
+    Plain(Value),
+    /// Free text and the like.
+    Sealed(Sealed),
+}
+
+/// Field values by name.
+pub type Fields = BTreeMap<String, FieldInput>;
+
+/// A request about tickets.
+#[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Open one by hand.
+    Open(Open),
+    /// Alerts from a monitoring tool, in one delivery.
+    Receive(Receive),
+    /// Take one transition, or several in one commit (each its own event).
+    Take(Take),
+    /// Set or correct fields.
+    SetFields { ticket: Number, fields: Fields, reason: Option<Sealed> },
+    /// Add a note.
+    AddNote { ticket: Number, note: Sealed, occurred_at: Option<Timestamp>, reason: Option<Sealed> },
+    /// File evidence; its bytes are already on disk.
+    AttachEvidence(AttachEvidence),
+    /// Tick off or waive (then with a reason) a task.
+    SettleTask { ticket: Number, task: i64, waived: Option<Sealed> },
+    /// Waive a phase's evidence with a reason.
+    WaiveEvidence { ticket: Number, phase: String, reason: Sealed },
+    /// Make somebody the owner.
+    AssignOwner { ticket: Number, person: String },
+    /// Make somebody the lead.
+    AssignLead { ticket: Number, person: String },
+    /// Link to another ticket, to something outside (`target`), or say why there is no link (`reason`).
+    Link { ticket: Number, link: String, to: Option<Number>, target: Option<Sealed>, reason: Option<Sealed> },
+    /// Take a link back.
+    Unlink { ticket: Number, link: i64, reason: Sealed },
+    /// Call the next tier, or the role in `to`.
+    Escalate { ticket: Number, to: Option<String>, reason: Sealed },
+    /// "I have seen it", after an escalation.
+    AcknowledgeEscalation { ticket: Number },
+    /// A notified group says that it read this.
+    AcknowledgeNotification { ticket: Number, group: String },
+    /// Approve or reject what was shown.
+    Decide { ticket: Number, transition: String, approve: bool, digest: String, reason: Sealed },
+    /// Take back one's own decision.
+    WithdrawDecision { ticket: Number, transition: String, reason: Sealed },
+    /// A deadline came due; from the scheduler only.
+    Fire { ticket: Number, deadline: String, came_due: Timestamp },
+}
+
+/// See [`Command::Open`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Open {
+    /// `incident`
+    pub kind: String,
+    /// What the form held.
+    pub fields: Fields,
+    /// Response playbook by name, when a person chose one.
+    pub response: Option<String>,
+    /// When it began, if said.
+    pub occurred_at: Option<Timestamp>,
+    /// `console`, `api`, `slack`…
+    pub intake: String,
+    /// When the request reached us.
+    pub received_at: Timestamp,
+}
+
+/// See [`Command::Receive`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Receive {
+    /// The source's name.
+    pub source: String,
+    /// When the delivery reached us.
+    pub received_at: Timestamp,
+    /// The alerts in it.
+    pub alerts: Vec<MatchedAlert>,
+}
+
+/// An alert and what the response playbooks said of it; matched and sealed before the queue.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MatchedAlert {
+    /// The alert.
+    pub alert: Alert,
+    /// The normalised alert as JSON, sealed.
+    pub sealed: Sealed,
+    /// Hex SHA-256 of the raw delivery, sealed.
+    pub payload_sha256: Sealed,
+    /// Which response takes it; none when nothing matches.
+    pub matched: Option<Matched>,
+}
+
+/// What the response playbook said of an alert.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Matched {
+    /// The response.
+    pub response: Pinned,
+    /// The kind that it opens.
+    pub kind: String,
+    /// Correlation group: hex SHA-256 over response name and group values.
+    pub group: String,
+    /// Quiet for so many seconds ends the group.
+    pub window_seconds: i64,
+    /// Field values to open with (title sealed, severity, prefill).
+    pub fields: Fields,
+}
+
+/// See [`Command::Take`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Take {
+    /// The ticket.
+    pub ticket: Number,
+    /// One or more, in order.
+    pub steps: Vec<Step>,
+    /// Refuse when the ticket's revision is another.
+    pub rev: Option<i64>,
+    /// Refuse when [`super::state::binding`] of the first step is another: what the button was bound to.
+    pub binding: Option<String>,
+}
+
+/// One transition of a [`Take`].
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Step {
+    /// `contain`
+    pub transition: String,
+    /// Fields set with it.
+    pub fields: Fields,
+    /// A line of what was done.
+    pub line: Option<Sealed>,
+    /// A reason, where asked.
+    pub reason: Option<Sealed>,
+    /// The other ticket, for a merge.
+    pub other: Option<Number>,
+    /// When it really happened, if not just now.
+    pub occurred_at: Option<Timestamp>,
+}
+
+/// See [`Command::AttachEvidence`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct AttachEvidence {
+    /// The ticket.
+    pub ticket: Number,
+    /// The file's name, sealed.
+    pub name: Sealed,
+    /// Hex SHA-256 of the bytes, sealed.
+    pub sha256: Sealed,
+    /// Bytes.
+    pub size: i64,
+    /// Sniffed.
+    pub media_type: String,
+    /// The phase it is evidence of.
+    pub phase: Option<String>,
+    /// When it was captured, if said.
+    pub captured_at: Option<Timestamp>,
+}

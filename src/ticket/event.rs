@@ -1,0 +1,400 @@
+//! Everything that can have happened: the words of the log.
+//!
+//! An event's `data` is one [`Fact`], serialised with its `kind` beside it. Facts hold plain, structured values
+//! only; whatever is free text, a name, an address or an alert's body is a [`Sealed`] value, of which the event
+//! holds the commitment under a name in `sealed` (`note`, `field.title`, `name`). [`super::state`] reads facts and
+//! never looks at plaintext, the clock, time-zone tables or CEL: instants, roles and outcomes are recorded values.
+//!
+//! To add a kind of event: add a variant here (fields in snake case, new ones with `#[serde(default)]`), give it
+//! its meaning in `state.rs`, and a golden event in `tests/`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::alert::AlertStatus;
+use super::number::Number;
+use crate::env::Timestamp;
+use crate::ledger::sealed::Sealed;
+
+/// Who did it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Actor {
+    /// A verified person, with the roles held at that moment.
+    Person {
+        /// Opaque id, `p_…`.
+        id: String,
+        /// Sorted.
+        roles: Vec<String>,
+    },
+    /// A configured monitoring tool.
+    Source {
+        /// Its name in the configuration.
+        name: String,
+    },
+    /// The service itself: deadlines, summaries, start.
+    Scheduler,
+}
+
+impl Actor {
+    /// The person's id, if it is a person.
+    #[must_use]
+    pub fn person(&self) -> Option<&str> {
+        match self {
+            Self::Person { id, .. } => Some(id),
+            _ => None,
+        }
+    }
+
+    /// Whether this actor holds `role`.
+    #[must_use]
+    pub fn has_role(&self, role: &str) -> bool {
+        matches!(self, Self::Person { roles, .. } if roles.iter().any(|r| r == role))
+    }
+}
+
+/// By which way the request came in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Via {
+    /// `console`, `api`, `cli`, `hook`, `tick`, `demo` (later `slack`, `discord`).
+    pub surface: String,
+    /// How the caller proved who they are: `session`, `key`, `hmac`, `bearer`, `basic`, `none`, `operator`, `internal`.
+    pub auth: String,
+    /// Id of the key or session used, if there is one (never the secret).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+    // The client's address travels as the sealed value `ip`, on events of people and sources.
+}
+
+/// What happened. The tag is the event's `kind`.
+#[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "data")]
+pub enum Fact {
+    // ── the log itself ──────────────────────────────────────────────────────────────────────────────────
+    /// The first event of every log.
+    LogOpened { origin: String, demo: bool, schema: i64 },
+    /// These playbooks count from now on. Sealed: `why`.
+    PlaybooksAdopted { files: Vec<AdoptedFile> },
+    /// Requests that could not be authenticated, counted per source, reason and minute.
+    ForgeriesCounted { source: String, reason: String, minute: Timestamp, count: i64 },
+    /// Refusals beyond the hourly number of one person, summarised.
+    RefusalsCounted { person: String, hour: Timestamp, count: i64 },
+    /// A bundle was handed out. Sealed: `query`.
+    Exported { digest: String, position: i64, tickets: i64 },
+    /// An administrator confirmed that a jump of the clock is right.
+    ClockStepConfirmed { before: Timestamp, after: Timestamp },
+
+    // ── people ──────────────────────────────────────────────────────────────────────────────────────────
+    /// Sealed: `name`, `email`.
+    PersonAdded { person: String, roles: Vec<String> },
+    /// The full set of roles from now on.
+    RolesChanged { person: String, roles: Vec<String> },
+    /// Stops the person's accounts at once. Sealed: `reason`.
+    PersonDisabled { person: String },
+    /// Only the key's SHA-256 is stored, outside the log. `key` is its public id.
+    KeyIssued { person: String, key: String },
+    /// It no longer opens anything.
+    KeyRevoked { person: String, key: String },
+    /// Somebody signed in at the console.
+    SignedIn { person: String, session: String, method: String },
+
+    // ── any ticket ──────────────────────────────────────────────────────────────────────────────────────
+    /// Sealed: `field.<name>` for sealed fields (always `field.title`).
+    TicketOpened(TicketOpened),
+    /// A step was taken. Sealed: `line`, `reason`, `field.<name>`.
+    TransitionTaken(TransitionTaken),
+    /// Fields were set or corrected. Sealed: `field.<name>`, `reason`. `null` clears.
+    FieldsSet { fields: BTreeMap<String, Value>, sealed_fields: Vec<String> },
+    /// Sealed: `note`, `reason` (why late).
+    NoteAdded { note: i64, occurred_at: Option<Timestamp>, late: bool },
+    /// A file. Sealed: `name`, `sha256`.
+    EvidenceAttached(EvidenceAttached),
+    /// Sealed: `reason` when waived.
+    TaskSettled { task: i64, waived: bool },
+    /// Evidence of this phase is waived. Sealed: `reason`.
+    EvidenceWaived { phase: String },
+    /// Whose it is now.
+    OwnerAssigned { person: String },
+    /// Who leads it now.
+    LeadAssigned { person: String },
+    /// Sealed: `reason` (when there is no `to`), `target` (when it is an outside address).
+    Linked { link: String, to: Option<Number> },
+    /// The link with this number is taken back. Sealed: `reason`.
+    Unlinked { link: i64 },
+    /// This ticket lives on in `into`.
+    MergedInto { into: Number, from_status: String },
+    /// `from` lives on here: its alerts and notes stay traceable there.
+    MergeReceived { from: Number },
+    /// The merge is taken back, on both sides.
+    MergeUndone { other: Number },
+    /// From one tier to the next. Sealed: `reason` when a person did it.
+    Escalated { clock: Option<String>, from_tier: i64, to_tier: i64, to: String },
+    /// Somebody said that they have seen the escalation.
+    EscalationAcknowledged { tier: i64 },
+    /// A group must say that it read this.
+    GroupNotified { group: String, due: Option<Timestamp> },
+    /// It did.
+    NotificationAcknowledged { group: String },
+
+    // ── approvals ───────────────────────────────────────────────────────────────────────────────────────
+    /// An approver decided, having seen exactly `digest`. Sealed: `reason`.
+    ApprovalDecided { transition: String, stage: i64, approved: bool, digest: String },
+    /// A decision was taken back by the one who made it. Sealed: `reason`.
+    ApprovalWithdrawn { transition: String },
+
+    // ── alerts ──────────────────────────────────────────────────────────────────────────────────────────
+    /// First time in this ticket. Sealed: `alert` (the normalised alert as JSON), `payload_sha256`.
+    AlertAttached(AlertSeen),
+    /// Identical repeats since the last such event.
+    AlertRepeated {
+        source: String,
+        fingerprint: String,
+        count: i64,
+        first: Timestamp,
+        last: Timestamp,
+        first_delivery: i64,
+        last_delivery: i64,
+    },
+    /// The tool changed its mind: resolved, acknowledged, or firing again. Sealed: `alert`.
+    AlertChanged(AlertSeen),
+    /// Genuine, but no response playbook takes it. On no ticket. Sealed: `alert`.
+    AlertUnmapped(AlertSeen),
+
+    // ── clocks ──────────────────────────────────────────────────────────────────────────────────────────
+    /// Due instants are computed once and recorded.
+    ClockStarted { clock: String, due: Timestamp, reminders: Vec<Reminder> },
+    /// The target changed with the severity. `due` counts from the original start.
+    ClockRetargeted { clock: String, due: Timestamp, reminders: Vec<Reminder> },
+    /// In time, or late by so many seconds of elapsed time.
+    ClockStopped { clock: String, elapsed_seconds: i64, late: bool },
+    /// So much of the time has gone.
+    ClockWarned { clock: String, percent: i64, due: Timestamp, came_due: Timestamp },
+    /// The target was missed. `came_due` is when, `at` (the event's) is when it was recorded.
+    ClockBreached { clock: String, due: Timestamp, owner: Option<String> },
+
+    // ── refusals that an assessor wants to see ──────────────────────────────────────────────────────────
+    /// Somebody tried and may not. `ticket` is the event's.
+    Refused { command: String, code: String, transition: Option<String> },
+}
+
+/// See [`Fact::PlaybooksAdopted`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdoptedFile {
+    /// Path below `playbooks/`.
+    pub path: String,
+    /// SHA-256, hex.
+    pub digest: String,
+}
+
+/// See [`Fact::TicketOpened`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TicketOpened {
+    /// `incident`
+    pub ticket_kind: String,
+    /// The first status.
+    pub status: String,
+    /// Digest of the kind's file, pinned.
+    pub kind_digest: String,
+    /// Name and digest of the response playbook, when one applies.
+    pub response: Option<Pinned>,
+    /// Plain field values.
+    pub fields: BTreeMap<String, Value>,
+    /// Names of the fields whose values are sealed (`field.<name>` in `sealed`).
+    pub sealed_fields: Vec<String>,
+    /// Tasks of the first status.
+    pub tasks: Vec<NewTask>,
+    /// Correlation group (hex), when opened by an alert.
+    pub group: Option<String>,
+    /// Seconds of quiet after which the group ends.
+    pub window_seconds: i64,
+    /// When it really began, if claimed.
+    pub occurred_at: Option<Timestamp>,
+    /// `alert`, `console`, `api`, `slack`…
+    pub intake: String,
+    /// When the delivery or request reached us.
+    pub received_at: Timestamp,
+}
+
+/// A file of playbooks, pinned by digest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pinned {
+    /// Its name.
+    pub name: String,
+    /// SHA-256, hex.
+    pub digest: String,
+}
+
+/// A task that appears.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewTask {
+    /// Number within the ticket, from 1.
+    pub task: i64,
+    /// The status on which it appeared.
+    pub on: String,
+    /// What to do: from the playbook, hence plain.
+    pub text: String,
+}
+
+/// See [`Fact::TransitionTaken`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TransitionTaken {
+    /// `contain`
+    pub transition: String,
+    /// Status before.
+    pub from: String,
+    /// Status after.
+    pub to: String,
+    /// Plain field values set with it.
+    pub fields: BTreeMap<String, Value>,
+    /// Sealed fields set with it.
+    pub sealed_fields: Vec<String>,
+    /// Tasks that appear.
+    pub tasks: Vec<NewTask>,
+    /// What it leaves for later.
+    pub owed: Vec<OwedItem>,
+    /// It is one of the phases of work.
+    pub phase: bool,
+    /// Phases passed over, because they do not apply or the response allows it.
+    pub skipped: Vec<String>,
+    /// When it really happened, if claimed.
+    pub occurred_at: Option<Timestamp>,
+    /// Claimed time and recorded time differ by more than the organisation allows.
+    pub late: bool,
+    /// The engine took it by itself.
+    pub automatic: bool,
+    /// The fields are locked now: the work has ended.
+    pub ended: bool,
+}
+
+/// Something that is owed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwedItem {
+    /// `evidence` or `field`.
+    pub what: String,
+    /// The phase (for evidence) or the field's name.
+    pub of: String,
+    /// The transition that will not pass without it.
+    pub by: String,
+    /// Who owes it: a person's id, or a role when nobody owns the ticket.
+    pub who: String,
+    /// By when it is asked for.
+    pub due: Timestamp,
+}
+
+/// See [`Fact::EvidenceAttached`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvidenceAttached {
+    /// Number within the ticket, from 1.
+    pub file: i64,
+    /// Bytes.
+    pub size: i64,
+    /// As sniffed from the content, not as claimed.
+    pub media_type: String,
+    /// The phase it is evidence of, if one was said.
+    pub phase: Option<String>,
+    /// When it was captured, if said.
+    pub captured_at: Option<Timestamp>,
+    /// Captured before the ticket's time frame.
+    pub outside_window: bool,
+}
+
+/// See [`Fact::AlertAttached`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertSeen {
+    /// The source's name.
+    pub source: String,
+    /// See [`super::alert::Alert::fingerprint`].
+    pub fingerprint: String,
+    /// What the tool said.
+    pub status: AlertStatus,
+    /// Number of the delivery that brought it.
+    pub delivery: i64,
+    /// When it fired, says the tool.
+    pub fired_at: Option<Timestamp>,
+    /// When the tool says it ended.
+    pub ended_at: Option<Timestamp>,
+    /// When the delivery reached us.
+    pub received_at: Timestamp,
+    /// Correlation group (hex); none when unmapped.
+    #[serde(default)]
+    pub group: Option<String>,
+    /// It arrived while the ticket had ended.
+    #[serde(default)]
+    pub after_end: bool,
+}
+
+/// One point at which a clock's owner is reminded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reminder {
+    /// Percent of the time gone.
+    pub percent: i64,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// An event that was decided and is not yet in the log. The desk gives it its sequence number, time and actor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewEvent {
+    /// The ticket it belongs to, if any.
+    pub ticket: Option<Number>,
+    /// What happened.
+    pub fact: Fact,
+    /// Sealed values by name.
+    pub sealed: BTreeMap<String, Sealed>,
+    /// Digest of the playbook that decided it (kind or response), hex.
+    pub playbook: Option<String>,
+    /// When another actor than the request's did it (a clock that stops because of a person's step stays the person's).
+    pub actor: Option<Actor>,
+}
+
+impl NewEvent {
+    /// An event on a ticket.
+    #[must_use]
+    pub fn on(ticket: &Number, fact: Fact) -> Self {
+        Self { ticket: Some(ticket.clone()), fact, sealed: BTreeMap::new(), playbook: None, actor: None }
+    }
+
+    /// An event on no ticket.
+    #[must_use]
+    pub fn outside(fact: Fact) -> Self {
+        Self { ticket: None, fact, sealed: BTreeMap::new(), playbook: None, actor: None }
+    }
+
+    /// Adds a sealed value under `name`.
+    #[must_use]
+    pub fn seal(mut self, name: impl Into<String>, value: Sealed) -> Self {
+        self.sealed.insert(name.into(), value);
+        self
+    }
+}
+
+/// An event as it stands in the log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Version of the event kind's shape.
+    pub v: i64,
+    /// Position in the log, from 0.
+    pub seq: i64,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// What happened: `kind` and `data`.
+    #[serde(flatten)]
+    pub fact: Fact,
+    /// The ticket, or null.
+    pub ticket: Option<Number>,
+    /// The ticket's revision after it, from 1; null without a ticket.
+    pub rev: Option<i64>,
+    /// Who.
+    pub actor: Actor,
+    /// By which way.
+    pub via: Via,
+    /// Sequence number of the event, in the same request, that this follows from.
+    pub cause: Option<i64>,
+    /// Digest of the playbook that decided it.
+    pub playbook: Option<String>,
+    /// Commitments by name.
+    pub sealed: BTreeMap<String, crate::ledger::sealed::Commitment>,
+}

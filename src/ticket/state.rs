@@ -1,0 +1,244 @@
+//! A ticket as its events have made it: the projection that decisions are made on.
+//!
+//! `evolve` is the only way to change one. It reads the event and nothing else, so that replaying the log gives
+//! the same state for ever. No plaintext of a sealed value stands here: a sealed field is a reference to the event
+//! that set it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::event::{Actor, OwedItem, Pinned, Reminder};
+use super::number::Number;
+use crate::env::Timestamp;
+use crate::ledger::sealed::Commitment;
+
+/// A field's value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Held {
+    /// Stands here.
+    Plain(Value),
+    /// Stands in the table of sealed values, under the event's sequence number and this name.
+    Sealed(SealedRef),
+}
+
+/// Where a sealed value is found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedRef {
+    /// The event's sequence number.
+    pub seq: i64,
+    /// The name within the event (`field.title`, `note`).
+    pub name: String,
+    /// What the event holds of it.
+    pub commitment: Commitment,
+}
+
+/// A ticket.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ticket {
+    /// `INC-000042`
+    pub number: Number,
+    /// `incident`
+    pub kind: String,
+    /// The pinned procedure's digest.
+    pub kind_digest: String,
+    /// The pinned response playbook.
+    pub response: Option<Pinned>,
+    /// Where it stands.
+    pub status: String,
+    /// The work has ended; fields are locked.
+    pub ended: bool,
+    /// Revision: the number of its events.
+    pub rev: i64,
+    /// Sequence number of its latest event.
+    pub seq: i64,
+    /// Recorded time of opening.
+    pub opened_at: Timestamp,
+    /// Recorded time of the latest event.
+    pub updated_at: Timestamp,
+    /// Recorded time of the latest arrival at an ended status.
+    pub ended_at: Option<Timestamp>,
+    /// Who opened it.
+    pub opened_by: Actor,
+    /// How it came in.
+    pub intake: String,
+    /// Field values by name; a field that is not here is empty.
+    pub fields: BTreeMap<String, Held>,
+    /// Owner, a person's id.
+    pub owner: Option<String>,
+    /// Lead, a person's id.
+    pub lead: Option<String>,
+    /// Steps taken, in order.
+    pub steps: Vec<StepTaken>,
+    /// Notes written by people.
+    pub notes: i64,
+    /// Files filed.
+    pub files: Vec<File>,
+    /// Phases whose evidence is waived.
+    pub evidence_waived: BTreeSet<String>,
+    /// Tasks.
+    pub tasks: Vec<Task>,
+    /// Links.
+    pub links: Vec<Link>,
+    /// Clocks by name.
+    pub clocks: BTreeMap<String, ClockState>,
+    /// What is owed and not yet given.
+    pub owed: Vec<OwedItem>,
+    /// Approvals that stand, by transition.
+    pub approvals: BTreeMap<String, Vec<ApprovalGiven>>,
+    /// Escalation under way.
+    pub escalation: Option<EscalationState>,
+    /// Groups that must still say that they read it: name → by when.
+    pub notified: BTreeMap<String, NotifiedState>,
+    /// Alerts: how many different ones, and how many of them the tools still call firing.
+    pub alerts: AlertCount,
+    /// Tickets merged into this one.
+    pub merged_from: Vec<Number>,
+    /// The ticket that this one was merged into, and the status it had.
+    pub merged_into: Option<(Number, String)>,
+}
+
+/// A step that was taken.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepTaken {
+    /// The transition.
+    pub transition: String,
+    /// Status before.
+    pub from: String,
+    /// Status after.
+    pub to: String,
+    /// Who.
+    pub by: Actor,
+    /// Recorded.
+    pub at: Timestamp,
+    /// Claimed, if another.
+    pub occurred_at: Option<Timestamp>,
+    /// It was one of the phases of work.
+    pub phase: bool,
+    /// Phases that it passed over.
+    pub skipped: Vec<String>,
+    /// The event's sequence number.
+    pub seq: i64,
+}
+
+/// A file that was filed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct File {
+    /// Number within the ticket, from 1.
+    pub file: i64,
+    /// The event that filed it (sealed `name`, `sha256` stand under it).
+    pub seq: i64,
+    /// Bytes.
+    pub size: i64,
+    /// Sniffed.
+    pub media_type: String,
+    /// The phase it is evidence of.
+    pub phase: Option<String>,
+    /// Recorded.
+    pub at: Timestamp,
+    /// Who.
+    pub by: Actor,
+}
+
+/// A task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// Number within the ticket, from 1.
+    pub task: i64,
+    /// The status on which it appeared.
+    pub on: String,
+    /// What to do.
+    pub text: String,
+    /// Who settled it.
+    pub settled_by: Option<String>,
+    /// It was waived rather than done.
+    pub waived: bool,
+}
+
+/// A link, or the reason for having none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// Number within the ticket, from 1.
+    pub id: i64,
+    /// `caused_by`, `remediated_by`, `alert`, …
+    pub link: String,
+    /// The other ticket; none when it is outside or there is only a reason.
+    pub to: Option<Number>,
+    /// It stands for a reason why there is no link.
+    pub reason_only: bool,
+    /// The event.
+    pub seq: i64,
+}
+
+/// A clock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockState {
+    /// When it started.
+    pub started: Timestamp,
+    /// Target.
+    pub due: Timestamp,
+    /// Reminders that have not fired.
+    pub reminders: Vec<Reminder>,
+    /// When it stopped.
+    pub stopped: Option<Timestamp>,
+    /// The target was missed.
+    pub breached: bool,
+}
+
+/// An approval or rejection that stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalGiven {
+    /// The person.
+    pub person: String,
+    /// Roles held then.
+    pub roles: Vec<String>,
+    /// Stage, from 0.
+    pub stage: i64,
+    /// Approved or rejected.
+    pub approved: bool,
+    /// Digest of the statement that was shown.
+    pub digest: String,
+    /// When.
+    pub at: Timestamp,
+    /// The event.
+    pub seq: i64,
+}
+
+/// An escalation under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EscalationState {
+    /// Tier reached, from 1.
+    pub tier: i64,
+    /// Who was called: a role, `on-call`, or a person's id.
+    pub to: String,
+    /// The clock that began it.
+    pub clock: Option<String>,
+    /// When this tier was called.
+    pub at: Timestamp,
+    /// Status in which it began.
+    pub status: String,
+    /// Who said that they have seen it.
+    pub acknowledged_by: Option<String>,
+}
+
+/// A group that was notified.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotifiedState {
+    /// By when it must say that it read this.
+    pub due: Option<Timestamp>,
+    /// Who said so.
+    pub acknowledged_by: Option<String>,
+}
+
+/// How many alerts a ticket has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertCount {
+    /// Different alerts (source and fingerprint).
+    pub attached: i64,
+    /// Of those, still firing.
+    pub firing: i64,
+    /// Identical repeats that were summarised.
+    pub repeats: i64,
+}
