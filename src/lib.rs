@@ -30,4 +30,5 @@ pub mod card;
 pub mod env;
 pub mod ledger;
 pub mod procedure;
+pub mod store;
 pub mod ticket;
