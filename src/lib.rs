@@ -29,6 +29,7 @@
 pub mod card;
 pub mod env;
 pub mod ledger;
+pub mod people;
 pub mod procedure;
 pub mod store;
 pub mod ticket;

@@ -88,9 +88,12 @@ CREATE TABLE person (
     state   TEXT NOT NULL
 );
 
+-- Every adoption, by the position of its event; the latest counts.
 CREATE TABLE adopted (
-    path    TEXT NOT NULL PRIMARY KEY,
-    digest  TEXT NOT NULL
+    seq     BIGINT NOT NULL,
+    path    TEXT NOT NULL,
+    digest  TEXT NOT NULL,
+    PRIMARY KEY (seq, path)
 );
 
 -- What the events speak of but do not hold.

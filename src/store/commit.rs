@@ -159,8 +159,8 @@ pub struct Batch {
     pub groups: Vec<(String, String)>,
     /// People who changed: id, state.
     pub people: Vec<(String, String)>,
-    /// The whole set of adopted files, when it changed: path, digest.
-    pub adopted: Option<Vec<(String, String)>>,
+    /// Files that were adopted: position of the event, path, digest.
+    pub adopted: Vec<(i64, String, String)>,
     /// Their bytes: digest, path, bytes.
     pub playbooks: Vec<(String, String, Vec<u8>)>,
     /// Deliveries.
@@ -379,10 +379,7 @@ impl Commit<'_> {
         sql::ALERT_ROWS.write(c, batch.alerts.into_iter().map(|(id, t, r)| vec![Text(id), OptText(t), Text(r)]).collect()).await?;
         sql::GROUP_ROWS.write(c, batch.groups.into_iter().map(|(id, r)| vec![Text(id), Text(r)]).collect()).await?;
         sql::PERSON_ROWS.write(c, batch.people.into_iter().map(|(id, s)| vec![Text(id), Text(s)]).collect()).await?;
-        if let Some(adopted) = batch.adopted {
-            sqlx::query(sql::FORGET_ADOPTED).execute(&mut *c).await?;
-            sql::ADOPTED_ROWS.write(c, adopted.into_iter().map(|(p, d)| vec![Text(p), Text(d)]).collect()).await?;
-        }
+        sql::ADOPTED_ROWS.write(c, batch.adopted.into_iter().map(|(s, p, d)| vec![Int(s), Text(p), Text(d)]).collect()).await?;
         sql::PLAYBOOK_ROWS.write(c, batch.playbooks.into_iter().map(|(d, p, b)| vec![Text(d), Text(p), Bytes(b)]).collect()).await?;
         let rows = batch.deliveries.into_iter().map(|d| vec![Int(d.id), Text(d.source), Int(d.received_at), Text(d.alerts)]);
         sql::DELIVERY_ROWS.write(c, rows.collect()).await?;

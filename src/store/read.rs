@@ -239,12 +239,13 @@ impl Store {
         sqlx::query(sql::PEOPLE).fetch_all(self.readers()).await?.iter().map(texts).collect()
     }
 
-    /// Adopted files: path and digest.
+    /// Every adoption, oldest first: position of the event, path, digest.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn adopted(&self) -> Result<Vec<(String, String)>, StoreError> {
-        sqlx::query(sql::ADOPTED).fetch_all(self.readers()).await?.iter().map(texts).collect()
+    pub async fn adopted(&self) -> Result<Vec<(i64, String, String)>, StoreError> {
+        let rows = sqlx::query(sql::ADOPTED).fetch_all(self.readers()).await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
     }
 
     /// Every file that was ever adopted: digest, path, bytes.

@@ -68,10 +68,8 @@ pub const DEADLINES_ALL: &str = "SELECT ticket, id, due FROM deadline ORDER BY t
 pub const FORGET_DEADLINES: &str = "DELETE FROM deadline WHERE ticket = $1";
 /// Every person.
 pub const PEOPLE: &str = "SELECT id, state FROM person ORDER BY id";
-/// What is adopted.
-pub const ADOPTED: &str = "SELECT path, digest FROM adopted ORDER BY path";
-/// Forgets what was adopted before.
-pub const FORGET_ADOPTED: &str = "DELETE FROM adopted";
+/// Every adoption.
+pub const ADOPTED: &str = "SELECT seq, path, digest FROM adopted ORDER BY seq, path";
 /// An adopted file, by digest.
 pub const PLAYBOOK: &str = "SELECT path, bytes FROM playbook WHERE digest = $1";
 /// Every file that was ever adopted.
@@ -159,8 +157,7 @@ pub const DEADLINE_ROWS: Rows =
 pub const PERSON_ROWS: Rows =
     Rows::new("INSERT INTO person (id, state) VALUES", 2, "ON CONFLICT (id) DO UPDATE SET state = excluded.state");
 /// Adopted files.
-pub const ADOPTED_ROWS: Rows =
-    Rows::new("INSERT INTO adopted (path, digest) VALUES", 2, "ON CONFLICT (path) DO UPDATE SET digest = excluded.digest");
+pub const ADOPTED_ROWS: Rows = Rows::new("INSERT INTO adopted (seq, path, digest) VALUES", 3, "");
 /// Their bytes.
 pub const PLAYBOOK_ROWS: Rows = Rows::new("INSERT INTO playbook (digest, path, bytes) VALUES", 3, "ON CONFLICT (digest) DO NOTHING");
 /// Deliveries.
@@ -221,7 +218,6 @@ pub const ALL: &[&str] = &[
     FORGET_DEADLINES,
     PEOPLE,
     ADOPTED,
-    FORGET_ADOPTED,
     PLAYBOOK,
     PLAYBOOKS,
     DELIVERY,

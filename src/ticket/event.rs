@@ -94,8 +94,8 @@ pub enum Fact {
     RolesChanged { person: String, roles: Vec<String> },
     /// Stops the person's accounts at once. Sealed: `reason`.
     PersonDisabled { person: String },
-    /// Only the key's SHA-256 is stored, outside the log. `key` is its public id.
-    KeyIssued { person: String, key: String },
+    /// `key` is its public id; `sha256` (hex) is that of the secret's 256 random bits, so it can stand here.
+    KeyIssued { person: String, key: String, sha256: String },
     /// It no longer opens anything.
     KeyRevoked { person: String, key: String },
     /// Somebody signed in at the console.
