@@ -2,4 +2,8 @@
 //!
 //! Pure: bytes in, bytes out. It never sees a ticket.
 
+pub mod canonical;
+pub mod merkle;
+pub mod prove;
 pub mod sealed;
+pub mod tile;
