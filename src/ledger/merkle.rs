@@ -197,8 +197,9 @@ pub fn verify_consistency(old_size: u64, old_root: Hash, new_size: u64, new_root
         return refused;
     }
     if old_size == 0 || old_size == new_size {
-        let same = if old_size == 0 { old_root == Hash::empty() } else { old_root == new_root };
-        return if proof.is_empty() && same { Ok(()) } else { refused };
+        let known_empty = old_size != 0 || old_root == Hash::empty();
+        let unchanged = old_size != new_size || old_root == new_root;
+        return if proof.is_empty() && known_empty && unchanged { Ok(()) } else { refused };
     }
     let (mut position, mut last) = (old_size - 1, new_size - 1);
     while position & 1 == 1 {
@@ -356,6 +357,7 @@ mod tests {
         assert!(verify_consistency(5, root, 5, ours(4).root(), &[]).is_err());
         assert!(verify_consistency(0, Hash::empty(), 5, root, &[]).is_ok());
         assert!(verify_consistency(0, root, 5, root, &[]).is_err());
+        assert!(verify_consistency(0, Hash::empty(), 0, root, &[]).is_err());
         assert!(verify_consistency(4, ours(4).root(), 5, root, &[]).is_err());
     }
 }

@@ -72,10 +72,10 @@ pub fn tiles_for_consistency(old_size: u64, size: u64) -> BTreeSet<Tile> {
 /// The tiles that [`root`] will read.
 #[must_use]
 pub fn tiles_for_root(size: u64) -> BTreeSet<Tile> {
-    if size == 0 { BTreeSet::new() } else { tiles_of(vec![0..size], size) }
+    if size == 0 { BTreeSet::new() } else { tiles_of(std::iter::once(0..size), size) }
 }
 
-fn tiles_of(ranges: Vec<Range<u64>>, size: u64) -> BTreeSet<Tile> {
+fn tiles_of(ranges: impl IntoIterator<Item = Range<u64>>, size: u64) -> BTreeSet<Tile> {
     ranges.into_iter().flat_map(perfect_subtrees).filter_map(|subtree| subtree.tile(size)).collect()
 }
 

@@ -246,9 +246,27 @@ mod tests {
     #[test]
     fn only_one_path_names_a_tile() {
         let wrong = [
-            "tile/0/0", "tile/0/1000", "tile/00/000", "tile/+0/000", "tile/0/x000/001", "tile/0/001/002", "tile/0/x001", "tile/0/xx001",
-            "tile/0/000.p/0", "tile/0/000.p/256", "tile/0/000.p/01", "tile/0/000.p/+1", "tile/64/000", "tile/0/", "tile/0", "tile/entries",
-            "tile/0/000/", "/tile/0/000", "tile/0/x999/x999/x999/x999/x999/x999/999", "tile/data/000", "tile/0/..",
+            "tile/0/0",
+            "tile/0/1000",
+            "tile/00/000",
+            "tile/+0/000",
+            "tile/0/x000/001",
+            "tile/0/001/002",
+            "tile/0/x001",
+            "tile/0/xx001",
+            "tile/0/000.p/0",
+            "tile/0/000.p/256",
+            "tile/0/000.p/01",
+            "tile/0/000.p/+1",
+            "tile/64/000",
+            "tile/0/",
+            "tile/0",
+            "tile/entries",
+            "tile/0/000/",
+            "/tile/0/000",
+            "tile/0/x999/x999/x999/x999/x999/x999/999",
+            "tile/data/000",
+            "tile/0/..",
         ];
         for path in wrong {
             assert_eq!(Tile::parse(path), None, "{path}");
