@@ -27,7 +27,9 @@
 #![forbid(unsafe_code)]
 
 pub mod card;
+pub mod config;
 pub mod env;
+pub mod inbound;
 pub mod ledger;
 pub mod people;
 pub mod procedure;

@@ -1,0 +1,1 @@
+//! Bytes in: each adapter turns what arrives into a verified credential and a typed request.
