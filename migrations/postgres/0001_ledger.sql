@@ -114,6 +114,7 @@ CREATE TABLE delivery (
 CREATE TABLE repeat_pending (
     id              TEXT NOT NULL PRIMARY KEY,
     ticket          TEXT,
+    grp             TEXT NOT NULL,
     count           BIGINT NOT NULL,
     first_at        BIGINT NOT NULL,
     last_at         BIGINT NOT NULL,
@@ -128,6 +129,9 @@ CREATE TABLE dedupe (
     outcome TEXT NOT NULL
 );
 CREATE INDEX dedupe_age ON dedupe (at);
+
+CREATE INDEX repeat_of_group ON repeat_pending (grp);
+CREATE INDEX repeat_due ON repeat_pending (due);
 
 -- Not rebuilt: sessions, one-time links, outbox, what we know as somebody's witness.
 CREATE TABLE session (

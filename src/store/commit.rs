@@ -102,6 +102,8 @@ pub struct RepeatRow {
     pub id: String,
     /// The ticket that has the alert.
     pub ticket: Option<String>,
+    /// Its correlation group; empty when no playbook takes it.
+    pub group: String,
     /// How many.
     pub count: i64,
     /// First and last, microseconds.
@@ -171,6 +173,8 @@ pub struct Batch {
     pub told: Vec<String>,
     /// Keys of requests, with what a retry is answered: key, microseconds, outcome.
     pub dedupe: Vec<(String, i64, String)>,
+    /// This process's mark: key, microseconds, which commit of its it is.
+    pub mark: (String, i64, String),
     /// New sessions.
     pub sessions: Vec<SessionRow>,
     /// New one-time links: hash, person, microseconds.
@@ -179,6 +183,21 @@ pub struct Batch {
     pub ended_sessions: Vec<String>,
     /// People whose sessions all end.
     pub ended_people: Vec<String>,
+}
+
+impl Batch {
+    /// Whether there is nothing to write.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+            && self.deliveries.is_empty()
+            && self.told.is_empty()
+            && self.dedupe.is_empty()
+            && self.sessions.is_empty()
+            && self.links.is_empty()
+            && self.ended_sessions.is_empty()
+            && self.ended_people.is_empty()
+    }
 }
 
 /// A transaction that holds the head.
@@ -306,6 +325,16 @@ impl Commit<'_> {
         sql::GROUPS_BY_ID.read(&mut self.transaction, ids).await?.iter().map(pair).collect()
     }
 
+    /// When each of these groups was last repeated, as far as no event tells yet: group and microseconds, perhaps
+    /// several of a group.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn repeated(&mut self, groups: Vec<String>) -> Result<Vec<(String, i64)>, StoreError> {
+        let rows = sql::REPEATED_BY_GROUP.read(&mut self.transaction, groups).await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    }
+
     /// Highest number per prefix.
     ///
     /// # Errors
@@ -326,6 +355,7 @@ impl Commit<'_> {
                 Ok(RepeatRow {
                     id: row.try_get(0)?,
                     ticket: row.try_get(1)?,
+                    group: String::new(),
                     count: row.try_get(2)?,
                     at: (row.try_get(3)?, row.try_get(4)?),
                     deliveries: (row.try_get(5)?, row.try_get(6)?),
@@ -388,10 +418,12 @@ impl Commit<'_> {
         }
         let rows = batch.repeats.into_values().map(|r| {
             let (first, last) = r.deliveries;
-            vec![Text(r.id), OptText(r.ticket), Int(r.count), Int(r.at.0), Int(r.at.1), Int(first), Int(last), Int(r.due)]
+            vec![Text(r.id), OptText(r.ticket), Text(r.group), Int(r.count), Int(r.at.0), Int(r.at.1), Int(first), Int(last), Int(r.due)]
         });
         sql::REPEAT_ROWS.write(c, rows.collect()).await?;
         sql::DEDUPE_ROWS.write(c, batch.dedupe.into_iter().map(|(k, at, o)| vec![Text(k), Int(at), Text(o)]).collect()).await?;
+        let (key, at, commit) = batch.mark;
+        sqlx::query(sql::MARK).bind(key).bind(at).bind(commit).execute(&mut *c).await?;
         for hash in &batch.ended_sessions {
             sqlx::query(sql::END_SESSION).bind(hash.clone()).execute(&mut *c).await?;
         }

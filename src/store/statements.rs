@@ -81,6 +81,8 @@ pub const DELIVERY: &str = "SELECT source, received_at, alerts FROM delivery WHE
 pub const REPEATS_DUE: &str = "SELECT id, ticket, count, first_at, last_at, first_delivery, last_delivery FROM repeat_pending WHERE due <= $1 ORDER BY due, id LIMIT $2";
 /// Takes pending repeats out.
 pub const FORGET_REPEATS: &str = "DELETE FROM repeat_pending WHERE id = $1";
+/// This process's latest commit, so that it can be found again when the connection broke.
+pub const MARK: &str = "INSERT INTO dedupe (key, at, outcome) VALUES ($1, $2, $3) ON CONFLICT (key) DO UPDATE SET at = excluded.at, outcome = excluded.outcome";
 /// Forgets what nobody will retry any more.
 pub const FORGET_DEDUPE: &str = "DELETE FROM dedupe WHERE at < $1";
 
@@ -164,8 +166,8 @@ pub const PLAYBOOK_ROWS: Rows = Rows::new("INSERT INTO playbook (digest, path, b
 pub const DELIVERY_ROWS: Rows = Rows::new("INSERT INTO delivery (id, source, received_at, alerts) VALUES", 4, "");
 /// Repeats that wait to be told.
 pub const REPEAT_ROWS: Rows = Rows::new(
-    "INSERT INTO repeat_pending (id, ticket, count, first_at, last_at, first_delivery, last_delivery, due) VALUES",
-    8,
+    "INSERT INTO repeat_pending (id, ticket, grp, count, first_at, last_at, first_delivery, last_delivery, due) VALUES",
+    9,
     "ON CONFLICT (id) DO UPDATE SET count = repeat_pending.count + excluded.count, last_at = excluded.last_at, last_delivery = excluded.last_delivery",
 );
 /// What a retry with the same key is answered.
@@ -183,6 +185,8 @@ pub const TICKETS_BY_NUMBER: Lookup = Lookup::new("SELECT number, state FROM tic
 pub const ALERTS_BY_ID: Lookup = Lookup::new("SELECT id, record FROM alert WHERE id IN");
 /// Groups by id.
 pub const GROUPS_BY_ID: Lookup = Lookup::new("SELECT id, record FROM alert_group WHERE id IN");
+/// When each of these groups was last repeated, as far as no event tells yet.
+pub const REPEATED_BY_GROUP: Lookup = Lookup::new("SELECT grp, last_at FROM repeat_pending WHERE grp IN");
 
 /// Single statements, for the test that prepares each of them.
 pub const ALL: &[&str] = &[
@@ -262,4 +266,4 @@ pub const ALL_ROWS: &[Rows] = &[
     LINK_ROWS,
 ];
 /// Look-ups, for the same test.
-pub const ALL_LOOKUPS: &[Lookup] = &[DEDUPES, TICKETS_BY_NUMBER, ALERTS_BY_ID, GROUPS_BY_ID];
+pub const ALL_LOOKUPS: &[Lookup] = &[DEDUPES, TICKETS_BY_NUMBER, ALERTS_BY_ID, GROUPS_BY_ID, REPEATED_BY_GROUP];
