@@ -28,6 +28,7 @@
 
 pub mod card;
 pub mod config;
+pub mod desk;
 pub mod env;
 pub mod inbound;
 pub mod ledger;

@@ -94,7 +94,7 @@ pub struct Rows {
 /// # Errors
 /// When it is longer than 65,535 bytes or holds what canonical JSON cannot.
 pub fn render(event: &Event, sealed: BTreeMap<String, Sealed>) -> Result<Rows, NotCanonical> {
-    let value = serde_json::to_value(event).map_err(|_| NotCanonical::NotJson)?;
+    let value = serde_json::to_value(event).map_err(|e| NotCanonical::NotJson(e.to_string()))?;
     let kind = value.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
     let bytes = to_canonical(&value)?;
     let leaf = Hash::leaf(&bytes);

@@ -43,6 +43,7 @@ fn open(number: Number, opened: &TicketOpened, event: &Event) -> Ticket {
         ended: false,
         rev: 1,
         seq: event.seq,
+        opened_seq: event.seq,
         opened_at: event.at,
         updated_at: event.at,
         ended_at: None,

@@ -54,6 +54,8 @@ pub struct Ticket {
     pub rev: i64,
     /// Sequence number of its latest event.
     pub seq: i64,
+    /// Sequence number of its first event.
+    pub opened_seq: i64,
     /// Recorded time of opening.
     pub opened_at: Timestamp,
     /// Recorded time of the latest event.
