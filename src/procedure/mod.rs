@@ -2,3 +2,6 @@
 
 pub mod expression;
 pub mod model;
+mod nearest;
+mod template;
+mod tokens;
