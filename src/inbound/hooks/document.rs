@@ -33,7 +33,10 @@ const MAX_NAME: usize = 1024;
 /// key, or holds more than 200,000 values.
 pub fn read_json(body: &[u8], limit: usize) -> Result<Value, ParseRefusal> {
     if body.len() > limit {
-        return Err(ParseRefusal::too_large(format!("The body has {} bytes; at most {limit} are read. Send fewer alerts at a time.", body.len())));
+        return Err(ParseRefusal::too_large(format!(
+            "The body has {} bytes; at most {limit} are read. Send fewer alerts at a time.",
+            body.len()
+        )));
     }
     let text = std::str::from_utf8(body).map_err(|_| ParseRefusal::new("not_utf8", "The body is not UTF-8; JSON has to be."))?;
     let mut left = MAX_VALUES;
@@ -44,7 +47,10 @@ pub fn read_json(body: &[u8], limit: usize) -> Result<Value, ParseRefusal> {
         let (line, column) = (error.line(), error.column());
         let what = error.to_string();
         if what.starts_with(REPEATED) {
-            ParseRefusal::new("repeated_key", format!("The same key stands twice in one object (line {line}, column {column}); send each once."))
+            ParseRefusal::new(
+                "repeated_key",
+                format!("The same key stands twice in one object (line {line}, column {column}); send each once."),
+            )
         } else if what.starts_with(TOO_MANY) {
             ParseRefusal::new("too_many_values", format!("The body holds more than {MAX_VALUES} values. Send fewer alerts at a time."))
         } else if what.starts_with("recursion limit") {
