@@ -148,7 +148,9 @@ impl<'a> Section<'a> {
     /// Text that `parse` understands; its error is the problem's second half.
     pub(super) fn parsed<T>(&mut self, key: &'static str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
         let (text, at) = self.text(key)?;
-        parse(&text).map_err(|why| self.report.problem(&at, format!("{} = {text:?} does not fit: {why}.", self.full(key)))).ok()
+        // Whatever has an @ may be an address with a password in it.
+        let shown = if text.contains('@') { String::new() } else { format!(" = {text:?}") };
+        parse(&text).map_err(|why| self.report.problem(&at, format!("{}{shown} does not fit: {why}.", self.full(key)))).ok()
     }
 
     /// A path, relative to the configuration's folder.

@@ -316,4 +316,6 @@ fn no_secret_is_ever_shown() {
     );
     let told = refusal("database = \"mysql://u:hunter22@db\"\n[[source]]\nname = \"a\"\nformat = \"grafana\"\nauth = \"hunter22\"\n");
     assert!(!told.contains("hunter22"), "{told}");
+    let told = refusal("public_url = \"https://u:hunter22@a.example\"");
+    assert!(!told.contains("hunter22"), "{told}");
 }

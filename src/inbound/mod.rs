@@ -1,1 +1,3 @@
 //! Bytes in: each adapter turns what arrives into a verified credential and a typed request.
+
+pub mod hooks;
