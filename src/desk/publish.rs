@@ -16,7 +16,8 @@ use crate::ledger::merkle::{Frontier, Hash};
 use crate::ledger::note::{Note, Signer};
 use crate::ledger::prove;
 use crate::ledger::tile::{Tile, TileKind, TileSet, decode_hashes, encode_entries, encode_hashes};
-use crate::ledger::witness::AddCheckpoint;
+use crate::ledger::key::VerifierKey;
+use crate::ledger::witness::{Accepted, AddCheckpoint, WitnessRefusal, judge};
 use crate::store::{Store, StoreError};
 
 /// What the signer last did, or why it refuses.
@@ -288,5 +289,29 @@ impl Desk {
             }
             TileKind::Hashes(level) => Ok(Some(encode_hashes(&hashes_of(self.store(), level, tile).await?))),
         }
+    }
+}
+
+impl Desk {
+    /// Judges somebody else's checkpoint as their witness, and remembers it before it may be cosigned.
+    ///
+    /// # Errors
+    /// When the database does not answer; inside, why it is not cosigned.
+    pub async fn cosign(&self, request: &AddCheckpoint, logs: &[VerifierKey]) -> Result<Result<Accepted, WitnessRefusal>, StoreError> {
+        let origin = &request.checkpoint.origin;
+        // Somebody else may move it between the look and the step; then we look again.
+        for _ in 0..3 {
+            let known = self.store().witnessed(origin).await?;
+            let judged = judge(known.map(|(size, root)| (u64::try_from(size).unwrap_or(0), Hash(root))), request, logs);
+            let accepted = match judged {
+                Ok(accepted) => accepted,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            let size = i64::try_from(accepted.checkpoint.size).map_err(|_| StoreError::Unreadable("a tree of that size".to_owned()))?;
+            if self.store().witness(origin, known, (size, accepted.checkpoint.root.0)).await? {
+                return Ok(Ok(accepted));
+            }
+        }
+        Err(StoreError::Unreadable("others move this log's checkpoint at the same time".to_owned()))
     }
 }
