@@ -1,12 +1,25 @@
 //! Procedures are data: the playbooks' schema, how they are loaded and checked, and how their expressions are evaluated.
 
+mod check;
+mod check_graph;
 pub mod expression;
+mod finding;
+mod load;
+mod load_clock;
+mod load_field;
+mod load_kind;
+mod load_organisation;
+mod load_response;
+mod load_transition;
 pub mod model;
 mod nearest;
+mod reader;
+mod shipped;
 mod template;
 mod tokens;
-/// stub
-#[allow(missing_docs)]
-pub fn load(_files: Vec<(String, Vec<u8>)>) -> Result<model::Library, Vec<String>> { Err(vec![]) }
-#[allow(missing_docs)]
-pub fn built_in(_profile: &str) -> Vec<(String, Vec<u8>)> { vec![] }
+mod yaml;
+
+pub use check::{ALERT_MEMBERS, EVENT_MEMBERS, TICKET_MEMBERS};
+pub use finding::Finding;
+pub use load::load;
+pub use shipped::{DEFAULT_PROFILE, built_in, built_in_profile, profiles};
