@@ -27,11 +27,13 @@
 #![forbid(unsafe_code)]
 
 pub mod card;
+pub mod cli;
 pub mod config;
 pub mod desk;
 pub mod env;
 pub mod inbound;
 pub mod ledger;
+pub mod outbound;
 pub mod people;
 pub mod procedure;
 pub mod store;

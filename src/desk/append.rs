@@ -99,10 +99,8 @@ pub fn render(event: &Event, sealed: BTreeMap<String, Sealed>) -> Result<Rows, N
     let bytes = to_canonical(&value)?;
     let leaf = Hash::leaf(&bytes);
     let ticket = event.ticket.as_ref().map(ToString::to_string);
-    let sealed = sealed
-        .into_iter()
-        .map(|(name, value)| SealedRow { seq: event.seq, name, salt: value.salt.to_vec(), bytes: value.bytes })
-        .collect();
+    let sealed =
+        sealed.into_iter().map(|(name, value)| SealedRow { seq: event.seq, name, salt: value.salt.to_vec(), bytes: value.bytes }).collect();
     Ok(Rows { event: EventRow { seq: event.seq, kind, ticket, rev: event.rev, leaf: leaf.0, bytes }, sealed })
 }
 

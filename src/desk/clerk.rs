@@ -30,8 +30,8 @@ use super::request::{Answer, Ask, Dedupe, Refused, Request, Unanswered};
 use super::turn::{Overlay, RefusalCounts, alert_id};
 use super::{DeskError, Inner};
 use crate::env::Timestamp;
-use crate::store::commit::{Commit, Head, Writer};
 use crate::store::StoreError;
+use crate::store::commit::{Commit, Head, Writer};
 use crate::ticket::command::Command;
 use crate::ticket::correlation::{AlertRecord, GroupRecord};
 use crate::ticket::number::Number;
@@ -287,7 +287,12 @@ struct Kept {
 }
 
 /// One request on the overlay: a retry is answered as before, everything else has its turn.
-fn one(overlay: &mut Overlay<'_>, refusals: &mut RefusalCounts, outcomes: &mut HashMap<String, String>, request: &Request) -> Result<Answer, Unanswered> {
+fn one(
+    overlay: &mut Overlay<'_>,
+    refusals: &mut RefusalCounts,
+    outcomes: &mut HashMap<String, String>,
+    request: &Request,
+) -> Result<Answer, Unanswered> {
     if let Some(Dedupe { key, digest }) = &request.dedupe
         && let Some(kept) = outcomes.get(key).and_then(|o| serde_json::from_str::<Kept>(o).ok())
     {
@@ -306,11 +311,7 @@ fn one(overlay: &mut Overlay<'_>, refusals: &mut RefusalCounts, outcomes: &mut H
 }
 
 /// Reads everything that the requests may need, before any is decided. Gives the outcomes of retried keys.
-async fn read_ahead(
-    commit: &mut Commit<'_>,
-    overlay: &mut Overlay<'_>,
-    requests: &[Request],
-) -> Result<HashMap<String, String>, Failed> {
+async fn read_ahead(commit: &mut Commit<'_>, overlay: &mut Overlay<'_>, requests: &[Request]) -> Result<HashMap<String, String>, Failed> {
     let failed = |e: StoreError| Failed::NotStored(e.to_string());
     let keys = requests.iter().filter_map(|r| r.dedupe.as_ref().map(|d| d.key.clone())).collect();
     let outcomes = commit.dedupes(keys).await.map_err(failed)?.into_iter().collect();
@@ -382,7 +383,8 @@ async fn read_tickets(commit: &mut Commit<'_>, overlay: &mut Overlay<'_>, mut wa
 }
 
 fn parse<T: serde::de::DeserializeOwned>(what: &str, text: &str) -> Result<T, Failed> {
-    serde_json::from_str(text).map_err(|e| Failed::NotStored(format!("the projection of {what} cannot be read: {e}; `countersign verify --database` says more")))
+    serde_json::from_str(text)
+        .map_err(|e| Failed::NotStored(format!("the projection of {what} cannot be read: {e}; `countersign verify --database` says more")))
 }
 
 /// Every ticket that a command names.

@@ -37,10 +37,15 @@ pub async fn open(store: Store, attachments: Attachments, env: Env, founding: Fo
     match (head.demo, founding.demo) {
         (true, false) => {
             return Err(DeskError::Wrong(
-                "this database is a demonstration's, and a demonstration never becomes a record; point `database` at another one".to_owned(),
+                "this database is a demonstration's, and a demonstration never becomes a record; point `database` at another one"
+                    .to_owned(),
             ));
         }
-        (false, true) => return Err(DeskError::Wrong("this database holds a real log; a demonstration needs a folder of its own (--data DIR)".to_owned())),
+        (false, true) => {
+            return Err(DeskError::Wrong(
+                "this database holds a real log; a demonstration needs a folder of its own (--data DIR)".to_owned(),
+            ));
+        }
         _ => {}
     }
     if desk.snapshot().size == 0 {

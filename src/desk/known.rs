@@ -56,11 +56,8 @@ async fn read_edge(store: &Store, head: &Head) -> Result<Edge, DeskError> {
     let mut level = 0;
     while count > 0 {
         let full = count / 256;
-        let hashes = if level == 0 {
-            store.leaves(full * 256, count).await?
-        } else {
-            store.tile_roots(level - 1, full * 256, count).await?
-        };
+        let hashes =
+            if level == 0 { store.leaves(full * 256, count).await? } else { store.tile_roots(level - 1, full * 256, count).await? };
         if i64::try_from(hashes.len()).ok() != Some(count - full * 256) {
             return Err(DeskError::Log(format!("tiles are missing at level {level} of the tree")));
         }

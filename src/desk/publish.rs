@@ -12,11 +12,11 @@ use std::sync::PoisonError;
 
 use super::Desk;
 use crate::ledger::checkpoint::Checkpoint;
+use crate::ledger::key::VerifierKey;
 use crate::ledger::merkle::{Frontier, Hash};
 use crate::ledger::note::{Note, Signer};
 use crate::ledger::prove;
 use crate::ledger::tile::{Tile, TileKind, TileSet, decode_hashes, encode_entries, encode_hashes};
-use crate::ledger::key::VerifierKey;
 use crate::ledger::witness::{Accepted, AddCheckpoint, WitnessRefusal, judge};
 use crate::store::{Store, StoreError};
 
@@ -284,7 +284,8 @@ impl Desk {
         match tile.kind {
             TileKind::Entries => {
                 let events = self.store().events_from(from, i64::from(tile.width)).await?;
-                let bytes = encode_entries(events.iter().map(|(_, bytes)| bytes.as_slice())).map_err(|e| StoreError::Unreadable(e.to_string()))?;
+                let bytes =
+                    encode_entries(events.iter().map(|(_, bytes)| bytes.as_slice())).map_err(|e| StoreError::Unreadable(e.to_string()))?;
                 Ok(Some(bytes))
             }
             TileKind::Hashes(level) => Ok(Some(encode_hashes(&hashes_of(self.store(), level, tile).await?))),

@@ -7,9 +7,11 @@ use serde_json::Value;
 use super::known::read_event;
 use super::request::{Refused, Unanswered};
 use super::{Desk, DeskError};
+use crate::env::Timestamp;
 use crate::people::{PeopleRefusal, Person};
 use crate::procedure::model::Permission;
 use crate::store::StoreError;
+use crate::store::read::Due;
 use crate::ticket::event::Event;
 use crate::ticket::number::Number;
 use crate::ticket::state::{Held, Ticket};
@@ -254,5 +256,54 @@ impl Desk {
     /// When it does not answer.
     pub async fn size(&self) -> Result<i64, StoreError> {
         self.store().size().await
+    }
+}
+
+/// The outbox, for those who deliver.
+impl Desk {
+    /// Takes the next due entry of a channel until `until`; none when nothing is due.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn lease(&self, channel: &str, now: Timestamp, until: Timestamp) -> Result<Option<Due>, StoreError> {
+        self.store().lease(channel, now.micros(), until.micros()).await
+    }
+
+    /// An entry arrived.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn delivered(&self, channel: &str, due: &Due) -> Result<(), StoreError> {
+        self.store().delivered(channel, due).await
+    }
+
+    /// An entry is tried again at `at`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn later(&self, channel: &str, due: &Due, at: Timestamp) -> Result<(), StoreError> {
+        self.store().later(channel, due, at.micros()).await
+    }
+}
+
+/// Which log this is.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// Its name.
+    pub origin: String,
+    /// Its verifier key, once it has one.
+    pub vkey: Option<String>,
+    /// It is a demonstration.
+    pub demo: bool,
+}
+
+impl Desk {
+    /// Which log this is.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn identity(&self) -> Result<Identity, StoreError> {
+        let head = self.store().head().await?.ok_or_else(|| StoreError::Unreadable("there is no log".to_owned()))?;
+        Ok(Identity { origin: head.origin, vkey: Some(head.vkey).filter(|v| !v.is_empty()), demo: head.demo })
     }
 }

@@ -144,5 +144,9 @@ fn compare(what: &str, held: &BTreeMap<String, String>, made: &BTreeMap<String, 
             Some(_) => {}
         }
     }
-    found.extend(made.keys().filter(|k| !held.contains_key(*k)).map(|k| format!("{what} {k} is missing in the database, though its events are there")));
+    found.extend(
+        made.keys()
+            .filter(|k| !held.contains_key(*k))
+            .map(|k| format!("{what} {k} is missing in the database, though its events are there")),
+    );
 }

@@ -173,7 +173,9 @@ pub enum Unanswered {
     #[error("I could not save that ({0}). Nothing was recorded; please try again in a minute.")]
     NotStored(String),
     /// Nobody knows whether the database took it.
-    #[error("I do not know whether that was saved: the connection broke at the wrong moment. Try again with the same key; it is recorded once.")]
+    #[error(
+        "I do not know whether that was saved: the connection broke at the wrong moment. Try again with the same key; it is recorded once."
+    )]
     Unknown,
     /// The service is stopping.
     #[error("I am stopping. Nothing was recorded; please try again in a minute.")]

@@ -108,7 +108,8 @@ impl<'k> Overlay<'k> {
                 let library = self.library()?;
                 let person = person_of(&command);
                 let actor = founder(&actor, &command);
-                let events = people::decide::decide(&self.known.directory, &library.organisation, &actor, command).map_err(Refused::from)?;
+                let events =
+                    people::decide::decide(&self.known.directory, &library.organisation, &actor, command).map_err(Refused::from)?;
                 let mut answer = self.append(&request, &actor, events)?;
                 answer.person = person;
                 answer
@@ -288,7 +289,13 @@ impl<'k> Overlay<'k> {
         Ok(answer)
     }
 
-    fn adopt(&mut self, request: &Request, actor: &Actor, library: &Arc<Library>, why: crate::ledger::sealed::Sealed) -> Result<Answer, Unanswered> {
+    fn adopt(
+        &mut self,
+        request: &Request,
+        actor: &Actor,
+        library: &Arc<Library>,
+        why: crate::ledger::sealed::Sealed,
+    ) -> Result<Answer, Unanswered> {
         if let Some(current) = self.known.procedures.current() {
             if current.files == library.files {
                 return Ok(Answer::default());
@@ -324,8 +331,7 @@ impl<'k> Overlay<'k> {
             }
             let mut event = new.recorded(seq, self.now, actor, &request.via, rev);
             event.cause = (seq > first).then_some(first);
-            let rows = render(&event, new.sealed)
-                .map_err(|e| Unanswered::NotStored(format!("an event would not fit the log: {e}")))?;
+            let rows = render(&event, new.sealed).map_err(|e| Unanswered::NotStored(format!("an event would not fit the log: {e}")))?;
             ready.push((event, rows));
         }
         let mut answer = Answer::default();

@@ -67,6 +67,10 @@ async fn nothing_here() -> Response {
 /// A handler panicked: a fault of ours. Nothing was answered as recorded that is not.
 fn broken(_: Box<dyn std::any::Any + Send>) -> Response {
     tracing::error!("a handler panicked");
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "Broken", "Something broke here. If you changed something, look whether it is there before you try again.")
-        .into_response()
+    Problem::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "Broken",
+        "Something broke here. If you changed something, look whether it is there before you try again.",
+    )
+    .into_response()
 }

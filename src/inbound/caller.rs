@@ -96,7 +96,11 @@ impl Caller {
             let snapshot = app.desk.snapshot();
             let Some((person, key)) = snapshot.directory.by_key(token) else {
                 app.desk.count_forgery("api", "wrong key");
-                return Err(Problem::new(StatusCode::UNAUTHORIZED, "NotAuthentic", "This API key opens nothing: it is wrong, revoked, or its person was disabled."));
+                return Err(Problem::new(
+                    StatusCode::UNAUTHORIZED,
+                    "NotAuthentic",
+                    "This API key opens nothing: it is wrong, revoked, or its person was disabled.",
+                ));
             };
             let via = Via { surface: "api".to_owned(), auth: "key".to_owned(), credential: Some(key) };
             return Ok(Self { person: person.clone(), via, ip, session: None });
@@ -107,7 +111,11 @@ impl Caller {
         };
         if !method.is_safe() && !from_own_page(headers) {
             app.desk.count_forgery("console", "foreign page");
-            return Err(Problem::new(StatusCode::FORBIDDEN, "ForeignPage", "This request was made by another site's page; use the console itself."));
+            return Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                "ForeignPage",
+                "This request was made by another site's page; use the console itself.",
+            ));
         }
         let hash = secret::hash(token);
         match app.desk.session(&hash).await {
@@ -115,10 +123,18 @@ impl Caller {
                 let via = Via { surface: "console".to_owned(), auth: "session".to_owned(), credential: Some(session.id) };
                 Ok(Self { person, via, ip, session: Some(hash) })
             }
-            Ok(None) => Err(Problem::new(StatusCode::UNAUTHORIZED, "SignedOut", "You are signed out. Sign in again; what you typed is kept in the page.")),
+            Ok(None) => Err(Problem::new(
+                StatusCode::UNAUTHORIZED,
+                "SignedOut",
+                "You are signed out. Sign in again; what you typed is kept in the page.",
+            )),
             Err(error) => {
                 tracing::error!(%error, "a session could not be looked up");
-                Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "NotAvailable", "I cannot look up who you are now; please try again in a minute."))
+                Err(Problem::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "NotAvailable",
+                    "I cannot look up who you are now; please try again in a minute.",
+                ))
             }
         }
     }

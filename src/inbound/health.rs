@@ -22,10 +22,7 @@ use super::app::App;
 
 /// The routes of whoever watches the service.
 pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/healthz", get(async || "alive\n"))
-        .route("/readyz", get(readyz))
-        .route("/metrics", get(metrics))
+    Router::new().route("/healthz", get(async || "alive\n")).route("/readyz", get(readyz)).route("/metrics", get(metrics))
 }
 
 type ByPair = Family<Vec<(&'static str, String)>, Counter>;

@@ -31,7 +31,9 @@ async fn admit(app: &App, caller: Result<Caller, Problem>) -> Result<(), Problem
 async fn checkpoint(State(app): State<App>, headers: axum::http::HeaderMap) -> Result<Response, Problem> {
     admit(&app, Caller::of(&app, &Method::GET, &headers, None).await).await?;
     match app.desk.checkpoint().await.map_err(NoView::Store)? {
-        Some((_, note)) => Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")], note).into_response()),
+        Some((_, note)) => {
+            Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")], note).into_response())
+        }
         None => Err(Problem::new(StatusCode::NOT_FOUND, "NotFound", "No checkpoint was signed yet; try again in a few seconds.")),
     }
 }

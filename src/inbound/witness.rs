@@ -32,12 +32,15 @@ pub fn routes() -> Router<App> {
 }
 
 fn not_a_witness() -> Response {
-    Problem::new(StatusCode::NOT_FOUND, "NotAWitness", "This service cosigns for nobody; [witness] in its configuration makes it.").into_response()
+    Problem::new(StatusCode::NOT_FOUND, "NotAWitness", "This service cosigns for nobody; [witness] in its configuration makes it.")
+        .into_response()
 }
 
 async fn vkey(State(app): State<App>) -> Response {
     match &app.witness {
-        Some(service) => ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], format!("{}\n", service.cosigner.verifier())).into_response(),
+        Some(service) => {
+            ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], format!("{}\n", service.cosigner.verifier())).into_response()
+        }
         None => not_a_witness(),
     }
 }
@@ -68,7 +71,8 @@ async fn add_checkpoint(State(app): State<App>, body: Bytes) -> Response {
         }
         Err(error) => {
             tracing::error!(%error, "a checkpoint could not be cosigned");
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "NotStored", "I could not remember this checkpoint, so I did not cosign it.").into_response()
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "NotStored", "I could not remember this checkpoint, so I did not cosign it.")
+                .into_response()
         }
     }
 }
