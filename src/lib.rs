@@ -31,6 +31,7 @@ pub mod cli;
 pub mod config;
 pub mod desk;
 pub mod env;
+pub mod evidence;
 pub mod inbound;
 pub mod ledger;
 pub mod outbound;
