@@ -154,8 +154,8 @@ fn plain_string(text: &str) -> usize {
 
 fn character_or_lifetime(text: &str) -> usize {
     let inner = &text[1..];
-    if inner.starts_with('\\') {
-        let escape = 1 + inner[1..].chars().next().map_or(0, char::len_utf8);
+    if let Some(escaped) = inner.strip_prefix('\\') {
+        let escape = 1 + escaped.chars().next().map_or(0, char::len_utf8);
         return 2 + escape + inner[escape..].find('\'').unwrap_or(0);
     }
     match inner.chars().next() {
