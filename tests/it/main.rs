@@ -13,4 +13,5 @@ mod browser;
 mod machine;
 mod rows;
 mod source;
+mod tools;
 mod walls;
