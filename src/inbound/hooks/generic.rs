@@ -61,9 +61,8 @@ fn items(mapping: &Mapping, body: &Value) -> Result<Vec<Value>, String> {
     }
 }
 
-/// Whether an expression may name a variable: its text holds the word.
-fn mentions(expression: &Expression, word: &str) -> bool {
-    expression.source().contains(word)
+fn reads(expression: &Expression, variable: &str) -> bool {
+    expression.reads().iter().any(|read| read.path.first().is_some_and(|name| name == variable))
 }
 
 impl Mapping {
@@ -88,27 +87,31 @@ impl Mapping {
 
     /// Whether `body` has to stand beside every item.
     fn reads_body_per_item(&self) -> bool {
-        self.each.is_some() && self.expressions().any(|e| mentions(e, "body"))
+        self.each.is_some() && self.expressions().any(|e| reads(e, "body") && reads(e, "item"))
     }
 }
 
-/// Evaluates a mapping's expressions on one item after another.
+/// Evaluates a mapping's expressions on one item after another; those that read no item, only once.
 struct Reader<'m> {
     mapping: &'m Mapping,
     variables: Variables,
+    once: BTreeMap<&'m str, Option<Value>>,
 }
 
 impl<'m> Reader<'m> {
     fn new(mapping: &'m Mapping, body: Value) -> Self {
-        let mut variables = Variables::new();
-        if mapping.expressions().any(|e| mentions(e, "body")) {
-            variables.insert("body".to_owned(), body);
-        }
-        Self { mapping, variables }
+        let variables = Variables::from_iter([("body".to_owned(), body)]);
+        let once = mapping.expressions().filter(|e| !reads(e, "item")).map(|e| (e.source(), e.value(&variables).ok())).collect();
+        Self { mapping, variables, once }
     }
 
     fn value(&self, expression: Option<&Expression>) -> Option<Value> {
-        expression?.value(&self.variables).ok().filter(|value| !value.is_null())
+        let expression = expression?;
+        let value = match self.once.get(expression.source()) {
+            Some(known) => known.clone(),
+            None => expression.value(&self.variables).ok(),
+        };
+        value.filter(|value| !value.is_null())
     }
 
     fn text(&self, expression: Option<&Expression>) -> Option<String> {
