@@ -2,6 +2,7 @@
 //! (its `alerts/`). They are third parties' and do not stand in this repository.
 
 #![cfg(feature = "shared-payloads")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot read its payload has failed")]
 
 use std::fs;
 use std::path::PathBuf;

@@ -20,7 +20,9 @@ const SIGNED_AT: &str = "1772334000";
 fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
     let one = |(name, value): &(&str, &str)| (name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap());
     let mut map = HeaderMap::new();
-    pairs.iter().map(one).for_each(|(name, value)| drop(map.append(name, value)));
+    for (name, value) in pairs.iter().map(one) {
+        map.append(name, value);
+    }
     map
 }
 

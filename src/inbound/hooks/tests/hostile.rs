@@ -75,7 +75,6 @@ fn a_name_over_a_kibibyte_is_refused_and_shown_by_its_beginning() {
     assert!(refusal.problem.len() < 200 && refusal.problem.contains("1200 bytes"), "{}", refusal.problem);
 }
 
-// proves: ALR-08
 #[test]
 fn a_storm_over_the_limit_keeps_its_first_thousand_and_counts_the_rest() {
     let alerts: Vec<_> = (0..MAX_ALERTS + 7).map(|i| json!({"labels": {"n": i}})).collect();
@@ -142,6 +141,19 @@ fn absurd_dates_are_left_out() {
 fn only_web_addresses_are_links() {
     for wrong in ["javascript:alert(1)", "data:text/html,x", "ftp://x", "https://a b", "https://a\nb"] {
         assert_eq!(one(&json!({"generatorURL": wrong})).unwrap().alerts[0].url, "", "{wrong}");
+    }
+}
+
+#[test]
+fn an_alert_of_nothing_but_control_characters_still_has_a_title_and_an_id() {
+    let trigger = json!({"routing_key": "4f1d2c3b4a5968778695a4b3c2d1e0ff", "event_action": "trigger", "dedup_key": "\u{1}",
+        "payload": {"summary": "\u{1}", "source": "\u{1}", "severity": "info"}});
+    for parsed in [
+        read("pager", trigger.to_string().as_bytes()).unwrap(),
+        one(&json!({"fingerprint": "\u{1}", "annotations": {"summary": "\u{1}"}})).unwrap(),
+        read("doors", json!({"site": "", "events": [{"id": "\u{1}", "text": ""}]}).to_string().as_bytes()).unwrap(),
+    ] {
+        assert!(!parsed.alerts[0].alert_id.is_empty() && !parsed.alerts[0].title.is_empty(), "{parsed:?}");
     }
 }
 
@@ -235,7 +247,8 @@ proptest! {
             for name in NAMES {
                 let Ok(parsed) = read(name, body.as_bytes()) else { continue };
                 for alert in parsed.alerts {
-                    prop_assert!((16..=64).contains(&alert.fingerprint.len()) && !alert.title.is_empty());
+                    prop_assert!((16..=64).contains(&alert.fingerprint.len()));
+                    prop_assert!(!alert.title.is_empty() && !alert.alert_id.is_empty());
                     prop_assert!(!alert.title.contains('\0') && alert.labels.values().all(|v| !v.contains('\0')));
                 }
             }

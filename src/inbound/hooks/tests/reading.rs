@@ -216,7 +216,7 @@ fn every_format_has_a_name_and_a_line() {
     let all = formats();
     assert_eq!(
         all.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
-        ["alertmanager", "alertmanager-api", "grafana", "pagerduty", "generic"]
+        ["alertmanager", "alertmanager-api", "grafana-unified", "pagerduty", "generic"]
     );
     assert!(all.iter().all(|(_, line)| line.len() > 20 && !line.contains('\n')));
 }
