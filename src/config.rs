@@ -4,6 +4,10 @@
 //! variables that it is handed. Every problem is found in one go and says what to do; a key that this version does
 //! not act on is refused, never ignored. To add a key: a field here, one line in its `read`, a line in the README.
 
+mod address;
+mod authentication;
+mod log;
+mod mapping;
 mod network;
 mod secret;
 mod section;
@@ -15,11 +19,16 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+pub use authentication::{Auth, Covers, Encoding, Hmac};
+pub use log::{Log, Witness, WitnessService};
+pub use mapping::{Mapping, Pairs};
 pub use network::{IpRange, NotARange};
 pub use secret::Secret;
-pub use source::{Auth, Covers, Encoding, Format, Hmac, MAX_BODY, MAX_BODY_PAGERDUTY, Mapping, Pairs, SourceConfig};
+pub use source::{Format, MAX_BODY, MAX_BODY_PAGERDUTY, SourceConfig};
 pub use tree::{At, Problem};
 
+use address::parse_url;
+use log::{read_log, read_witness};
 use section::{Report, Section};
 use tree::{Kind, Node, overlay, read_document};
 
@@ -72,41 +81,6 @@ pub enum Database {
         /// Its URL, which may hold a password.
         url: Secret,
     },
-}
-
-/// `[log]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Log {
-    /// The log's name for ever (C2SP tlog-checkpoint: a schema-less URL).
-    pub origin: String,
-    /// File of the signing key; made at the first start.
-    pub key: PathBuf,
-    /// Who cosigns our checkpoints.
-    pub witnesses: Vec<Witness>,
-    /// How many of them have to, at most their number.
-    pub quorum: usize,
-    /// Whether anyone may read the log (its entries are sealed).
-    pub public: bool,
-}
-
-/// One witness of our log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Witness {
-    /// Its base address, without the final `/add-checkpoint`.
-    pub url: String,
-    /// Its verifier key, one line (C2SP signed-note).
-    pub vkey: String,
-}
-
-/// `[witness]`: this service cosigns the checkpoints of other logs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WitnessService {
-    /// File of the cosigning key; made at the first start.
-    pub key: PathBuf,
-    /// Our name as a witness; the log's host and `/witness` when it is left out.
-    pub name: String,
-    /// Verifier keys of the logs that we cosign for.
-    pub logs: Vec<String>,
 }
 
 /// Everything that is wrong with a configuration.
@@ -180,6 +154,7 @@ impl Config {
         let mut top = Section::open("", root, report)?;
         let listen = top.parsed("listen", |t| t.parse().map_err(|_| "an address and a port look like 127.0.0.1:8080".to_owned()));
         let listen = listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080)));
+        let wrote_url = top.has("public_url");
         let public_url = top.parsed("public_url", |t| parse_url(t).map(str::to_owned)).unwrap_or_else(|| format!("http://{listen}"));
         let database = read_database(&mut top);
         let playbooks = top.path("playbooks");
@@ -195,6 +170,12 @@ impl Config {
             }
         }
         top.finish();
+        if !wrote_url && !listen.ip().to_canonical().is_loopback() {
+            report.warning(format!(
+                "public_url is not set, so links point to {public_url} and the log is called {}; set public_url before the first start.",
+                log.origin
+            ));
+        }
         check_exposure(listen, &public_url, &trusted_proxies, report);
         let file = file.map(Path::to_owned);
         Some(Self {
@@ -247,32 +228,6 @@ fn variables(env: impl IntoIterator<Item = (String, String)>) -> Vec<(String, Ve
         segments.iter().map(|s| if s.parse::<usize>().is_ok() { format!("{s:0>20}") } else { s.clone() }).collect::<Vec<_>>()
     });
     found
-}
-
-/// Takes `http(s)://host[:port][/path]` without user, query, fragment or a slash at the end.
-fn parse_url(text: &str) -> Result<&str, String> {
-    let wanted = || "an address looks like https://countersign.example.com".to_owned();
-    let text = text.strip_suffix('/').unwrap_or(text);
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).ok_or_else(wanted)?;
-    let plain = rest.bytes().all(|b| b.is_ascii_graphic() && !b"?#@\"<>\\".contains(&b));
-    let (host, port) = host_and_port(rest);
-    let good_port = port.is_none_or(|p| p.parse::<u16>().is_ok_and(|p| p > 0));
-    if plain && !host.is_empty() && good_port && !rest.ends_with('/') { Ok(text) } else { Err(wanted()) }
-}
-
-/// Host (an IPv6 address keeps its brackets) and port of `host[:port][/path]`.
-fn host_and_port(rest: &str) -> (&str, Option<&str>) {
-    let authority = rest.split('/').next().unwrap_or_default();
-    let end_of_host = authority.rfind(']').map_or(0, |i| i + 1);
-    match authority[end_of_host..].split_once(':') {
-        Some((host, port)) => (&authority[..end_of_host + host.len()], Some(port)),
-        None => (authority, None),
-    }
-}
-
-/// The host of an address that [`parse_url`] took.
-fn host(url: &str) -> &str {
-    host_and_port(url.split_once("://").map_or(url, |(_, rest)| rest)).0
 }
 
 fn read_database(top: &mut Section<'_>) -> Database {
@@ -329,83 +284,6 @@ fn read_proxies(top: &mut Section<'_>) -> Vec<IpRange> {
         }
     }
     ranges
-}
-
-/// A verifier key as signed-note writes it (C2SP): `name+hash+base64`. Its hash is checked where it is used.
-fn parse_vkey(text: &str) -> Result<String, String> {
-    let text = text.trim();
-    let parts: Vec<_> = text.splitn(3, '+').collect();
-    let good = matches!(parts.as_slice(), [name, hash, key]
-        if !name.is_empty() && !name.contains(char::is_whitespace)
-            && hash.len() == 8 && hash.bytes().all(|b| b.is_ascii_hexdigit())
-            && key.len() >= 40 && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b)));
-    if good { Ok(text.to_owned()) } else { Err("a verifier key is one line: name+hash+key, as `countersign keys show` prints it".into()) }
-}
-
-fn parse_origin(text: &str) -> Result<String, String> {
-    let good = text.len() <= 255 && text.bytes().all(|b| b.is_ascii_graphic() && b != b'+') && !text.contains("://");
-    if good {
-        Ok(text.to_owned())
-    } else {
-        Err("an origin looks like countersign.example.com/log: no scheme, no space, no plus sign".into())
-    }
-}
-
-/// `vkey` of `section`, given as text or as `{ file = "…" }`.
-fn read_vkey(section: &mut Section<'_>) -> Option<String> {
-    let written = section.has("vkey");
-    let key = section.secret("vkey").and_then(|text| {
-        parse_vkey(text.expose()).map_err(|why| section.problem(format!("{} does not fit: {why}.", section.full("vkey")))).ok()
-    });
-    if !written {
-        section
-            .problem(format!("{} is missing; it is the line that the other side's `countersign keys show` prints.", section.full("vkey")));
-    }
-    key
-}
-
-fn read_log(section: Option<Section<'_>>, public_url: &str, report: &Report) -> Log {
-    let default_origin = format!("{}/log", host(public_url));
-    let key = report.path("log.key");
-    let Some(mut section) = section else { return Log { origin: default_origin, key, witnesses: Vec::new(), quorum: 0, public: false } };
-    let origin = section.parsed("origin", parse_origin).unwrap_or(default_origin);
-    let key = section.path("key").unwrap_or(key);
-    let mut witnesses = Vec::new();
-    let mut written = 0;
-    for mut one in section.sections("witnesses") {
-        written += 1;
-        let wrote_url = one.has("url");
-        let url = one.parsed("url", |t| parse_url(t).map(str::to_owned));
-        if !wrote_url {
-            one.problem(format!("{} is missing; it is the witness's base address.", one.full("url")));
-        }
-        let vkey = read_vkey(&mut one);
-        one.finish();
-        witnesses.extend(url.zip(vkey).map(|(url, vkey)| Witness { url, vkey }));
-    }
-    let quorum = section.number("quorum", 0..=written).unwrap_or(written / 2 + usize::from(written > 0));
-    let public = section.flag("public").unwrap_or(false);
-    if let Some(node) = section.take("tsa_url") {
-        report.problem(&node.at, "log.tsa_url (timestamps, RFC 3161) is not supported by this version; remove it.");
-    }
-    section.finish();
-    Log { origin, key, witnesses, quorum, public }
-}
-
-fn read_witness(mut section: Section<'_>, origin: &str) -> Option<WitnessService> {
-    let key = section.path("key").unwrap_or_else(|| section.report().path("witness.key"));
-    let default_name = format!("{}/witness", origin.split('/').next().unwrap_or_default());
-    let name = section.parsed("name", parse_origin).unwrap_or(default_name);
-    let mut logs = Vec::new();
-    for mut one in section.sections("logs") {
-        logs.extend(read_vkey(&mut one));
-        one.finish();
-    }
-    if logs.is_empty() {
-        section.problem("[witness] names no logs; add logs = [{ vkey = \"…\" }], or remove the section.");
-    }
-    section.finish();
-    Some(WitnessService { key, name, logs })
 }
 
 /// What no source can know alone: names, keys and credentials are each one source's.

@@ -84,6 +84,14 @@ impl<'a> Section<'a> {
         self.report.problem(&self.at, message);
     }
 
+    /// Passes `value` on; notes that `key` is missing when it was not even `written`.
+    pub(super) fn needed<T>(&self, key: &str, value: Option<T>, written: bool) -> Option<T> {
+        if !written {
+            self.problem(format!("{} is missing; fill it in.", self.full(key)));
+        }
+        value
+    }
+
     /// The key's value as written.
     pub(super) fn take(&mut self, key: &'static str) -> Option<Node> {
         self.known.push(key);

@@ -132,6 +132,16 @@ fn each_kind_of_authentication_is_read() {
 }
 
 #[test]
+fn a_format_may_be_called_by_its_usual_other_name() {
+    for (written, format) in
+        [("grafana", Format::Grafana), ("grafana-unified", Format::Grafana), ("alertmanager-api-v2", Format::AlertmanagerApi)]
+    {
+        let config = load(&format!("[[source]]\nname = \"a\"\nformat = \"{written}\"\nauth = \"none\"\n"));
+        assert_eq!(config.sources[0].format, format, "{written}");
+    }
+}
+
+#[test]
 fn the_environment_stands_over_the_file_key_by_key() {
     let text = "[log]\norigin = \"a.example/log\"\n[[source]]\nname = \"on-call\"\nformat = \"pagerduty\"\nrouting_key = \"old\"\n";
     let variables = [
@@ -199,7 +209,10 @@ fn a_source_that_cannot_work_says_what_it_needs() {
     for (source, sentence) in [
         ("format = \"grafana\"\nauth = \"none\"", "a [[source]] needs a name"),
         ("name = \"A b\"\nformat = \"grafana\"\nauth = \"none\"", "a name has lower-case letters"),
-        ("name = \"a\"\nauth = \"none\"", "source a needs a format: one of alertmanager, alertmanager-api, grafana, pagerduty, generic."),
+        (
+            "name = \"a\"\nauth = \"none\"",
+            "source a needs a format: one of alertmanager, alertmanager-api, grafana-unified, pagerduty, generic.",
+        ),
         (
             "name = \"a\"\nformat = \"zabbix\"\nauth = \"none\"",
             "the format zabbix is not supported by this version; use generic with a mapping",
@@ -302,6 +315,12 @@ fn listening_to_the_world_without_tls_is_warned_about() {
     let config = load("listen = \"0.0.0.0:8080\"\npublic_url = \"http://a.example\"");
     assert_eq!(config.warnings.len(), 2, "{:?}", config.warnings);
     assert!(config.warnings[0].contains("without encryption") && config.warnings[1].contains("in the clear"));
+}
+
+#[test]
+fn a_log_that_would_be_named_after_a_mere_address_is_warned_about() {
+    let config = load("listen = \"0.0.0.0:8080\"\ntrusted_proxies = [\"10.0.0.1\"]");
+    assert!(config.warnings[0].contains("the log is called 0.0.0.0/log; set public_url"), "{:?}", config.warnings);
 }
 
 #[test]

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::document::{MAX_VALUE, check_count, fingerprint, fit, fit_line, fit_url, moment, pairs, read_json, text_at};
+use super::document::{
+    MAX_LINE, MAX_VALUE, check_count, fingerprint, first_title, fit, fit_line, fit_url, moment, pairs, read_json, text_at,
+};
 use super::{Arrival, MAX_ALERTS, ParseRefusal, Parsed, Reply};
 use crate::config::SourceConfig;
 use crate::ticket::alert::{Alert, AlertStatus};
@@ -58,7 +60,7 @@ pub(super) fn read_alert(source: &SourceConfig, item: &Value, what: &str) -> Res
     Ok(Alert {
         source: source.name.clone(),
         fingerprint: fingerprint(&source.name, &alert_id),
-        alert_id: fit_line(&alert_id),
+        alert_id: fit(&alert_id, MAX_LINE),
         title: title(&rule, &labels, &annotations),
         rule,
         status: AlertStatus::Firing,
@@ -74,14 +76,15 @@ pub(super) fn read_alert(source: &SourceConfig, item: &Value, what: &str) -> Res
 
 /// The summary if somebody wrote one, otherwise the rule and where.
 fn title(rule: &str, labels: &BTreeMap<String, String>, annotations: &BTreeMap<String, String>) -> String {
-    let written = ["summary", "title"].iter().filter_map(|k| annotations.get(*k)).map(|t| fit_line(t)).find(|t| !t.is_empty());
-    let place = ["instance", "service", "job"].iter().find_map(|k| labels.get(*k)).map(|p| fit_line(p));
-    written.unwrap_or_else(|| match (rule.is_empty(), place) {
+    let place = ["instance", "service", "job"].iter().find_map(|k| labels.get(*k));
+    let from_labels = match (rule.is_empty(), place) {
         (false, Some(place)) => format!("{rule} on {place}"),
         (false, None) => rule.to_owned(),
         (true, Some(place)) => format!("An alert on {place}"),
-        (true, None) => "An alert without a name".to_owned(),
-    })
+        (true, None) => String::new(),
+    };
+    let written = ["summary", "title"].iter().filter_map(|k| annotations.get(*k)).map(String::as_str);
+    first_title(written.chain([from_labels.as_str()]))
 }
 
 /// The fingerprint that Prometheus and Alertmanager compute (prometheus/common, `LabelSet.Fingerprint`): FNV-1a, 64

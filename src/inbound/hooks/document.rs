@@ -144,10 +144,10 @@ pub fn text_of(value: &Value) -> Option<String> {
     }
 }
 
-/// `key` of `object` as text, when it is there and not empty.
+/// `key` of `object` as text, when it is there and more than spaces.
 #[must_use]
 pub fn text_at(object: &Value, key: &str) -> Option<String> {
-    object.get(key).and_then(text_of).filter(|text| !text.is_empty())
+    object.get(key).and_then(text_of).filter(|text| !text.trim().is_empty())
 }
 
 /// Makes text fit for the record: NUL becomes U+FFFD, and what is longer than `limit` bytes is cut and says so.
@@ -165,6 +165,12 @@ pub fn fit(text: &str, limit: usize) -> String {
 pub fn fit_line(text: &str) -> String {
     let line: String = fit(text.trim(), MAX_LINE).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     line.trim().to_owned()
+}
+
+/// A title: the first of `texts` that says anything on one line.
+#[must_use]
+pub fn first_title<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
+    texts.into_iter().map(fit_line).find(|line| !line.is_empty()).unwrap_or_else(|| "An alert without a name".to_owned())
 }
 
 /// The largest boundary between characters that is at most `limit`.

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::document::{MAX_VALUE, fingerprint, fit, fit_line, fit_url, moment, pairs, read_json, text_of};
+use super::document::{
+    MAX_LINE, MAX_VALUE, check_count, fingerprint, first_title, fit, fit_line, fit_url, moment, pairs, read_json, text_of,
+};
 use super::{Arrival, MAX_ALERTS, ParseRefusal, Parsed, Reply};
 use crate::config::{Mapping, Pairs, SourceConfig};
 use crate::procedure::expression::{Expression, Variables};
@@ -16,8 +18,9 @@ use crate::ticket::alert::{Alert, AlertStatus};
 /// The most sentences that are kept about what could not be mapped.
 const MAX_SENTENCES: usize = 8;
 
-/// An expression that reads the whole body once for each item costs body × items; this bounds it, in bytes.
-const MAX_WORK: usize = 32 * 1024 * 1024;
+/// An expression that reads both the body and the item walks the whole body for each item; this bounds
+/// body × items × such expressions, in bytes. Items beyond it are counted as truncated.
+const MAX_WORK: usize = 16 * 1024 * 1024;
 
 /// Reads a delivery by the source's mapping.
 ///
@@ -37,7 +40,8 @@ pub fn parse(source: &SourceConfig, arrival: &Arrival<'_>) -> Result<Parsed, Par
             return Ok(parsed);
         }
     };
-    let most = if mapping.reads_body_per_item() { (MAX_WORK / arrival.body.len().max(1)).clamp(1, MAX_ALERTS) } else { MAX_ALERTS };
+    let work_per_item = arrival.body.len().max(1) * mapping.body_readings_per_item();
+    let most = MAX_WORK.checked_div(work_per_item).map_or(MAX_ALERTS, |fits| fits.clamp(1, MAX_ALERTS));
     parsed.truncated = u64::try_from(items.len().saturating_sub(most)).unwrap_or(u64::MAX);
     let mut reader = Reader::new(mapping, body);
     for (i, item) in items.into_iter().take(most).enumerate() {
@@ -61,9 +65,8 @@ fn items(mapping: &Mapping, body: &Value) -> Result<Vec<Value>, String> {
     }
 }
 
-/// Whether an expression may name a variable: its text holds the word.
-fn mentions(expression: &Expression, word: &str) -> bool {
-    expression.source().contains(word)
+fn reads(expression: &Expression, variable: &str) -> bool {
+    expression.reads().iter().any(|read| read.path.first().is_some_and(|name| name == variable))
 }
 
 impl Mapping {
@@ -86,29 +89,33 @@ impl Mapping {
         fields.into_iter().flatten().chain(pairs)
     }
 
-    /// Whether `body` has to stand beside every item.
-    fn reads_body_per_item(&self) -> bool {
-        self.each.is_some() && self.expressions().any(|e| mentions(e, "body"))
+    /// How many expressions read the body anew for every item.
+    fn body_readings_per_item(&self) -> usize {
+        self.expressions().filter(|e| reads(e, "body") && reads(e, "item")).count()
     }
 }
 
-/// Evaluates a mapping's expressions on one item after another.
+/// Evaluates a mapping's expressions on one item after another; those that read no item, only once.
 struct Reader<'m> {
     mapping: &'m Mapping,
     variables: Variables,
+    once: BTreeMap<&'m str, Option<Value>>,
 }
 
 impl<'m> Reader<'m> {
     fn new(mapping: &'m Mapping, body: Value) -> Self {
-        let mut variables = Variables::new();
-        if mapping.expressions().any(|e| mentions(e, "body")) {
-            variables.insert("body".to_owned(), body);
-        }
-        Self { mapping, variables }
+        let variables = Variables::from_iter([("body".to_owned(), body)]);
+        let once = mapping.expressions().filter(|e| !reads(e, "item")).map(|e| (e.source(), e.value(&variables).ok())).collect();
+        Self { mapping, variables, once }
     }
 
     fn value(&self, expression: Option<&Expression>) -> Option<Value> {
-        expression?.value(&self.variables).ok().filter(|value| !value.is_null())
+        let expression = expression?;
+        let value = match self.once.get(expression.source()) {
+            Some(known) => known.clone(),
+            None => expression.value(&self.variables).ok(),
+        };
+        value.filter(|value| !value.is_null())
     }
 
     fn text(&self, expression: Option<&Expression>) -> Option<String> {
@@ -140,16 +147,16 @@ impl<'m> Reader<'m> {
         };
         let labels = self.pairs(mapping.labels.as_ref(), &format!("{what}: labels"))?;
         let annotations = self.pairs(mapping.annotations.as_ref(), &format!("{what}: annotations"))?;
-        super::document::check_count(labels.len() + annotations.len(), &what)?;
+        check_count(labels.len() + annotations.len(), &what)?;
         let status = status_of(self.value(mapping.status.as_ref()).as_ref());
         let line = |expression| self.text(expression).map(|text| fit_line(&text)).unwrap_or_default();
         Ok(Ok(Alert {
             source: source.name.clone(),
             fingerprint: fingerprint(&source.name, &alert_id),
-            alert_id: fit_line(&alert_id),
+            alert_id: fit(&alert_id, MAX_LINE),
             rule: line(mapping.rule.as_ref()),
             status,
-            title: fit_line(&title),
+            title: first_title([title.as_str()]),
             description: self.text(mapping.description.as_ref()).map_or_else(String::new, |text| fit(&text, MAX_VALUE)),
             severity: line(mapping.severity.as_ref()).to_lowercase(),
             starts_at: moment(self.value(mapping.starts_at.as_ref()).as_ref()),

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::auth::{Verified, same};
-use super::document::{MAX_PAIRS, MAX_VALUE, fingerprint, fit, fit_line, fit_url, moment, read_json, text_at, text_of};
+use super::document::{
+    MAX_LINE, MAX_PAIRS, MAX_VALUE, fingerprint, first_title, fit, fit_line, fit_url, moment, read_json, text_at, text_of,
+};
 use super::{Arrival, ParseRefusal, Parsed, Reply};
 use crate::config::{Format, MAX_BODY_PAGERDUTY, SourceConfig};
 use crate::ticket::alert::{Alert, AlertStatus};
@@ -135,10 +137,10 @@ fn read_alert(source: &SourceConfig, event: &Value, status: AlertStatus, dedup_k
     Alert {
         source: source.name.clone(),
         fingerprint: fingerprint(&source.name, dedup_key),
-        alert_id: fit(dedup_key, MAX_VALUE),
+        alert_id: fit(dedup_key, MAX_LINE),
         rule: [line("class"), client, line("source")].into_iter().find(|text| !text.is_empty()).unwrap_or_default(),
         status,
-        title: if summary.trim().is_empty() { fit_line(dedup_key) } else { fit_line(&summary) },
+        title: first_title([summary.as_str(), dedup_key]),
         description: text_at(payload, "custom_details")
             .filter(|_| payload.get("custom_details").is_some_and(Value::is_string))
             .map_or_else(String::new, |text| fit(&text, MAX_VALUE)),
