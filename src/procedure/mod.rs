@@ -1,5 +1,6 @@
 //! Procedures are data: the playbooks' schema, how they are loaded and checked, and how their expressions are evaluated.
 
+pub mod calendar;
 mod check;
 mod check_graph;
 pub mod expression;
