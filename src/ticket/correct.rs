@@ -6,7 +6,7 @@ use super::event::{Fact, NewEvent};
 use super::number::Number;
 use super::refusal::Refusal;
 use super::state::Held;
-use super::{clock, consequences, fields, take};
+use super::{clock, consequences, take};
 use crate::ledger::sealed::Sealed;
 
 pub(super) fn set_fields(draft: &mut Draft<'_>, number: &Number, given: &Fields, reason: Option<&Sealed>) -> Result<(), Refusal> {
@@ -16,7 +16,7 @@ pub(super) fn set_fields(draft: &mut Draft<'_>, number: &Number, given: &Fields,
     if ticket.ended {
         return Err(Refusal::Locked { ticket: number.clone(), status: ticket.status.clone() });
     }
-    fields::check(pin.kind, draft.ctx.library, given).map_err(|problems| Refusal::BadFields { problems })?;
+    draft.check_fields(pin.kind, given)?;
     let rescaled = take::severity_override(ticket, given);
     let reason = reason.filter(|r| !r.bytes.is_empty());
     if let (Some((before, after)), None) = (&rescaled, reason) {

@@ -7,6 +7,8 @@ pub mod alert;
 pub mod approval;
 mod approve;
 mod assign;
+#[cfg(test)]
+mod bench;
 pub mod binding;
 mod clock;
 pub mod command;
@@ -32,4 +34,6 @@ mod receive;
 pub mod refusal;
 pub mod state;
 mod take;
+#[cfg(test)]
+mod tests;
 pub mod view;

@@ -26,7 +26,7 @@ pub(super) fn by_hand(draft: &mut Draft<'_>, open: &Open) -> Result<(), Refusal>
             Some(found.ok_or_else(|| Refusal::NoSuchResponse { response: named(name) })?.as_ref())
         }
     };
-    fields::check(kind, library, &open.fields).map_err(|problems| Refusal::BadFields { problems })?;
+    draft.check_fields(kind, &open.fields)?;
     draft.claimed(open.occurred_at, "The time at which it began")?;
     let filled = filled(kind, response, &open.fields);
     let missing: Vec<Missing> = kind

@@ -13,7 +13,7 @@ use super::nearest::nearest;
 use super::number::Number;
 use super::refusal::Refusal;
 use super::state::{Held, SealedRef, Ticket};
-use super::{clock, consequences, fields, merge, owed, view};
+use super::{clock, consequences, merge, owed, view};
 use crate::ledger::sealed::Sealed;
 use crate::procedure::model::{Ask, Transition};
 
@@ -92,7 +92,7 @@ fn check<'a>(draft: &Draft<'a>, number: &Number, step: &Step) -> Result<Checked<
     if ticket.ended && !transition.reopens && !step.fields.is_empty() {
         return Err(Refusal::Locked { ticket: number.clone(), status: ticket.status.clone() });
     }
-    fields::check(pin.kind, draft.ctx.library, &step.fields).map_err(|problems| Refusal::BadFields { problems })?;
+    draft.check_fields(pin.kind, &step.fields)?;
     let late = draft.claimed(step.occurred_at, "The time that you gave")?;
     reasoned(ticket, transition, step, late)?;
     let to = destination(draft, ticket, transition, step)?;
