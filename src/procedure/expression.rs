@@ -172,7 +172,8 @@ fn parse(source: &str) -> Result<cel::Program, ExpressionError> {
         let parser = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, || {
             let program = cel::Program::compile(source).map_err(|e| first_of(&e))?;
             if depth(program.expression()) > MAX_TREE {
-                let message = "This expression is too deep to be evaluated; split it with `&&` or `||`, or use a list with `in`.".to_owned();
+                let message =
+                    "This expression is too deep to be evaluated; split it with `&&` or `||`, or use a list with `in`.".to_owned();
                 return Err(ExpressionError { message, line: 1, column: 1 });
             }
             Ok(program)

@@ -330,6 +330,20 @@ pub struct Clock {
     pub pauses: BTreeSet<String>,
 }
 
+impl Clock {
+    /// The target for a severity, or the default one.
+    #[must_use]
+    pub fn target(&self, severity: Option<&str>) -> Option<Duration> {
+        severity.and_then(|s| self.within.get(s)).or_else(|| self.within.get("default")).copied()
+    }
+
+    /// The hours that count for a severity; every hour when nothing is said.
+    #[must_use]
+    pub fn hours_for(&self, severity: Option<&str>) -> &Hours {
+        severity.and_then(|s| self.hours.get(s)).or_else(|| self.hours.get("default")).unwrap_or(&Hours::Always)
+    }
+}
+
 /// What starts a clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClockStart {

@@ -27,6 +27,7 @@ pub(super) enum Sort {
     Field,
     Transition,
     Phase,
+    Clock,
 }
 
 /// A name that must exist elsewhere.

@@ -96,10 +96,12 @@ impl Template {
         });
         let mut out = Vec::new();
         for (expression, begins) in places {
-            out.extend(expression.reads().iter().map(|read| Read {
-                path: read.path.clone(),
-                at: read.at.iter().map(|at| shifted(*at, begins)).collect(),
-            }));
+            out.extend(
+                expression
+                    .reads()
+                    .iter()
+                    .map(|read| Read { path: read.path.clone(), at: read.at.iter().map(|at| shifted(*at, begins)).collect() }),
+            );
         }
         out
     }

@@ -114,7 +114,9 @@ fn tokens(source: &str) -> Result<Vec<Token<'_>>, ExpressionError> {
             b'a'..=b'z' | b'A'..=b'Z' | b'_' => {
                 at = run(bytes, at, |b| b.is_ascii_alphanumeric() || b == b'_');
                 let quoted = matches!(bytes.get(at), Some(b'\'' | b'"')) && is_text_prefix(&source[start..at]);
-                if quoted { at = text_end(source, at, source[start..at].to_ascii_lowercase().contains('r'))? };
+                if quoted {
+                    at = text_end(source, at, source[start..at].to_ascii_lowercase().contains('r'))?
+                };
                 if quoted { Sort::Text } else { Sort::Name }
             }
             b'\'' | b'"' => {
@@ -226,11 +228,15 @@ impl<'s> Walk<'_, 's> {
             }
             "=" => Err(refuse(self.source, token.start, "To compare, write `==`.")),
             "&" | "|" => Err(refuse(self.source, token.start, format!("Write `{0}{0}`.", token.text))),
-            "." if !self.ends_value(i.checked_sub(1)) => Err(refuse(self.source, token.start, "A dot follows a name, as in `alert.labels`.")),
+            "." if !self.ends_value(i.checked_sub(1)) => {
+                Err(refuse(self.source, token.start, "A dot follows a name, as in `alert.labels`."))
+            }
             _ => {
                 self.chain += 1;
                 if self.chain > MAX_CHAIN {
-                    let message = format!("More than {MAX_CHAIN} operators follow each other here; split it with `&&` or `||`, or use a list with `in`.");
+                    let message = format!(
+                        "More than {MAX_CHAIN} operators follow each other here; split it with `&&` or `||`, or use a list with `in`."
+                    );
                     return Err(refuse(self.source, token.start, message));
                 }
                 Ok(())

@@ -126,7 +126,9 @@ impl Builder<'_> {
                 Event::SequenceEnd | Event::MappingEnd => self.close()?,
             }
         }
-        let Some(root) = self.root else { return Err((At { line: 1, column: 1 }, "This file is empty; remove it, or write a playbook.".to_owned())) };
+        let Some(root) = self.root else {
+            return Err((At { line: 1, column: 1 }, "This file is empty; remove it, or write a playbook.".to_owned()));
+        };
         Ok((root, self.twice))
     }
 
