@@ -506,6 +506,7 @@ pub(super) fn incident() -> Kind {
         opens: Vec::new(),
         channel: Channel::default(),
         retention: "Six years.".into(),
+        matrix: None,
     }
 }
 
@@ -600,6 +601,7 @@ fn library() -> Library {
         responses: vec![Arc::new(outage())],
         organisation: Arc::new(organisation),
         taxonomies: BTreeMap::from([("rsit".to_owned(), choices(&["availability/outage", "fraud/phishing"]))]),
+        crosswalks: BTreeMap::new(),
         files: Vec::new(),
     }
 }

@@ -32,6 +32,7 @@ mod open;
 mod owed;
 mod receive;
 pub mod refusal;
+mod severity;
 pub mod state;
 mod take;
 #[cfg(test)]
