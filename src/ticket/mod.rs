@@ -24,6 +24,7 @@ pub mod evolve;
 pub mod fields;
 mod links;
 mod merge;
+pub mod media;
 pub mod missing;
 mod nearest;
 mod notes;
@@ -38,3 +39,5 @@ mod take;
 #[cfg(test)]
 mod tests;
 pub mod view;
+
+pub use take::possible;

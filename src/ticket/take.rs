@@ -15,7 +15,7 @@ use super::refusal::Refusal;
 use super::state::{Held, SealedRef, Ticket};
 use super::{clock, consequences, merge, owed, severity, view};
 use crate::ledger::sealed::Sealed;
-use crate::procedure::model::{Ask, Transition};
+use crate::procedure::model::{Ask, Kind, Response, Transition};
 
 /// The most transitions in one request.
 const MAX_STEPS: usize = 8;
@@ -125,7 +125,12 @@ pub(super) fn startable(ticket: &Ticket, pin: Pinning<'_>, transition: &Transiti
     })
 }
 
-/// The transitions that can start where the ticket stands, in the procedure's order.
+/// The transitions that can start where the ticket stands, whoever takes them, in the procedure's order.
+#[must_use]
+pub fn possible<'a>(ticket: &Ticket, kind: &'a Kind, response: Option<&'a Response>) -> Vec<&'a Transition> {
+    offered(ticket, Pinning { kind, response })
+}
+
 fn offered<'a>(ticket: &Ticket, pin: Pinning<'a>) -> Vec<&'a Transition> {
     pin.kind.transitions.values().filter(|t| !t.automatic && view::applies(pin.response, &t.name) && starts(ticket, pin, t)).collect()
 }
