@@ -17,7 +17,8 @@ use crate::ledger::disclosed::Disclosed;
 use crate::ledger::manifest::Period;
 use crate::ledger::merkle::{Frontier, Hash};
 use crate::ledger::note::{Note, Signer};
-use crate::ledger::verify::{Outside, Report, Verdict};
+use crate::ledger::report::{Report, Verdict};
+use crate::ledger::verify::Outside;
 use crate::ledger::witness::{AddCheckpoint, Cosigner, judge};
 
 const ORIGIN: &str = "log.invalid/a";
