@@ -3,7 +3,7 @@
 //! Two passes: the log, event by event with its tiles and the sealed values beside it; then every file against the
 //! signed manifest. Damage is collected in that order, so the first that is named is the event, where there is one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
@@ -16,12 +16,9 @@ use super::key::VerifierKey;
 use super::manifest::{self, FORMAT, MAX_MANIFEST, Manifest, ManifestRefused, completeness_of};
 use super::merkle::Hash;
 use super::note::{MAX_NOTE, Note};
-use super::report::{Damage, Report, Verdict, remarks};
+use super::report::{Damage, MAX_DAMAGES, Report, Shown, Verdict};
 use super::tile::{Tile, TileKind, decode_entries, decode_hashes, max_file};
 use super::verify::{LogWalk, Outside, Standing};
-
-/// How many damages a report names.
-const MAX_DAMAGES: usize = 20;
 
 /// Verifies the bundle (zip or folder), or the folder of a log, at `path`.
 #[must_use]
@@ -75,7 +72,8 @@ impl Audit {
                 self.check_tickets(&walk, all);
             }
         }
-        self.report(&standing, &walk, all, attachments)
+        let shown = Shown { sealed: self.sealed_shown, attachments, selection: !all, tables: !self.log.is_empty() };
+        Report::of(&standing, &walk, shown, self.damages)
     }
 
     fn blame(&mut self, file: impl Into<String>, sentence: impl Into<String>) {
@@ -294,30 +292,6 @@ impl Audit {
         });
         if let Err(sentence) = outcome {
             self.blame(FILE, sentence);
-        }
-    }
-
-    fn report(mut self, standing: &Standing, walk: &LogWalk, all: bool, attachments: u64) -> Report {
-        self.damages.truncate(MAX_DAMAGES);
-        let chain = walk.chain();
-        let verdict = match self.damages.first() {
-            Some(first) => Verdict::Damaged { first: first.clone() },
-            None => standing.verdict(),
-        };
-        let remarks = remarks(&verdict, standing, walk, all, self.sealed_shown, !self.log.is_empty());
-        let counted = |(_, population): (&String, &super::chain::Population)| (population.kind.clone(), population.count);
-        Report {
-            demonstration: chain.is_demonstration(),
-            origin: Some(standing.checkpoint.origin.clone()),
-            size: Some(standing.checkpoint.size),
-            period: chain.period(),
-            tickets: chain.populations().iter().map(counted).collect::<BTreeMap<_, _>>(),
-            witnesses: standing.witnesses.clone(),
-            sealed: (self.sealed_shown, chain.sealed()),
-            attachments,
-            remarks,
-            damages: self.damages,
-            verdict,
         }
     }
 }

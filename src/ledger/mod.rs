@@ -1,6 +1,7 @@
 //! The ledger's formats: canonical bytes, the Merkle tree, tiles, checkpoints, proofs, sealed values, verification.
 //!
-//! Pure: bytes in, bytes out. It never sees a ticket.
+//! Pure: bytes in, bytes out; it never sees a ticket. The one thing that touches the disk is [`bundle`], which reads
+//! what somebody handed over.
 //!
 //! | | |
 //! |---|---|
@@ -27,3 +28,6 @@ pub mod sealed;
 pub mod tile;
 pub mod verify;
 pub mod witness;
+
+#[cfg(test)]
+mod hostile;

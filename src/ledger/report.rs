@@ -9,6 +9,9 @@ use serde_json::Value;
 use super::verify::{LogWalk, Standing};
 use crate::env::Timestamp;
 
+/// How many damages a report names.
+pub const MAX_DAMAGES: usize = 20;
+
 /// Something that does not fit, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Damage {
@@ -120,7 +123,45 @@ pub struct Report {
     pub damages: Vec<Damage>,
 }
 
+/// What was shown beside the log.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Shown {
+    /// Sealed values that fit their commitments.
+    pub sealed: u64,
+    /// Attachments.
+    pub attachments: u64,
+    /// Only some tickets were asked for.
+    pub selection: bool,
+    /// There are tables that restate the log.
+    pub tables: bool,
+}
+
 impl Report {
+    /// What is to be said after everything was walked: the damages in the order in which they were found, or
+    /// what the signatures are worth.
+    #[must_use]
+    pub fn of(standing: &Standing, walk: &LogWalk, shown: Shown, mut damages: Vec<Damage>) -> Self {
+        damages.truncate(MAX_DAMAGES);
+        let verdict = match damages.first() {
+            Some(first) => Verdict::Damaged { first: first.clone() },
+            None => standing.verdict(),
+        };
+        let chain = walk.chain();
+        Self {
+            demonstration: chain.is_demonstration(),
+            origin: Some(standing.checkpoint.origin.clone()),
+            size: Some(standing.checkpoint.size),
+            period: chain.period(),
+            tickets: chain.populations().values().map(|population| (population.kind.clone(), population.count)).collect(),
+            witnesses: standing.witnesses.clone(),
+            sealed: (shown.sealed, chain.sealed()),
+            attachments: shown.attachments,
+            remarks: remarks(&verdict, standing, walk, shown),
+            damages,
+            verdict,
+        }
+    }
+
     /// A report that says nothing but its verdict.
     #[must_use]
     pub fn bare(verdict: Verdict) -> Self {
@@ -175,7 +216,7 @@ impl fmt::Display for Report {
 }
 
 /// What this export can and cannot prove, in words.
-pub(super) fn remarks(verdict: &Verdict, standing: &Standing, walk: &LogWalk, all: bool, shown: u64, bundle: bool) -> Vec<String> {
+fn remarks(verdict: &Verdict, standing: &Standing, walk: &LogWalk, shown: Shown) -> Vec<String> {
     let mut remarks = Vec::new();
     if walk.chain().is_demonstration() {
         remarks.push("The log says of itself that it is a demonstration: it is evidence of nothing.".to_owned());
@@ -185,16 +226,16 @@ pub(super) fn remarks(verdict: &Verdict, standing: &Standing, walk: &LogWalk, al
     {
         remarks.push(format!("The anchor knows the first {up_to} events; those after it fit, but nobody outside vouches for them."));
     }
-    let hidden = walk.chain().sealed().saturating_sub(shown);
+    let hidden = walk.chain().sealed().saturating_sub(shown.sealed);
     if hidden > 0 {
         remarks.push(format!(
             "{hidden} sealed values are not shown here, because they were withheld or redacted: the log proves when they were recorded, not what they say."
         ));
     }
-    if bundle && !all {
+    if shown.selection {
         remarks.push("This is a selection: the log is whole, but texts and files are shown for the selected tickets only.".to_owned());
     }
-    if bundle {
+    if shown.tables {
         remarks.push(
             "Tables (tickets, people) restate the log and are signed by its owner; numbers, revisions and positions were compared with the log.".to_owned(),
         );
