@@ -161,13 +161,7 @@ impl<'a> Draft<'a> {
         if self.events.len() > MAX_EVENTS {
             return Err(Refusal::TooMany { what: "changes in one request".into(), most: MAX_EVENTS });
         }
-        Ok(Decision {
-            events: self.events,
-            tickets: self.touched,
-            after: self.tickets,
-            repeats: self.repeats,
-            dropped: self.dropped,
-        })
+        Ok(Decision { events: self.events, tickets: self.touched, after: self.tickets, repeats: self.repeats, dropped: self.dropped })
     }
 
     /// Refuses values that cannot stand in their fields, and people and tickets that do not exist.

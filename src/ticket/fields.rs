@@ -34,7 +34,8 @@ impl FieldProblem {
     /// One sentence for people.
     #[must_use]
     pub fn sentence(&self) -> String {
-        format!("{} {}.", self.label, self.problem)
+        let stop = if self.problem.ends_with('?') { "" } else { "." };
+        format!("{} {}{stop}", self.label, self.problem)
     }
 }
 
