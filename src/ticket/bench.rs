@@ -287,10 +287,9 @@ impl Bench {
         self.note("p_ana", &n).unwrap();
         self.file("p_ana", &n, "contain").unwrap();
         self.file("p_ana", &n, "eradicate").unwrap();
-        for link in ["caused_by"] {
-            let reason = Some(text("not determined"));
-            self.ask(&person("p_ana"), &Command::Link { ticket: n.clone(), link: link.into(), to: None, target: None, reason }).unwrap();
-        }
+        let reason = Some(text("not determined"));
+        let link = Command::Link { ticket: n.clone(), link: "caused_by".into(), to: None, target: None, reason };
+        self.ask(&person("p_ana"), &link).unwrap();
         n
     }
 

@@ -28,6 +28,7 @@ pub mod missing;
 mod nearest;
 mod notes;
 pub mod number;
+pub mod offer;
 mod open;
 mod owed;
 mod receive;

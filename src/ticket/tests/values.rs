@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::ticket::bench::Bench;
 use crate::ticket::command::{FieldInput, Fields};
-use crate::ticket::fields::{FieldProblem, MAX_TEXT, check, seal, text};
+use crate::ticket::fields::{FieldProblem, MAX_LINE, MAX_TEXT, check, fitted, seal, text};
 
 fn send(field: &str, value: Value) -> Result<Fields, Vec<FieldProblem>> {
     let b = Bench::new();
@@ -90,6 +90,14 @@ fn a_value_from_another_version_of_the_procedure_is_looked_at_again() {
     assert_eq!(problem("data_involved", FieldInput::Plain(json!(["none", "cui"]))), "is not in its canonical form; please send it again");
     assert_eq!(problem("title", FieldInput::Sealed(crate::ticket::bench::text(""))), "is empty; please leave it out");
     assert_eq!(problem("gone", FieldInput::Plain(json!(1))), "is not a field of this kind");
+}
+
+#[test]
+fn a_tools_title_always_fits() {
+    assert_eq!(fitted(" db\n down\u{0}\u{202e} "), "db down");
+    let cut = fitted(&"ä".repeat(5_000));
+    assert_eq!((cut.chars().count(), cut.ends_with('…')), (MAX_LINE, true));
+    assert_eq!(stored("title", json!(cut)), format!("sealed {cut}"));
 }
 
 #[test]
