@@ -78,9 +78,9 @@ fn mentions(page: &Page, kind: Option<&Kind>, drafts: &Drafts) {
             continue;
         }
         let hint = nearest(&mention.name, known.iter().copied());
-        let names = if known.len() <= 20 && !known.is_empty() { format!("There are {}.", known.join(", ")) } else { String::new() };
-        let end = if hint.is_empty() { names } else { capital(hint.trim()) };
-        page.find(mention.at, format!("`{}` is not {what}. {end}", mention.name).trim_end());
+        let names =
+            if known.len() <= 20 && !known.is_empty() && hint == ". " { format!("There are {}.", known.join(", ")) } else { String::new() };
+        page.find(mention.at, format!("`{}` is not {what}{hint}{names}", mention.name).trim_end());
     }
 }
 
@@ -101,6 +101,8 @@ fn known<'d>(
         Sort::Taxonomy => ("a list of taxonomies.yaml", lists().map(|l| l.keys().map(String::as_str).collect()).unwrap_or_default()),
         // A list that does not exist is told once, where it is named.
         Sort::ValueOf(list) => ("a value of that list", lists()?.get(list)?.keys().map(String::as_str).collect()),
+        // Without fields everything that names one would be wrong; that there are none is told already.
+        Sort::Field if kind?.fields.is_empty() => return None,
         Sort::Status => ("a status of this kind", kind?.statuses.iter().map(String::as_str).collect()),
         Sort::Field => ("a field of this kind", kind?.fields.keys().map(String::as_str).collect()),
         Sort::Transition => ("a transition of this kind", kind?.transitions.keys().map(String::as_str).collect()),
@@ -143,16 +145,16 @@ fn member_of(page: &Page, reading: &Reading, part: usize, of: &str, known: &[&st
     let Some(name) = reading.path.get(part) else { return };
     if !known.contains(&name.as_str()) {
         let hint = nearest(name, known.iter().copied());
-        page.find(place(reading, part), format!("`{name}` is not part of {of}; {hint}There are {}.", known.join(", ")));
+        page.find(place(reading, part), format!("`{name}` is not part of {of}{hint}There are {}.", known.join(", ")));
     }
 }
 
 fn field_of(page: &Page, reading: &Reading, kind: Option<&Kind>) {
-    let (Some(name), Some(kind)) = (reading.path.get(2), kind) else { return };
+    let (Some(name), Some(kind)) = (reading.path.get(2), kind.filter(|k| !k.fields.is_empty())) else { return };
     match kind.fields.get(name) {
         None => {
             let hint = nearest(name, kind.fields.keys().map(String::as_str));
-            page.find(place(reading, 2), format!("`{name}` is not a field of this kind; {hint}name one of its fields."));
+            page.find(place(reading, 2), format!("`{name}` is not a field of this kind{hint}Name one of its fields."));
         }
         Some(field) if field.sealed => {
             let message =
@@ -197,7 +199,7 @@ fn response(page: &Page, draft: &ResponseDraft, drafts: &Drafts) -> Prefill {
             let known = drafts.kinds.iter().map(|(_, d)| d.kind.name.as_str());
             let hint = nearest(name, known.clone());
             let names = known.collect::<Vec<_>>().join(", ");
-            page.find(draft.kind_at, format!("`{name}` is not a kind; {hint}There are {names}."));
+            page.find(draft.kind_at, format!("`{name}` is not a kind{hint}There are {names}."));
         }
         return Prefill::new();
     };
@@ -218,9 +220,4 @@ fn response(page: &Page, draft: &ResponseDraft, drafts: &Drafts) -> Prefill {
     // Taxonomy values became mentions just now.
     mentions(page, Some(kind), drafts);
     out
-}
-
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
 }

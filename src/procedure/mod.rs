@@ -12,9 +12,12 @@ mod load_kind;
 mod load_organisation;
 mod load_response;
 mod load_transition;
+#[cfg(test)]
+mod mistakes;
 pub mod model;
 mod nearest;
 mod reader;
+pub mod render;
 mod shipped;
 mod template;
 mod tokens;

@@ -315,7 +315,7 @@ impl<'p, 'n> Section<'p, 'n> {
         for (key, _) in self.members.iter().filter(|(k, _)| !asked.contains(k.text.as_str())) {
             let hint = nearest(&key.text, asked.iter().copied());
             let known = asked.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ");
-            self.page.find(key.at, format!("`{}` is not a key of {}; {hint}There may be {known}.", short(&key.text), self.what));
+            self.page.find(key.at, format!("`{}` is not a key of {}{hint}There may be {known}.", short(&key.text), self.what));
         }
     }
 }

@@ -23,12 +23,13 @@ pub mod event;
 pub mod evolve;
 pub mod fields;
 mod links;
-mod merge;
 pub mod media;
+mod merge;
 pub mod missing;
 mod nearest;
 mod notes;
 pub mod number;
+pub mod offer;
 mod open;
 mod owed;
 mod receive;
@@ -39,5 +40,3 @@ mod take;
 #[cfg(test)]
 mod tests;
 pub mod view;
-
-pub use take::possible;

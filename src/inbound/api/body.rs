@@ -53,9 +53,9 @@ impl<T: DeserializeOwned> FromRequest<App> for Ask<T> {
         let (mut parts, body) = request.into_parts();
         let caller = <Caller as axum::extract::FromRequestParts<App>>::from_request_parts(&mut parts, app).await?;
         let key = key_of(&parts.headers)?;
-        let bytes = axum::body::to_bytes(body, MOST_BYTES)
-            .await
-            .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "TooLarge", "A request has at most 1 MiB; files go to …/attachments."))?;
+        let bytes = axum::body::to_bytes(body, MOST_BYTES).await.map_err(|_| {
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "TooLarge", "A request has at most 1 MiB; files go to …/attachments.")
+        })?;
         let body = read(&bytes)?;
         Ok(Self { caller, key, bytes, body, path: parts.uri.path().to_owned() })
     }
@@ -73,7 +73,8 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 /// # Errors
 /// 404: what is not a number names no ticket.
 pub fn number(text: &str) -> Result<Number, Problem> {
-    let missing = |_| Problem::new(StatusCode::NOT_FOUND, "NoSuchTicket", "There is no such ticket; a ticket number looks like INC-000042.");
+    let missing =
+        |_| Problem::new(StatusCode::NOT_FOUND, "NoSuchTicket", "There is no such ticket; a ticket number looks like INC-000042.");
     text.parse().map_err(missing)
 }
 
@@ -84,7 +85,10 @@ pub fn number(text: &str) -> Result<Number, Problem> {
 pub fn text(app: &App, name: &str, value: Option<String>, most: usize) -> Result<Option<Sealed>, Problem> {
     let Some(value) = value else { return Ok(None) };
     let value = value.trim();
-    let wrong = |problem: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "BadFields", format!("{name}: {problem}")).with_fields(vec![(name.to_owned(), problem)]);
+    let wrong = |problem: String| {
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "BadFields", format!("{name}: {problem}"))
+            .with_fields(vec![(name.to_owned(), problem)])
+    };
     if value.chars().count() > most {
         return Err(wrong(format!("at most {most} characters; put the rest into a file.")));
     }
@@ -121,6 +125,7 @@ pub fn moment(name: &str, value: Option<&str>) -> Result<Option<Timestamp>, Prob
     let Some(value) = value.filter(|v| !v.trim().is_empty()) else { return Ok(None) };
     Timestamp::parse(value.trim()).map(Some).ok_or_else(|| {
         let problem = "a time reads like 2026-11-22T03:04:05Z.".to_owned();
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "BadFields", format!("{name}: {problem}")).with_fields(vec![(name.to_owned(), problem)])
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "BadFields", format!("{name}: {problem}"))
+            .with_fields(vec![(name.to_owned(), problem)])
     })
 }

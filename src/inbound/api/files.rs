@@ -30,7 +30,11 @@ pub struct Upload {
 }
 
 fn too_large() -> Problem {
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "TooLarge", format!("A file has at most {} MiB. Attach the part that matters, or a link.", MOST_BYTES >> 20))
+    Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "TooLarge",
+        format!("A file has at most {} MiB. Attach the part that matters, or a link.", MOST_BYTES >> 20),
+    )
 }
 
 /// A file's name as it is kept: the last part of a path, at most 200 characters, no control characters.
@@ -46,11 +50,16 @@ impl Upload {
     /// # Errors
     /// When there is no file, it is empty, cut off, or too large.
     pub async fn read(request: Request, app: &App) -> Result<Self, Problem> {
-        let declared: Option<usize> = request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
+        let declared: Option<usize> =
+            request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
         if declared.is_some_and(|n| n > MOST_BYTES + (64 << 10)) {
             return Err(too_large());
         }
-        let broken = |_| Problem::bad_request("The upload broke off or is not multipart/form-data with a part called file. Nothing was kept; send it again.");
+        let broken = |_| {
+            Problem::bad_request(
+                "The upload broke off or is not multipart/form-data with a part called file. Nothing was kept; send it again.",
+            )
+        };
         let mut form = Multipart::from_request(request, app).await.map_err(|_| broken(()))?;
         let (mut file, mut phase, mut captured_at) = (None, None, None);
         while let Some(mut part) = form.next_field().await.map_err(|_| broken(()))? {
@@ -89,7 +98,11 @@ impl Upload {
         app.desk.ticket(&caller.person, &ticket).await?;
         let sha256 = app.desk.attachments().keep(&self.bytes, &app.desk.env().id("")).await.map_err(|error| {
             tracing::error!(%error, "a file could not be kept");
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "NotStored", "I could not save that file. Nothing was recorded; please try again in a minute.")
+            Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "NotStored",
+                "I could not save that file. Nothing was recorded; please try again in a minute.",
+            )
         })?;
         let path = format!("{ticket}/attachments");
         let digest = hex::encode(Sha256::digest(format!("{sha256}\n{}\n{:?}\n{:?}", self.name, self.phase, self.captured_at)));
@@ -106,29 +119,47 @@ impl Upload {
     }
 }
 
-pub(super) async fn attach(State(app): State<App>, Path(ticket): Path<String>, caller: Caller, request: Request) -> Result<Response, Problem> {
+pub(super) async fn attach(
+    State(app): State<App>,
+    Path(ticket): Path<String>,
+    caller: Caller,
+    request: Request,
+) -> Result<Response, Problem> {
     let key = key_of(request.headers())?;
     let upload = Upload::read(request, &app).await?;
     let answer = upload.file(&app, &caller, &ticket, key.as_deref()).await?;
     Ok(recorded(&app, &answer, StatusCode::CREATED).await)
 }
 
-pub(super) async fn download(State(app): State<App>, Path((ticket, file)): Path<(String, i64)>, caller: Caller) -> Result<Response, Problem> {
+pub(super) async fn download(
+    State(app): State<App>,
+    Path((ticket, file)): Path<(String, i64)>,
+    caller: Caller,
+) -> Result<Response, Problem> {
     let (name, media_type, sha256) = app.desk.file(&caller.person, &number(&ticket)?, file).await?;
     let mut bytes = Vec::new();
     let unreadable = |error: std::io::Error| {
         tracing::error!(%error, "a file that an event names cannot be read");
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "NotAvailable", "The file cannot be read now. `countersign verify --database` says whether it is damaged.")
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "NotAvailable",
+            "The file cannot be read now. `countersign verify --database` says whether it is damaged.",
+        )
     };
     app.desk.attachments().open_file(&sha256).await.map_err(unreadable)?.read_to_end(&mut bytes).await.map_err(unreadable)?;
     if hex::encode(Sha256::digest(&bytes)) != sha256 {
         tracing::error!("a file on the disk is not what its event says");
-        return Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "Damaged", "This file was changed on the disk: it is not what was filed."));
+        return Err(Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "Damaged",
+            "This file was changed on the disk: it is not what was filed.",
+        ));
     }
     let ascii: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || ".-_ ".contains(c) { c } else { '_' }).collect();
     let mut response = bytes.into_response();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_str(&media_type).unwrap_or(HeaderValue::from_static("application/octet-stream")));
+    headers
+        .insert(header::CONTENT_TYPE, HeaderValue::from_str(&media_type).unwrap_or(HeaderValue::from_static("application/octet-stream")));
     // Never shown in the page's own origin: whatever it is, it is only downloaded.
     if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{ascii}\"")) {
         headers.insert(header::CONTENT_DISPOSITION, value);

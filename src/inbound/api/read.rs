@@ -77,7 +77,8 @@ pub(super) async fn people(State(app): State<App>, caller: Caller) -> Result<Jso
 pub(super) async fn kinds(State(app): State<App>, caller: Caller) -> Result<Json<Value>, Problem> {
     app.desk.allow(&caller.person, Permission::Read)?;
     let snapshot = app.desk.snapshot();
-    let kinds: Vec<Value> = snapshot.procedures.current().into_iter().flat_map(|l| l.kinds.values()).map(|k| super::openapi::kind(k)).collect();
+    let kinds: Vec<Value> =
+        snapshot.procedures.current().into_iter().flat_map(|l| l.kinds.values()).map(|k| super::openapi::kind(k)).collect();
     Ok(Json(json!({ "kinds": kinds })))
 }
 

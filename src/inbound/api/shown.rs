@@ -6,8 +6,9 @@ use crate::desk::Snapshot;
 use crate::desk::query::Texts;
 use crate::ticket::binding::binding;
 use crate::ticket::missing::{Missing, missing};
+use crate::ticket::offer::offered;
 use crate::ticket::state::{Held, Ticket};
-use crate::ticket::{approval, possible, view};
+use crate::ticket::{approval, view};
 
 /// A ticket in full.
 pub(super) fn ticket(ticket: &Ticket, texts: &Texts, snapshot: &Snapshot) -> Value {
@@ -115,7 +116,7 @@ fn can(ticket: &Ticket, snapshot: &Snapshot) -> Vec<Value> {
             "missing": lacks,
         })
     };
-    possible(ticket, kind, response).iter().map(shown).collect()
+    offered(ticket, kind, response).iter().map(shown).collect()
 }
 
 fn lack(missing: &Missing) -> Value {

@@ -159,7 +159,14 @@ pub(super) struct EscalateBody {
 pub(super) struct EmptyBody {}
 
 /// Asks the desk, and says what was recorded.
-pub(super) async fn ask(app: &App, caller: &Caller, key: Option<&str>, path: &str, bytes: &[u8], command: Command) -> Result<Answer, Problem> {
+pub(super) async fn ask(
+    app: &App,
+    caller: &Caller,
+    key: Option<&str>,
+    path: &str,
+    bytes: &[u8],
+    command: Command,
+) -> Result<Answer, Problem> {
     let request = caller.request(Asked::Ticket(Box::new(command)), key, path, bytes);
     Ok(app.desk.ask(request).await?)
 }
@@ -199,7 +206,12 @@ async fn fields_of(app: &App, number: &Number, raw: &Raw) -> Result<Fields, Prob
     sealed(app, kind, library, raw)
 }
 
-fn sealed(app: &App, kind: &crate::procedure::model::Kind, library: &crate::procedure::model::Library, raw: &Raw) -> Result<Fields, Problem> {
+fn sealed(
+    app: &App,
+    kind: &crate::procedure::model::Kind,
+    library: &crate::procedure::model::Library,
+    raw: &Raw,
+) -> Result<Fields, Problem> {
     let mut salt = || app.desk.env().bytes::<32>();
     seal(kind, library, raw, &mut salt).map_err(|problems| {
         let refusal = Refusal::BadFields { problems };
@@ -292,7 +304,11 @@ pub(super) async fn link(State(app): State<App>, Path(ticket): Path<String>, ask
     write(&app, &asked, command).await
 }
 
-pub(super) async fn unlink(State(app): State<App>, Path((ticket, link)): Path<(String, i64)>, asked: Ask<ReasonBody>) -> Result<Response, Problem> {
+pub(super) async fn unlink(
+    State(app): State<App>,
+    Path((ticket, link)): Path<(String, i64)>,
+    asked: Ask<ReasonBody>,
+) -> Result<Response, Problem> {
     let reason = needed(&app, "reason", asked.body.reason.clone())?;
     write(&app, &asked, Command::Unlink { ticket: number(&ticket)?, link, reason }).await
 }
@@ -308,12 +324,20 @@ pub(super) async fn approval(State(app): State<App>, Path(ticket): Path<String>,
     write(&app, &asked, command).await
 }
 
-pub(super) async fn task(State(app): State<App>, Path((ticket, task)): Path<(String, i64)>, asked: Ask<TaskBody>) -> Result<Response, Problem> {
+pub(super) async fn task(
+    State(app): State<App>,
+    Path((ticket, task)): Path<(String, i64)>,
+    asked: Ask<TaskBody>,
+) -> Result<Response, Problem> {
     let waived = text(&app, "waived_because", asked.body.waived_because.clone(), body::MOST_TEXT)?;
     write(&app, &asked, Command::SettleTask { ticket: number(&ticket)?, task, waived }).await
 }
 
-pub(super) async fn waive_evidence(State(app): State<App>, Path(ticket): Path<String>, asked: Ask<WaiverBody>) -> Result<Response, Problem> {
+pub(super) async fn waive_evidence(
+    State(app): State<App>,
+    Path(ticket): Path<String>,
+    asked: Ask<WaiverBody>,
+) -> Result<Response, Problem> {
     let reason = needed(&app, "reason", asked.body.reason.clone())?;
     let phase = asked.body.phase.clone();
     write(&app, &asked, Command::WaiveEvidence { ticket: number(&ticket)?, phase, reason }).await
@@ -337,7 +361,11 @@ pub(super) async fn escalate(State(app): State<App>, Path(ticket): Path<String>,
     write(&app, &asked, Command::Escalate { ticket: number(&ticket)?, to, reason }).await
 }
 
-pub(super) async fn acknowledge_escalation(State(app): State<App>, Path(ticket): Path<String>, asked: Ask<EmptyBody>) -> Result<Response, Problem> {
+pub(super) async fn acknowledge_escalation(
+    State(app): State<App>,
+    Path(ticket): Path<String>,
+    asked: Ask<EmptyBody>,
+) -> Result<Response, Problem> {
     write(&app, &asked, Command::AcknowledgeEscalation { ticket: number(&ticket)? }).await
 }
 
