@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::duration::say;
 use super::model::{Ask, ClockStart, Escalate, Field, FieldType, Hours, Kind, Library, Owed, OwedWhat, Requires, Response, Transition};
-use super::reader::say;
 
 /// The kind with this name, with the responses that open it; `None` when there is no such kind.
 #[must_use]
@@ -309,6 +309,7 @@ mod tests {
         ] {
             assert!(text.contains(expected), "{expected}\n---\n{text}");
         }
+        eprintln!("{text}");
         assert!(render_kind(&library, "nothing").is_none());
     }
 }
