@@ -309,7 +309,6 @@ mod tests {
         ] {
             assert!(text.contains(expected), "{expected}\n---\n{text}");
         }
-        eprintln!("{text}");
         assert!(render_kind(&library, "nothing").is_none());
     }
 }
