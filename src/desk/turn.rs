@@ -111,8 +111,11 @@ impl<'k> Overlay<'k> {
                 let library = self.library()?;
                 let person = person_of(&command);
                 let actor = founder(&actor, &command);
-                let events =
-                    people::decide::decide(&self.known.directory, &library.organisation, &actor, command).map_err(Refused::from)?;
+                let decided = people::decide::decide(&self.known.directory, &library.organisation, &actor, command);
+                let events = match decided {
+                    Ok(events) => events,
+                    Err(refusal) => return Err(self.refuse_administration(&request, &actor, refusal, refusals, &library)),
+                };
                 let mut answer = self.append(&request, &actor, events)?;
                 answer.person = person;
                 answer
