@@ -1,8 +1,9 @@
 //! Calling the next one, and saying that one has seen it.
 
-use super::draft::{Draft, Pinning, holds_any};
+use super::draft::{Draft, Pinning};
 use super::event::{Fact, NewEvent};
 use super::number::Number;
+use super::offer::may;
 use super::refusal::Refusal;
 use super::state::EscalationState;
 use crate::ledger::sealed::Sealed;
@@ -104,8 +105,8 @@ pub(super) fn acknowledge_notification(draft: &mut Draft<'_>, number: &Number, g
         return Err(Refusal::NoSuchGroup { group: group.chars().filter(|c| !c.is_control()).take(60).collect() });
     };
     let members = draft.ctx.library.organisation.groups.get(group).map_or(&[][..], Vec::as_slice);
-    let belongs = holds_any(draft.ctx.actor, Some(ticket), members)
-        || members.iter().any(|m| m.contains('@') && draft.ctx.people.has_email(person, m));
+    let belongs =
+        may(draft.ctx.actor, Some(ticket), members) || members.iter().any(|m| m.contains('@') && draft.ctx.people.has_email(person, m));
     if !belongs {
         return Err(Refusal::NotAllowed { what: format!("answer for {group}"), roles: Vec::new() });
     }

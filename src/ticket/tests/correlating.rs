@@ -75,7 +75,7 @@ fn after_the_quiet_time_the_next_alert_opens_a_linked_recurrence() {
     assert_eq!(opened.tickets, [number(2)]);
     let link = &b.ticket(&number(2)).links[0];
     assert_eq!((link.link.as_str(), &link.to), ("recurrence", &Some(number(1))));
-    assert_eq!(b.alert("aa", Firing, Some("h")).tickets, [number(2)], "the group is awake again, and its new ticket takes what still fires");
+    assert_eq!(b.alert("aa", Firing, Some("g")).tickets, [number(1)], "what still fires stays with its own ticket");
 }
 
 #[test]
@@ -140,7 +140,8 @@ fn what_nothing_takes_is_kept_once_and_what_nobody_knows_is_dropped() {
 #[test]
 fn only_a_source_brings_alerts_and_only_its_own() {
     let mut b = Bench::new();
-    let receive = crate::ticket::command::Receive { source: "am".into(), received_at: b.now, alerts: vec![matched("aa", Firing, Some("g"))] };
+    let receive =
+        crate::ticket::command::Receive { source: "am".into(), received_at: b.now, alerts: vec![matched("aa", Firing, Some("g"))] };
     for actor in [person("p_ana"), Actor::Scheduler, Actor::Source { name: "other".into() }] {
         assert_eq!(b.ask(&actor, &Command::Receive(receive.clone())).unwrap_err().code(), "NotForYou");
     }

@@ -30,21 +30,22 @@ fn act() -> impl Strategy<Value = Act> {
     let who = || prop::sample::select(vec!["p_ana", "p_bo", "p_mia", "p_vic"]);
     let ticket = || 1u64..4;
     let phase = || prop::sample::select(vec!["contain", "eradicate", "recover"]);
-    let steps = vec!["acknowledge", "contain", "eradicate", "recover", "close", "close", "false_positive", "merge", "unmerge", "reopen", "void"];
+    let steps =
+        vec!["acknowledge", "contain", "eradicate", "recover", "close", "close", "false_positive", "merge", "unmerge", "reopen", "void"];
     let status = prop::sample::select(vec![AlertStatus::Firing, AlertStatus::Acknowledged, AlertStatus::Resolved]);
     prop_oneof![
-        prop::sample::select(vec!["sev1", "sev3"]).prop_map(Act::Open),
-        (0u8..4, status, 0u8..2).prop_map(|(f, s, g)| Act::Alert(f, s, g)),
+        1 => prop::sample::select(vec!["sev1", "sev3"]).prop_map(Act::Open),
+        1 => (0u8..4, status, 0u8..2).prop_map(|(f, s, g)| Act::Alert(f, s, g)),
         4 => (who(), ticket(), prop::sample::select(steps), ticket()).prop_map(|(w, t, s, o)| Act::Step(w, t, s, o)),
         3 => (who(), ticket(), prop::sample::select(vec!["root_cause", "data_involved", "severity"]), any::<bool>())
             .prop_map(|(w, t, f, c)| Act::Set(w, t, f, c)),
         2 => ticket().prop_map(Act::Note),
         2 => (ticket(), phase()).prop_map(|(t, p)| Act::File(t, p)),
-        (ticket(), phase()).prop_map(|(t, p)| Act::Waive(t, p)),
-        (ticket(), 1i64..3).prop_map(|(t, n)| Act::Task(t, n)),
+        1 => (ticket(), phase()).prop_map(|(t, p)| Act::Waive(t, p)),
+        1 => (ticket(), 1i64..3).prop_map(|(t, n)| Act::Task(t, n)),
         2 => ticket().prop_map(Act::Link),
-        (1u64..200).prop_map(Act::Wait),
-        Just(Act::Tick),
+        1 => (1u64..200).prop_map(Act::Wait),
+        1 => Just(Act::Tick),
     ]
 }
 
@@ -69,7 +70,9 @@ fn perform(b: &mut Bench, act: &Act) {
         }
         Act::Note(n) => b.note("p_ana", &number(n)),
         Act::File(n, phase) => b.file("p_bo", &number(n), phase),
-        Act::Waive(n, phase) => b.ask(&person("p_mia"), &Command::WaiveEvidence { ticket: number(n), phase: phase.into(), reason: text("why") }),
+        Act::Waive(n, phase) => {
+            b.ask(&person("p_mia"), &Command::WaiveEvidence { ticket: number(n), phase: phase.into(), reason: text("why") })
+        }
         Act::Task(n, task) => b.ask(&person("p_ana"), &Command::SettleTask { ticket: number(n), task, waived: None }),
         Act::Link(n) => {
             let link = Command::Link { ticket: number(n), link: "caused_by".into(), to: None, target: None, reason: Some(text("unknown")) };
