@@ -5,6 +5,7 @@
 
 pub mod beside;
 pub mod bundle;
+pub mod doctor;
 pub mod export;
 pub mod folder;
 pub mod init;
@@ -52,6 +53,8 @@ enum Command {
     Playbooks(playbooks::Args),
     /// The log's signing key.
     Keys(keys::Args),
+    /// Look at everything that the service stands on, and say what to do. Exit code 1 when something fails.
+    Doctor(doctor::Args),
     /// Write an evidence bundle.
     Export(export::Args),
     /// Verify evidence bundles, a log's folder, or a database.
@@ -81,6 +84,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(load(cli.config)?, env, args).await,
         Command::People(args) => people::run(&load(cli.config)?, &env, args).await,
         Command::Playbooks(args) => playbooks::run(|| load(cli.config), &env, args).await,
+        Command::Doctor(args) => doctor::run(load(cli.config), &env, args).await,
         Command::Export(args) => export::run(&load(cli.config)?, &env, args).await,
         Command::Verify(args) => verify::run(args).await,
         Command::Keys(args) => keys::run(&load(cli.config)?, &env, args).await,

@@ -44,6 +44,11 @@ impl From<Damage> for Stopped {
 /// Verifies the database at this address; files as well when their folder is named.
 pub async fn verify(address: &str, files: Option<&Path>, outside: &Outside) -> Report {
     let unreadable = |why: String| Report::bare(Verdict::Unreadable { why });
+    if let Some(path) = address.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path))
+        && !Path::new(path).exists()
+    {
+        return unreadable(format!("there is no database at {path}"));
+    }
     let store = match Store::open_existing(address).await {
         Ok(store) => store,
         Err(error) => return unreadable(error.to_string()),
