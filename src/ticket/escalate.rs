@@ -105,8 +105,8 @@ pub(super) fn acknowledge_notification(draft: &mut Draft<'_>, number: &Number, g
         return Err(Refusal::NoSuchGroup { group: group.chars().filter(|c| !c.is_control()).take(60).collect() });
     };
     let members = draft.ctx.library.organisation.groups.get(group).map_or(&[][..], Vec::as_slice);
-    let belongs = may(draft.ctx.actor, Some(ticket), members)
-        || members.iter().any(|m| m.contains('@') && draft.ctx.people.has_email(person, m));
+    let belongs =
+        may(draft.ctx.actor, Some(ticket), members) || members.iter().any(|m| m.contains('@') && draft.ctx.people.has_email(person, m));
     if !belongs {
         return Err(Refusal::NotAllowed { what: format!("answer for {group}"), roles: Vec::new() });
     }

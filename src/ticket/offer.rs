@@ -11,10 +11,7 @@ use crate::procedure::model::{Kind, Response, Transition};
 /// is still missing ([`super::missing`]).
 #[must_use]
 pub fn offered<'a>(ticket: &Ticket, kind: &'a Kind, response: Option<&Response>) -> Vec<&'a Transition> {
-    kind.transitions
-        .values()
-        .filter(|t| !t.automatic && view::applies(response, &t.name) && starts(ticket, kind, response, t))
-        .collect()
+    kind.transitions.values().filter(|t| !t.automatic && view::applies(response, &t.name) && starts(ticket, kind, response, t)).collect()
 }
 
 /// Whether any of `roles` is held: `anyone` is every verified person; `owner` and `lead` are the ticket's.

@@ -121,7 +121,10 @@ pub(super) fn startable(ticket: &Ticket, pin: Pinning<'_>, transition: &Transiti
         ticket: ticket.number.clone(),
         status: ticket.status.clone(),
         transition: view::label(pin.kind, pin.response, &transition.name).to_owned(),
-        offered: offer::offered(ticket, pin.kind, pin.response).iter().map(|t| view::label(pin.kind, pin.response, &t.name).to_owned()).collect(),
+        offered: offer::offered(ticket, pin.kind, pin.response)
+            .iter()
+            .map(|t| view::label(pin.kind, pin.response, &t.name).to_owned())
+            .collect(),
     })
 }
 
