@@ -2,20 +2,22 @@
 //!
 //! `load_*.rs` judge what stands in one place; here is what takes two places to see.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::check_graph::graph;
+use super::expression::Variables;
 use super::finding::{At, Finding};
 use super::load::Drafts;
 use super::load_field::value;
 use super::load_kind::KindDraft;
 use super::load_response::ResponseDraft;
-use super::model::{Kind, Organisation};
+use super::model::{FieldType, Kind, Organisation};
 use super::nearest::nearest;
 use super::reader::{Mention, Page, Reading, Sort};
+use crate::ticket::alert::{Alert, AlertStatus};
 
 /// Members of `ticket` in a kind's expressions. `severity` is the field of that name; `fields` holds the plain fields
-/// that have a value; `owner`, `lead` and `response` are null when there is none; `alerts` is `{attached, firing, repeats}`.
+/// that have a value; `owner`, `lead` and `response` are empty when there is none; `alerts` is `{attached, firing, repeats}`.
 pub const TICKET_MEMBERS: [&str; 10] = ["number", "kind", "status", "severity", "response", "intake", "owner", "lead", "fields", "alerts"];
 /// Members of `event`: its `kind`, and for a transition its name and the statuses before and after.
 pub const EVENT_MEMBERS: [&str; 4] = ["kind", "transition", "from", "to"];
@@ -188,7 +190,7 @@ fn prefixes(drafts: &Drafts) {
     }
 }
 
-type Prefill = std::collections::BTreeMap<String, serde_json::Value>;
+type Prefill = BTreeMap<String, serde_json::Value>;
 
 /// A response suits its kind. Gives the prefilled values.
 fn response(page: &Page, draft: &ResponseDraft, drafts: &Drafts) -> Prefill {
@@ -207,6 +209,7 @@ fn response(page: &Page, draft: &ResponseDraft, drafts: &Drafts) -> Prefill {
     if draft.response.severity.is_some() && !kind.fields.contains_key("severity") {
         page.find(draft.kind_at, format!("The kind `{name}` has no field `severity`, so a response cannot say one."));
     }
+    tried_out(page, draft, kind);
     let mut out = Prefill::new();
     for (field, at, node) in &draft.prefill {
         let Some(of) = kind.fields.get(field).map(|f| &f.of) else { continue };
@@ -220,4 +223,65 @@ fn response(page: &Page, draft: &ResponseDraft, drafts: &Drafts) -> Prefill {
     // Taxonomy values became mentions just now.
     mentions(page, Some(kind), drafts);
     out
+}
+
+/// Tries a response's expressions on alerts of several severities and without labels: what cannot work there is told
+/// now rather than at night.
+fn tried_out(page: &Page, draft: &ResponseDraft, kind: &Kind) {
+    let severities = match kind.fields.get("severity").map(|f| &f.of) {
+        Some(FieldType::Choice(options)) => options.keys().map(String::as_str).collect(),
+        _ => Vec::new(),
+    };
+    for said in ["", "critical", "high", "error", "warning", "low", "info", "none"] {
+        let alert = sample_alert(said);
+        let matched = draft.response.matches.as_ref().map_or(Ok(true), |m| m.holds(&alert));
+        if let Err(error) = matched {
+            page.find(draft.matches_at, format!("On an alert whose severity is {said:?}, {error}."));
+            return;
+        }
+        let severity = draft.response.severity.as_ref().map(|s| s.value(&alert));
+        if let Some(Ok(value)) = severity
+            && !value.as_str().is_some_and(|v| severities.contains(&v))
+        {
+            let known = severities.join(", ");
+            page.find(
+                draft.severity_at,
+                format!("On an alert whose severity is {said:?} this says {value}, which is not a severity. There are {known}."),
+            );
+            return;
+        }
+    }
+}
+
+fn sample_alert(severity: &str) -> Variables {
+    let alert = Alert {
+        source: "example".to_owned(),
+        fingerprint: "0000000000000000".to_owned(),
+        alert_id: "example".to_owned(),
+        rule: "Example".to_owned(),
+        status: AlertStatus::Firing,
+        title: "Example".to_owned(),
+        description: String::new(),
+        severity: severity.to_owned(),
+        labels: BTreeMap::new(),
+        annotations: BTreeMap::new(),
+        starts_at: None,
+        ends_at: None,
+        url: String::new(),
+    };
+    let mut variables = Variables::new();
+    variables.insert("alert".to_owned(), serde_json::to_value(alert).unwrap_or_default());
+    variables
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ALERT_MEMBERS, sample_alert};
+
+    #[test]
+    fn the_members_of_an_alert_are_the_fields_that_it_has() {
+        let alert = sample_alert("critical");
+        let fields = alert["alert"].as_object().unwrap().keys().cloned().collect::<std::collections::BTreeSet<_>>();
+        assert_eq!(fields, ALERT_MEMBERS.iter().map(ToString::to_string).collect());
+    }
 }

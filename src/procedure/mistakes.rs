@@ -389,6 +389,24 @@ fn responses_suit_their_kind() {
     );
     mistake("labels: { start:", "labels: { strat:", "strat", "`strat` is not a transition of this kind; did you mean `start`?");
     mistake("tasks: { working:", "tasks: { wroking:", "wroking", "`wroking` is not a status of this kind; did you mean `working`?");
+    mistake(
+        "'sev1' : 'sev2'\"",
+        "'sev1' : 'sve2'\"",
+        "\"alert.severity",
+        "On an alert whose severity is \"\" this says \"sve2\", which is not a severity.",
+    );
+    mistake(
+        "matches: alert.severity == 'critical'",
+        "matches: alert.labels > 3",
+        "alert.labels > 3",
+        "On an alert whose severity is \"\", `alert.labels > 3` cannot be evaluated: the types",
+    );
+    mistake(
+        "matches: alert.severity == 'critical'",
+        "matches: alert.severity",
+        "alert.severity\n",
+        "On an alert whose severity is \"\", `alert.severity` is neither true nor false.",
+    );
     mistake("group_by: [alert.rule]\n", "", "matches:", "A response that matches alerts lacks `group_by`");
 }
 
@@ -429,8 +447,8 @@ fn yaml_that_is_none_or_too_much() {
     assert!(alone(b"a: b\n---\nc: d\n").contains(":2:1: A second document begins here"));
     assert!(alone(b"? [a]\n: b\n").contains("A key is one word"));
     assert!(alone(b"just words").contains("A map with keys is expected here"));
-    assert!(alone(&vec![b'['; 100]).contains("more than 16 deep"));
-    assert!(alone(&vec![b'['; 100_000]).contains("This is not YAML: recursion limit exceeded"));
+    assert!(alone(&[b'['; 100]).contains("more than 16 deep"));
+    assert!(alone(&[b'['; 100_000]).contains("This is not YAML: recursion limit exceeded"));
     assert!(alone("- ".repeat(100_000).as_bytes()).contains("more than 16 deep"));
     assert!(alone("{a: ".repeat(100).as_bytes()).contains("more than 16 deep"));
     assert!(alone(&vec![b' '; (1 << 20) + 1]).contains("a playbook has at most 1048576"));
@@ -467,6 +485,7 @@ fn a_broken_kind_is_not_told_again_by_its_responses() {
 }
 
 proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(64))]
     #[test]
     fn nothing_in_a_file_makes_the_loader_panic(at in 0_usize..1600, cut in 0_usize..40, put in "[ -~\\n\u{e9}]{0,12}", file in 0_usize..4) {
         let mut folder = folder();

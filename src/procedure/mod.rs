@@ -3,6 +3,7 @@
 pub mod calendar;
 mod check;
 mod check_graph;
+mod duration;
 pub mod expression;
 mod finding;
 mod load;

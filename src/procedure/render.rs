@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::model::{Ask, ClockStart, Escalate, Field, FieldType, Hours, Kind, Library, Owed, OwedWhat, Requires, Response, Transition};
-use super::reader::say;
+use indexmap::IndexMap;
+
+use super::duration::say;
+use super::model::{
+    Ask, ClockStart, Escalate, Field, FieldType, Hours, Kind, Library, Matrix, Owed, OwedWhat, Requires, Response, Transition,
+};
 
 /// The kind with this name, with the responses that open it; `None` when there is no such kind.
 #[must_use]
@@ -71,8 +75,11 @@ fn transitions(out: &mut String, kind: &Kind) {
         for sentence in needed_now(kind, transition) {
             line(out, format_args!("- Needed now: {sentence}."));
         }
-        for owed in &transition.wants {
-            line(out, format_args!("- Owed by `{}`: {}.", owed.by, owed_words(kind, owed)));
+        for guard in &transition.requires.not {
+            line(out, format_args!("- Refused while `{}`: {}", guard.when.source(), guard.says));
+        }
+        for (by, what) in owed_words(kind, &transition.wants) {
+            line(out, format_args!("- Owed by `{by}`: {}.", list(&what, "and")));
         }
         for (field, value) in &transition.sets {
             line(out, format_args!("- Sets {} to {value}.", label(kind, field)));
@@ -84,11 +91,18 @@ fn transitions(out: &mut String, kind: &Kind) {
     );
 }
 
-fn owed_words(kind: &Kind, owed: &Owed) -> String {
-    match &owed.what {
-        OwedWhat::Evidence(count) => format!("{count} piece(s) of evidence"),
-        OwedWhat::Field(field) => label(kind, field),
+/// What is owed, by the transition that will not pass without it.
+fn owed_words<'k>(kind: &Kind, wants: &'k [Owed]) -> IndexMap<&'k str, Vec<String>> {
+    let mut out: IndexMap<&str, Vec<String>> = IndexMap::new();
+    for owed in wants {
+        let words = match &owed.what {
+            OwedWhat::Evidence(1) => "a piece of evidence".to_owned(),
+            OwedWhat::Evidence(count) => format!("{count} pieces of evidence"),
+            OwedWhat::Field(field) => label(kind, field),
+        };
+        out.entry(&owed.by).or_default().push(words);
     }
+    out
 }
 
 fn needed_now(kind: &Kind, transition: &Transition) -> Vec<String> {
@@ -100,12 +114,12 @@ fn needed_now(kind: &Kind, transition: &Transition) -> Vec<String> {
             Ask::Line | Ask::When | Ask::Field(_) => {}
         }
     }
-    let Requires { fields, notes, evidence, links, tasks, second_person, not } = &transition.requires;
+    let Requires { fields, notes, evidence, links, tasks, second_person, not: _ } = &transition.requires;
     if !fields.is_empty() {
         out.push(labels(kind, fields));
     }
     if *notes > 0 {
-        out.push(format!("{notes} note(s) by people"));
+        out.push(if *notes == 1 { "a note by a person".to_owned() } else { format!("{notes} notes by people") });
     }
     if !evidence.is_empty() {
         out.push(format!("evidence of {}, or a reasoned waiver, where the phase applies", list(evidence, "and")));
@@ -120,7 +134,6 @@ fn needed_now(kind: &Kind, transition: &Transition) -> Vec<String> {
         let when = second.when.as_ref().map_or_else(String::new, |w| format!(" (if `{}`)", w.source()));
         out.push(format!("a second person{when}"));
     }
-    out.extend(not.iter().map(|guard| format!("{} (refused while `{}`)", guard.says.trim_end_matches('.'), guard.when.source())));
     for (n, stage) in transition.approval.iter().flat_map(|a| &a.stages).enumerate() {
         out.push(format!("approval {} by {} of {}", n + 1, stage.count, list(&stage.by, "or")));
     }
@@ -152,10 +165,14 @@ fn clocks(out: &mut String, kind: &Kind) {
             let target = clock.target(Some(severity)).map_or_else(|| "none".to_owned(), say);
             match clock.hours_for(Some(severity)) {
                 Hours::Always => target,
-                Hours::Calendar(calendar) => format!("{target} of {calendar} hours"),
+                Hours::Calendar(calendar) => {
+                    let minutes = clock.target(Some(severity)).unwrap_or_default().as_secs() / 60;
+                    let target = if minutes % 60 == 0 { format!("{} h", minutes / 60) } else { format!("{minutes} min") };
+                    format!("{target} of {calendar}")
+                }
             }
         });
-        let when = clock.when.as_ref().map_or_else(String::new, |w| format!(" (if `{}`)", w.source()));
+        let when = clock.when.as_ref().map_or_else(String::new, |w| format!(" (if `{}`)", w.source().replace('|', "\\|")));
         let cells = cells.collect::<Vec<_>>().join(" | ");
         line(out, format_args!("| {}{when} | {starts} | {} | {cells} |", clock.label, list(&clock.stops, "or")));
     }
@@ -171,15 +188,19 @@ fn clocks(out: &mut String, kind: &Kind) {
     }
 }
 
-fn proposed(out: &mut String, kind: &Kind, matrix: &super::model::Matrix) {
-    let columns = matrix.cells.values().next().map(|row| row.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
+fn proposed(out: &mut String, kind: &Kind, matrix: &Matrix) {
+    let values = |field: &str| match kind.fields.get(field).map(|f| &f.of) {
+        Some(FieldType::Choice(options)) => options.keys().cloned().collect(),
+        _ => Vec::new(),
+    };
+    let (rows, columns) = (values(&matrix.rows), values(&matrix.columns));
     line(
         out,
         format_args!("\n{} proposed by {} and {}:\n", label(kind, &matrix.sets), label(kind, &matrix.rows), label(kind, &matrix.columns)),
     );
     line(out, format_args!("| {} \\ {} | {} |\n|---|{}", matrix.rows, matrix.columns, columns.join(" | "), "---|".repeat(columns.len())));
-    for (row, cells) in &matrix.cells {
-        let cells = columns.iter().map(|c| cells.get(c).map_or("", String::as_str)).collect::<Vec<_>>().join(" | ");
+    for row in rows {
+        let cells = columns.iter().map(|column| matrix.propose(&row, column).unwrap_or("")).collect::<Vec<_>>().join(" | ");
         line(out, format_args!("| {row} | {cells} |"));
     }
 }
@@ -213,7 +234,7 @@ fn fields(out: &mut String, kind: &Kind) {
 }
 
 fn type_words(field: &Field) -> String {
-    let options = |options: &indexmap::IndexMap<String, String>| options.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let options = |options: &IndexMap<String, String>| options.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
     match &field.of {
         FieldType::Line => "one line".to_owned(),
         FieldType::Text => "text".to_owned(),
@@ -296,11 +317,12 @@ mod tests {
             "| recovered | close → closed, merge → merged, void → void |",
             "### Contained (`contain`)",
             "- From acknowledged to contained.",
-            "- Owed by `close`: 1 piece(s) of evidence.",
-            "- Owed by `close`: Root cause.",
+            "- Owed by `close`: a piece of evidence.",
+            "- Refused while `ticket.fields.reporting_duties.exists(d, d == 'undecided')`: Decide whom",
+            "| medium | sev2 | sev3 | sev4 |",
             "- By incident-manager or owner.",
             "- Needed now: a second person (if `ticket.severity in ['sev1', 'sev2']`).",
-            "| acknowledge | when it is opened | acknowledge, false_positive, merge or void | 15m | 30m | 4h of business hours | 8h of business hours |",
+            "| acknowledge | when it is opened | acknowledge, false_positive, merge or void | 15m | 30m | 4 h of business | 8 h of business |",
             "Reminders at 50 %, 75 % and 90 % of the time.",
             "A breach is taken to on-call.next, on-call.manager then incident-manager, one every 15m, until acknowledged.",
             "## Response: Outage (`outage`)",
