@@ -171,6 +171,29 @@ fn a_sev1_is_closed_by_somebody_who_did_not_do_the_work() {
     b.take("p_ana", &n, "close").expect("the owner alone may close a sev3");
 }
 
+#[test]
+fn the_form_that_closes_cannot_lower_the_severity_to_pass_without_a_second_person() {
+    let mut b = Bench::new();
+    let n = b.recovered("sev1");
+    b.fill(&n);
+    let fields = [("severity".to_owned(), FieldInput::Plain(json!("sev3")))].into();
+    let refusal = b.step("p_ana", &n, Step { fields, ..reasoned("close") }).unwrap_err();
+    assert_eq!(refusal.code(), "SecondPersonNeeded");
+}
+
+#[test]
+fn a_refusal_in_the_log_repeats_nothing_that_somebody_typed() {
+    let mut b = Bench::new();
+    let n = b.open("p_ana", "sev3");
+    for typed in ["my password is hunter2", "ACKNOWLEDGE\u{0}", &"x".repeat(1000)] {
+        let decide =
+            Command::Decide { ticket: n.clone(), transition: typed.into(), approve: true, digest: String::new(), reason: text("x") };
+        assert_eq!(b.ask(&Actor::Source { name: "am".into() }, &decide).unwrap_err().code(), "NotForYou");
+        let Fact::Refused { transition, .. } = &b.log.last().unwrap().fact else { panic!() };
+        assert_eq!(*transition, None);
+    }
+}
+
 // proves: INC-16
 #[test]
 fn a_sev1_does_not_close_while_nobody_knows_which_data_was_involved() {
