@@ -1,7 +1,7 @@
 //! The one decision: a command, what stands, and who asks → what happens, or why not.
 //!
 //! Pure. To add a command: add its variant in `command.rs`, a function in the file of its group (`take.rs`,
-//! `notes.rs`, …) that works on a [`Draft`], and its arm in [`decide`].
+//! `notes.rs`, …) that works on the draft (`draft.rs`), and its arm in [`decide`].
 
 use std::collections::BTreeMap;
 
