@@ -27,7 +27,7 @@ fn an_incident_is_worked_from_opening_to_closure() {
     b.assert_replay_equals_state();
 }
 
-// proves: INC-01, INC-02
+// proves: INC-02, INC-08
 #[test]
 fn closing_names_everything_that_is_missing_and_changes_nothing() {
     let mut b = Bench::new();
@@ -395,7 +395,6 @@ fn a_late_entry_needs_a_reason_and_the_recorded_time_stays_the_servers() {
     assert_eq!(b.ticket(&n).steps[0].occurred_at, Some(two_days_ago));
 }
 
-// proves: INC-05
 #[test]
 fn somebody_who_is_not_active_cannot_be_given_a_ticket() {
     let mut b = Bench::new();
