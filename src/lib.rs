@@ -28,6 +28,7 @@
 
 pub mod card;
 pub mod env;
+pub mod inbound;
 pub mod ledger;
 pub mod procedure;
 pub mod ticket;

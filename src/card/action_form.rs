@@ -15,13 +15,19 @@ pub fn form(scene: &Scene<'_>, action: &Action, people: &[Choice], organisation:
         Action::Step(name) => return scene.kind.transitions.get(name).map(|t| transition_form(scene, t, people)),
         Action::Edit => (edit(scene, people), "Leave a field as it is to keep it; empty it to clear it.", "Save"),
         Action::Note => (note(), "It becomes part of the record, with your name and the time.", "Add"),
-        Action::Evidence(phase) => (evidence(scene, phase.as_deref()), "The file is kept unchanged, with its SHA-256 in the record.", "File it"),
+        Action::Evidence(phase) => {
+            (evidence(scene, phase.as_deref()), "The file is kept unchanged, with its SHA-256 in the record.", "File it")
+        }
         Action::WaiveEvidence(_) => (vec![reason("Why there is no evidence; an assessor reads this.")], "", "Record the reason"),
         Action::TaskDone(_) => (Vec::new(), "", "Done"),
         Action::TaskWaive(_) => (vec![reason("Why this task is not needed here.")], "", "Not needed"),
-        Action::Owner => (vec![person(people, scene.ticket.owner.as_deref())], "The owner sees to the ticket until it is closed.", "Assign"),
+        Action::Owner => {
+            (vec![person(people, scene.ticket.owner.as_deref())], "The owner sees to the ticket until it is closed.", "Assign")
+        }
         Action::Lead => (vec![person(people, scene.ticket.lead.as_deref())], "The lead leads the work now.", "Assign"),
-        Action::Link(link) => (link_fields(scene, link.as_deref()), "Give a ticket, or an address, or the reason why there is none.", "Link"),
+        Action::Link(link) => {
+            (link_fields(scene, link.as_deref()), "Give a ticket, or an address, or the reason why there is none.", "Link")
+        }
         Action::Escalate => (escalate(organisation), "They are called at once.", "Escalate"),
         Action::Seen | Action::ReadBy(_) => (Vec::new(), "", "I have seen it"),
     };
@@ -93,10 +99,22 @@ fn evidence(scene: &Scene<'_>, phase: Option<&str>) -> Vec<FormField> {
     if let Some(whole) = choices.first_mut() {
         whole.label = format!("The {} as a whole", uncapitalise(&scene.kind.title));
     }
-    let mut of_phase = FormField::plain("phase", "What it is evidence of", "Closing may need evidence for each phase.", Input::Choice(choices), Needed::No);
+    let mut of_phase = FormField::plain(
+        "phase",
+        "What it is evidence of",
+        "Closing may need evidence for each phase.",
+        Input::Choice(choices),
+        Needed::No,
+    );
     of_phase.values = vec![phase.unwrap_or_default().to_owned()];
     vec![
-        FormField::plain("file", "File", "A log excerpt, a screenshot, a command's output. No passwords or keys, please.", Input::File, Needed::Now),
+        FormField::plain(
+            "file",
+            "File",
+            "A log excerpt, a screenshot, a command's output. No passwords or keys, please.",
+            Input::File,
+            Needed::Now,
+        ),
         of_phase,
         FormField::plain("captured_at", "When it was captured", "Leave it empty for just now.", Input::Time, Needed::No),
     ]
@@ -121,7 +139,8 @@ fn link_fields(scene: &Scene<'_>, link: Option<&str>) -> Vec<FormField> {
             choices.push(Choice { value: kind.to_owned(), label: humanise(kind) });
         }
     }
-    let mut which = FormField::plain("link", "What the link says", "How the other thing relates to this one.", Input::Choice(choices), Needed::Now);
+    let mut which =
+        FormField::plain("link", "What the link says", "How the other thing relates to this one.", Input::Choice(choices), Needed::Now);
     which.values = link.into_iter().map(str::to_owned).collect();
     let ticket_help = format!("Its number, such as {}-000042.", scene.kind.prefix);
     vec![

@@ -150,7 +150,8 @@ impl Button {
 pub fn possible<'a>(scene: &Scene<'a>) -> Vec<&'a Transition> {
     let status = scene.ticket.status.as_str();
     let applies = |t: &Transition| scene.response.is_none_or(|r| !r.not_applicable.contains(&t.name));
-    let starts_here = |t: &Transition| t.from.iter().any(|from| from.status == status && from.when.as_ref().is_none_or(|when| (scene.holds)(when)));
+    let starts_here =
+        |t: &Transition| t.from.iter().any(|from| from.status == status && from.when.as_ref().is_none_or(|when| (scene.holds)(when)));
     scene.kind.transitions.values().filter(|t| !t.automatic && applies(t) && starts_here(t)).collect()
 }
 
@@ -237,5 +238,85 @@ pub fn title(scene: &Scene<'_>, action: &Action) -> String {
         Action::Escalate => "Escalate".to_owned(),
         Action::Seen => "I have seen it".to_owned(),
         Action::ReadBy(group) => format!("Read by {}", humanise(group)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{Stage, at, contained, opened};
+    use super::*;
+
+    fn labels(buttons: &[Button]) -> Vec<&str> {
+        buttons.iter().map(|b| b.label.as_str()).collect()
+    }
+
+    #[test]
+    fn the_next_step_comes_first_then_the_false_alarm_and_the_rest_is_under_more() {
+        let (stage, ticket) = (Stage::new(), opened());
+        let scene = stage.scene(&ticket, at("03:03"));
+        let main = main(&scene);
+        assert_eq!(labels(&main), ["Acknowledge", "False alarm"]);
+        assert_eq!(main[0].style, Style::Primary);
+        assert!(!main[0].opens_form, "acknowledging asks for nothing");
+        assert!(main[1].opens_form, "a false alarm asks for its reason");
+        assert!(main.iter().all(|b| b.binding.is_some()), "steps are bound to what was shown");
+        assert_eq!(
+            labels(&more(&scene)),
+            ["Edit fields", "Add evidence", "Assign owner", "Assign lead", "Link", "Escalate", "Merge…", "Void…"]
+        );
+    }
+
+    #[test]
+    fn a_condition_that_does_not_hold_and_a_phase_that_does_not_apply_offer_no_button() {
+        let (mut stage, mut ticket) = (Stage::new(), opened());
+        ticket.status = "acknowledged".to_owned();
+        let scene = stage.scene(&ticket, at("03:10"));
+        assert_eq!(labels(&main(&scene)), ["Mitigated", "Restored", "False alarm"], "in the response's words");
+        let scene = Scene { holds: &|_| false, ..scene };
+        assert_eq!(labels(&main(&scene)), ["Mitigated", "False alarm"]);
+        stage.response.not_applicable.insert("contain".to_owned());
+        assert_eq!(labels(&main(&stage.scene(&ticket, at("03:10")))), ["Restored", "False alarm"]);
+    }
+
+    #[test]
+    fn every_button_on_every_status_has_a_name_and_a_sentence() {
+        let stage = Stage::new();
+        for status in &stage.kind.statuses {
+            let mut ticket = contained();
+            ticket.status.clone_from(status);
+            ticket.ended = stage.kind.ended.contains(status);
+            let scene = stage.scene(&ticket, at("03:40"));
+            for button in main(&scene).into_iter().chain(more(&scene)) {
+                assert!(!button.label.is_empty() && !button.help.is_empty(), "{button:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_ended_ticket_offers_reopening_only() {
+        let (stage, mut ticket) = (Stage::new(), contained());
+        (ticket.status, ticket.ended) = ("closed".to_owned(), true);
+        let scene = stage.scene(&ticket, at("09:00"));
+        assert!(main(&scene).is_empty());
+        assert_eq!(labels(&more(&scene)), ["Reopen…"]);
+    }
+
+    #[test]
+    fn an_action_reads_back_from_its_address_and_nothing_else_does() {
+        let actions = [
+            Action::Declare,
+            Action::Step("false_positive".into()),
+            Action::Evidence(None),
+            Action::Evidence(Some("contain".into())),
+            Action::TaskDone(3),
+            Action::Link(Some("caused_by".into())),
+            Action::ReadBy("on-call.manager".into()),
+        ];
+        for action in actions {
+            assert_eq!(action.to_string().parse(), Ok(action));
+        }
+        for wrong in ["", "step", "step.", "step.a/b", "task-done.0", "task-done.x", "declare.x", "nothing", &"link.".repeat(40)] {
+            assert_eq!(wrong.parse::<Action>(), Err(NoSuchAction), "{wrong}");
+        }
     }
 }

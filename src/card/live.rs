@@ -227,7 +227,9 @@ fn alerts(ticket: &Ticket) -> Words {
         n => format!(", {n} still firing"),
     };
     let repeats = if counts.repeats == 0 { String::new() } else { format!(", {}", count(counts.repeats, "repeat", "repeats")) };
-    Words::of(format!("{}{from} since ", count(counts.attached, "alert", "alerts"))).time(ticket.opened_at).text(format!("{firing}{repeats}"))
+    Words::of(format!("{}{from} since ", count(counts.attached, "alert", "alerts")))
+        .time(ticket.opened_at)
+        .text(format!("{firing}{repeats}"))
 }
 
 fn phases(scene: &Scene<'_>) -> Vec<Phase> {
@@ -322,7 +324,10 @@ fn owed(scene: &Scene<'_>) -> Vec<Words> {
             "evidence" => format!("Evidence for “{}”", step(&item.of)),
             _ => scene.kind.fields.get(&item.of).map_or_else(|| humanise(&item.of), |f| f.label.clone()),
         };
-        Words::of(format!("{what}, before “{}”; asked of ", step(&item.by))).name(scene.known.person_or_role(&item.who)).text(" by ").time(item.due)
+        Words::of(format!("{what}, before “{}”; asked of ", step(&item.by)))
+            .name(scene.known.person_or_role(&item.who))
+            .text(" by ")
+            .time(item.due)
     };
     scene.ticket.owed.iter().map(line).collect()
 }
@@ -354,4 +359,73 @@ fn files(scene: &Scene<'_>) -> Vec<FileLine> {
         }
     };
     scene.ticket.files.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{Stage, at, contained, opened, recovered};
+    use super::*;
+    use crate::ticket::number::Number;
+
+    fn plain(words: &Words) -> String {
+        words.plain(chrono_tz::UTC, at("03:40"))
+    }
+
+    #[test]
+    fn a_new_incident_says_that_nobody_has_it_and_how_long_is_left() {
+        let (stage, ticket) = (Stage::new(), opened());
+        let card = card(&stage.scene(&ticket, at("03:03")));
+        assert_eq!((card.number.as_str(), card.title.as_str(), card.status.as_str()), ("INC-000042", "payments-api is down", "Open"));
+        assert_eq!(card.severity, Some(Severity { level: 1, name: "sev1".into() }));
+        insta::assert_snapshot!(plain(&card.state), @"Nobody has it yet, 14 min left to acknowledge.");
+        insta::assert_snapshot!(plain(&card.alerts), @"37 alerts from alertmanager since 03:02");
+    }
+
+    #[test]
+    fn a_mitigated_incident_says_who_has_it_and_what_is_owed() {
+        let (stage, ticket) = (Stage::new(), contained());
+        let card = card(&stage.scene(&ticket, at("03:40")));
+        assert_eq!(card.status, "Mitigated", "the response's word for contained");
+        insta::assert_snapshot!(plain(&card.state), @"Ana Lima has it, 7 h 22 min left to resolve.");
+        insta::assert_snapshot!(plain(&card.alerts), @"37 alerts from alertmanager since 03:02, 4 still firing");
+        insta::assert_snapshot!(plain(&card.owed[0]), @"Evidence for “Mitigated”, before “Close”; asked of Ana Lima by Mon 23 Nov 08:00");
+        let progress: Vec<_> = card.phases.iter().map(|p| (p.label.as_str(), p.progress)).collect();
+        assert_eq!(progress, [("Mitigated", Progress::Here), ("Cause removed", Progress::Ahead), ("Restored", Progress::Ahead)]);
+    }
+
+    #[test]
+    fn what_the_next_step_still_needs_is_counted() {
+        let (stage, ticket) = (Stage::new(), recovered());
+        let card = card(&stage.scene(&ticket, at("04:20")));
+        insta::assert_snapshot!(plain(&card.state), @"Ana Lima has it, 6 h 42 min left to resolve. “Close” still needs eight things.");
+        assert_eq!(card.files[0].about, "14 kB · text/plain");
+    }
+
+    #[test]
+    fn clocks_say_in_time_left_or_late() {
+        let (stage, ticket) = (Stage::new(), contained());
+        let card = card(&stage.scene(&ticket, at("12:02")));
+        let said: Vec<_> = card.clocks.iter().map(|c| (c.label.as_str(), c.words.as_str(), c.breached, c.gone)).collect();
+        let wanted = [
+            ("Resolve", "1 h late", true, 100),
+            ("Acknowledge", "in time, after 2 min", false, 13),
+            ("Contain", "in time, after 29 min", false, 12),
+        ];
+        assert_eq!(said, wanted);
+    }
+
+    #[test]
+    fn a_merged_ticket_points_to_where_it_lives_on() {
+        let (stage, mut ticket) = (Stage::new(), opened());
+        (ticket.merged_into, ticket.ended) = (Some((Number::new("INC", 7), "open".into())), true);
+        assert_eq!(plain(&state(&stage.scene(&ticket, at("03:40")))), "It lives on in INC-000007.");
+    }
+
+    #[test]
+    fn a_redacted_title_is_said_to_be_removed() {
+        let (stage, ticket) = (Stage::new(), opened());
+        let mut scene = stage.scene(&ticket, at("03:03"));
+        scene.known.plaintext = &|_, _| None;
+        assert_eq!(card(&scene).title, "(removed)");
+    }
 }

@@ -43,7 +43,11 @@ pub fn fields(scene: &Scene<'_>, transition: &Transition) -> Vec<String> {
 
 fn notes(scene: &Scene<'_>, requires: &Requires) -> Option<Missing> {
     let (wanted, there) = (i64::from(requires.notes), scene.ticket.notes);
-    let what = if wanted == 1 { "a note on what was found or done".to_owned() } else { format!("{} (there are {there})", count(wanted, "note", "notes")) };
+    let what = if wanted == 1 {
+        "a note on what was found or done".to_owned()
+    } else {
+        format!("{} (there are {there})", count(wanted, "note", "notes"))
+    };
     (there < wanted).then(|| Missing::of(what, vec![Button::form("Add a note", "What was found or done.", Action::Note)]))
 }
 
@@ -68,7 +72,8 @@ fn links(scene: &Scene<'_>, requires: &Requires) -> Vec<Missing> {
     let there = |link: &str| scene.ticket.links.iter().any(|l| l.link == link);
     let missing = |(link, or_reason): (&String, &bool)| {
         let words = uncapitalise(&humanise(link));
-        let what = if *or_reason { format!("a link “{words}”, or the reason why there is none") } else { format!("a link “{words}”") };
+        let what =
+            if *or_reason { format!("a link “{words}”, or the reason why there is none") } else { format!("a link “{words}”") };
         Missing::of(what, vec![Button::form("Link", "To a ticket or something outside.", Action::Link(Some(link.clone())))])
     };
     requires.links.iter().filter(|(link, _)| !there(link)).map(missing).collect()
@@ -76,6 +81,10 @@ fn links(scene: &Scene<'_>, requires: &Requires) -> Vec<Missing> {
 
 fn tasks(scene: &Scene<'_>, requires: &Requires) -> Option<Missing> {
     let open = scene.ticket.tasks.iter().filter(|t| t.settled_by.is_none()).count();
-    let what = count(i64::try_from(open).unwrap_or(i64::MAX), "open task: tick it off, or say why it is not needed", "open tasks: tick them off, or say why they are not needed");
+    let what = count(
+        i64::try_from(open).unwrap_or(i64::MAX),
+        "open task: tick it off, or say why it is not needed",
+        "open tasks: tick them off, or say why they are not needed",
+    );
     (requires.tasks && open > 0).then(|| Missing::of(what, Vec::new()))
 }

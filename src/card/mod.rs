@@ -32,4 +32,4 @@ pub mod transition_form;
 pub mod words;
 
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;

@@ -87,7 +87,8 @@ mod tests {
 
     #[test]
     fn a_refusal_says_what_to_do_and_never_shouts() {
-        let said = [moved_on("INC-000001", "Closed"), not_stored(), unknown_outcome(), signed_out(), used_link(), not_found(), not_a_time()];
+        let said =
+            [moved_on("INC-000001", "Closed"), not_stored(), unknown_outcome(), signed_out(), used_link(), not_found(), not_a_time()];
         assert!(said.iter().all(|s| s.ends_with('.') && !s.contains('!')), "{said:?}");
     }
 }

@@ -114,9 +114,7 @@ impl Scene<'_> {
     pub fn shown(&self, field: &Field) -> Vec<String> {
         let label = |value: &String| match &field.of {
             FieldType::Choice(of) | FieldType::Choices(of) => of.get(value).cloned().unwrap_or_else(|| value.clone()),
-            FieldType::Taxonomy(list) => {
-                self.taxonomies.get(list).and_then(|of| of.get(value)).cloned().unwrap_or_else(|| value.clone())
-            }
+            FieldType::Taxonomy(list) => self.taxonomies.get(list).and_then(|of| of.get(value)).cloned().unwrap_or_else(|| value.clone()),
             FieldType::Person => self.known.person(value),
             FieldType::Bool => if value == "true" { "Yes" } else { "No" }.to_owned(),
             _ => value.clone(),

@@ -180,7 +180,9 @@ impl Story<'_> {
 
     fn speaker(&self, event: &Event) -> Speaker {
         match (&event.actor, &event.fact) {
-            (_, Fact::ClockStarted { .. } | Fact::ClockStopped { .. } | Fact::ClockWarned { .. } | Fact::ClockBreached { .. }) => Speaker::House,
+            (_, Fact::ClockStarted { .. } | Fact::ClockStopped { .. } | Fact::ClockWarned { .. } | Fact::ClockBreached { .. }) => {
+                Speaker::House
+            }
             (Actor::Person { id, .. }, _) => Speaker::Person { id: id.clone(), name: self.known.person(id) },
             (Actor::Source { name }, _) => Speaker::Source(one_line(name, 80)),
             (Actor::Scheduler, _) => Speaker::House,
@@ -226,4 +228,56 @@ fn gather(last: &mut Message, next: Message) {
         _ => String::new(),
     };
     last.said.text = Words::of(format!("{}{from} since ", count(last.events, "alert", "alerts"))).time(last.at).text(".");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{ana, at, event, kind, known, response, source, taxonomies};
+    use super::*;
+    use crate::ticket::alert::AlertStatus;
+    use crate::ticket::event::AlertSeen;
+
+    fn alert(seq: i64, when: &str) -> Event {
+        let (source_name, fingerprint) = ("alertmanager".to_owned(), format!("{seq:016x}"));
+        let seen = AlertSeen {
+            source: source_name,
+            fingerprint,
+            status: AlertStatus::Firing,
+            delivery: 1,
+            fired_at: None,
+            ended_at: None,
+            received_at: at(when),
+            group: None,
+            after_end: false,
+        };
+        event(seq, when, source(), Fact::AlertAttached(seen), &["alert"])
+    }
+
+    fn note(seq: i64, when: &str) -> Event {
+        event(seq, when, ana(), Fact::NoteAdded { note: 1, occurred_at: None, late: false }, &["note"])
+    }
+
+    #[test]
+    fn a_storm_is_one_message_and_a_note_parts_it() {
+        let (kind, response, taxonomies) = (kind(), response(), taxonomies());
+        let story = Story { kind: Some(&kind), response: Some(&response), taxonomies: &taxonomies, known: known() };
+        let mut events: Vec<Event> = (1..=37).map(|seq| alert(seq, "03:02")).collect();
+        events.extend([note(40, "03:05"), alert(41, "03:06")]);
+        let told = story.conversation(&events);
+        let texts: Vec<_> = told.iter().map(|m| m.said.text.plain(chrono_tz::UTC, at("03:10"))).collect();
+        assert_eq!(texts, ["37 alerts from alertmanager since 03:02.", "", "Alert from alertmanager: “High error rate on payments-api”."]);
+        assert_eq!((told[0].seq, told[0].events, told[0].details.len()), (1, 37, NAMED_ALERTS));
+        assert_eq!(told[1].said.body.as_deref(), Some("Error rate is falling.\nZone b looks healthy again."));
+        assert_eq!(story.timeline(&events).len(), events.len(), "the timeline tells everything");
+    }
+
+    #[test]
+    fn clocks_that_start_are_for_the_record_only() {
+        let taxonomies = Taxonomies::new();
+        let story = Story { kind: None, response: None, taxonomies: &taxonomies, known: known() };
+        let started =
+            event(1, "03:02", source(), Fact::ClockStarted { clock: "acknowledge".into(), due: at("03:17"), reminders: vec![] }, &[]);
+        assert!(story.conversation(std::slice::from_ref(&started)).is_empty());
+        assert_eq!(story.timeline(&[started])[0].who, Speaker::House);
+    }
 }

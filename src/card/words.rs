@@ -258,11 +258,8 @@ pub fn one_line(text: &str, max: usize) -> String {
 /// Hostile text of several lines: as [`one_line`], with its line breaks kept.
 #[must_use]
 pub fn paragraphs(text: &str, max: usize) -> String {
-    let mut out: String = text
-        .chars()
-        .filter(|c| (*c == '\n' || *c == '\t' || !c.is_control()) && !is_invisible_direction(*c))
-        .take(max + 1)
-        .collect();
+    let mut out: String =
+        text.chars().filter(|c| (*c == '\n' || *c == '\t' || !c.is_control()) && !is_invisible_direction(*c)).take(max + 1).collect();
     if out.chars().count() > max {
         out.pop();
         out.push('…');

@@ -1,0 +1,22 @@
+//! The web console: the desk as a chat page, rendered on the server, in step with the log by server-sent events.
+//!
+//! | | |
+//! |---|---|
+//! | [`views`] | what a page is made from: cards, messages and forms of [`crate::card`], and who is looking |
+//! | [`render`] | views become HTML, by the templates under `templates/console` |
+//! | [`fragments`] | the parts of a page that are replaced while it is open, each by its id |
+//! | [`html`] | sentences and moments as HTML |
+//! | [`assets`] | the style sheet, the script and the icon, inside the binary |
+//!
+//! Pages work without the script: every action is a link to a form or a plain POST that is answered with a
+//! redirect. Nothing is loaded from elsewhere and nothing stands inline, so the policy [`assets::POLICY`] holds.
+//! To add a page: a view, a template, a function in `render`, and a sample in its tests.
+
+pub mod assets;
+pub mod fragments;
+pub mod html;
+pub mod render;
+pub mod views;
+
+#[cfg(test)]
+mod samples;
