@@ -79,7 +79,9 @@ fn edit(scene: &Scene<'_>, people: &[Choice]) -> Vec<FormField> {
         let leaves = |t: &&crate::procedure::model::Transition| t.wants.iter().any(|o| matches!(&o.what, OwedWhat::Field(f) if f == name));
         transitions.values().find(leaves).map(|t| scene.label(t))
     };
-    let needed = |name: &str| owed(name).or_else(|| requiring(name)).or_else(|| wanted(name)).map_or(Needed::No, Needed::OwedBy);
+    let opened_with = |name: &str| scene.kind.declare.requires.iter().any(|f| f == name);
+    let later = |name: &str| owed(name).or_else(|| requiring(name)).or_else(|| wanted(name)).map_or(Needed::No, Needed::OwedBy);
+    let needed = |name: &str| if opened_with(name) { Needed::Now } else { later(name) };
     scene.kind.fields.values().map(|field| FormField::held(scene, field, people, needed(&field.name))).collect()
 }
 

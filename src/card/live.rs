@@ -192,11 +192,8 @@ pub fn state(scene: &Scene<'_>) -> Words {
         Some(person) => Words::new().name(scene.known.person(person)).text(" has it"),
         None => Words::of("Nobody has it yet"),
     };
-    let next = next_clock(scene).map(|(label, clock)| {
-        let left = remaining(clock.due, scene.now);
-        format!(", {left} to {}", uncapitalise(&label))
-    });
-    who.text(next.unwrap_or_default()).text(".").then(next_needs(scene))
+    let next = next_clock(scene).map(|(label, clock)| Words::of(", ").left(clock.due).text(format!(" to {}", uncapitalise(&label))));
+    who.then(next.unwrap_or_default()).text(".").then(next_needs(scene))
 }
 
 /// "Closing still needs two things: …", when the next step cannot be taken yet.
@@ -367,8 +364,8 @@ mod tests {
     use super::*;
     use crate::ticket::number::Number;
 
-    fn plain(words: &Words) -> String {
-        words.plain(chrono_tz::UTC, at("03:40"))
+    fn plain(words: &Words, now: &str) -> String {
+        words.plain(chrono_tz::UTC, at(now))
     }
 
     #[test]
@@ -377,8 +374,8 @@ mod tests {
         let card = card(&stage.scene(&ticket, at("03:03")));
         assert_eq!((card.number.as_str(), card.title.as_str(), card.status.as_str()), ("INC-000042", "payments-api is down", "Open"));
         assert_eq!(card.severity, Some(Severity { level: 1, name: "sev1".into() }));
-        insta::assert_snapshot!(plain(&card.state), @"Nobody has it yet, 14 min left to acknowledge.");
-        insta::assert_snapshot!(plain(&card.alerts), @"37 alerts from alertmanager since 03:02");
+        insta::assert_snapshot!(plain(&card.state, "03:03"), @"Nobody has it yet, 14 min left to acknowledge.");
+        insta::assert_snapshot!(plain(&card.alerts, "03:03"), @"37 alerts from alertmanager since 03:02");
     }
 
     #[test]
@@ -386,9 +383,9 @@ mod tests {
         let (stage, ticket) = (Stage::new(), contained());
         let card = card(&stage.scene(&ticket, at("03:40")));
         assert_eq!(card.status, "Mitigated", "the response's word for contained");
-        insta::assert_snapshot!(plain(&card.state), @"Ana Lima has it, 7 h 22 min left to resolve.");
-        insta::assert_snapshot!(plain(&card.alerts), @"37 alerts from alertmanager since 03:02, 4 still firing");
-        insta::assert_snapshot!(plain(&card.owed[0]), @"Evidence for “Mitigated”, before “Close”; asked of Ana Lima by Mon 23 Nov 08:00");
+        insta::assert_snapshot!(plain(&card.state, "03:40"), @"Ana Lima has it, 7 h 22 min left to resolve.");
+        insta::assert_snapshot!(plain(&card.alerts, "03:40"), @"37 alerts from alertmanager since 03:02, 4 still firing");
+        insta::assert_snapshot!(plain(&card.owed[0], "03:40"), @"Evidence for “Mitigated”, before “Close”; asked of Ana Lima by Mon 23 Nov 08:00");
         let progress: Vec<_> = card.phases.iter().map(|p| (p.label.as_str(), p.progress)).collect();
         assert_eq!(progress, [("Mitigated", Progress::Here), ("Cause removed", Progress::Ahead), ("Restored", Progress::Ahead)]);
     }
@@ -397,7 +394,7 @@ mod tests {
     fn what_the_next_step_still_needs_is_counted() {
         let (stage, ticket) = (Stage::new(), recovered());
         let card = card(&stage.scene(&ticket, at("04:20")));
-        insta::assert_snapshot!(plain(&card.state), @"Ana Lima has it, 6 h 42 min left to resolve. “Close” still needs eight things.");
+        insta::assert_snapshot!(plain(&card.state, "04:20"), @"Ana Lima has it, 6 h 42 min left to resolve. “Close” still needs eight things.");
         assert_eq!(card.files[0].about, "14 kB · text/plain");
     }
 
@@ -418,7 +415,7 @@ mod tests {
     fn a_merged_ticket_points_to_where_it_lives_on() {
         let (stage, mut ticket) = (Stage::new(), opened());
         (ticket.merged_into, ticket.ended) = (Some((Number::new("INC", 7), "open".into())), true);
-        assert_eq!(plain(&state(&stage.scene(&ticket, at("03:40")))), "It lives on in INC-000007.");
+        assert_eq!(plain(&state(&stage.scene(&ticket, at("03:40"))), "03:40"), "It lives on in INC-000007.");
     }
 
     #[test]

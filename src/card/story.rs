@@ -12,8 +12,8 @@ use crate::env::Timestamp;
 use crate::procedure::model::{Kind, Response};
 use crate::ticket::event::{Actor, Event, Fact};
 
-/// How many alerts of a gathered storm are named.
-const NAMED_ALERTS: usize = 5;
+/// How many different alerts of a gathered storm are remembered by name.
+const NAMED_ALERTS: usize = 200;
 
 /// Who is seen as the speaker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +74,7 @@ pub struct Message {
     pub occurred_at: Option<Timestamp>,
     /// What is said.
     pub said: Said,
-    /// Names of gathered alerts, the first few.
+    /// Names of the gathered alerts, each once, at most two hundred.
     pub details: Vec<String>,
     /// How many events stand behind it.
     pub events: i64,
@@ -220,8 +220,10 @@ fn gathers(last: &Message, next: &Message) -> bool {
 
 fn gather(last: &mut Message, next: Message) {
     last.events += next.events;
-    if last.details.len() < NAMED_ALERTS {
-        last.details.extend(next.details);
+    for name in next.details {
+        if last.details.len() < NAMED_ALERTS && !last.details.contains(&name) {
+            last.details.push(name);
+        }
     }
     let from = match &last.who {
         Speaker::Source(name) => format!(" from {name}"),
@@ -266,7 +268,7 @@ mod tests {
         let told = story.conversation(&events);
         let texts: Vec<_> = told.iter().map(|m| m.said.text.plain(chrono_tz::UTC, at("03:10"))).collect();
         assert_eq!(texts, ["37 alerts from alertmanager since 03:02.", "", "Alert from alertmanager: “High error rate on payments-api”."]);
-        assert_eq!((told[0].seq, told[0].events, told[0].details.len()), (1, 37, NAMED_ALERTS));
+        assert_eq!((told[0].seq, told[0].events, told[0].details.len()), (1, 37, 1));
         assert_eq!(told[1].said.body.as_deref(), Some("Error rate is falling.\nZone b looks healthy again."));
         assert_eq!(story.timeline(&events).len(), events.len(), "the timeline tells everything");
     }

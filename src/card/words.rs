@@ -19,6 +19,8 @@ pub enum Span {
     Name(String),
     /// A moment; shown in the reader's zone, with UTC beside it.
     Time(Timestamp),
+    /// What is left until a moment, or by how much it was missed; a surface may keep it current.
+    Left(Timestamp),
     /// Another ticket.
     Ticket(Number),
     /// What a person typed, in quotation marks.
@@ -72,6 +74,12 @@ impl Words {
         self.span(Span::Time(at))
     }
 
+    /// Adds what is left until a moment.
+    #[must_use]
+    pub fn left(self, due: Timestamp) -> Self {
+        self.span(Span::Left(due))
+    }
+
     /// Adds a ticket's number.
     #[must_use]
     pub fn ticket(self, number: &Number) -> Self {
@@ -109,7 +117,7 @@ impl Words {
         self.0.is_empty()
     }
 
-    /// As plain text in `zone`. Times on the day of `reference` are `03:04`, others carry their date.
+    /// As plain text in `zone` at the moment `reference`. Times on its day are `03:04`, others carry their date.
     #[must_use]
     pub fn plain(&self, zone: Tz, reference: Timestamp) -> String {
         let mut out = String::new();
@@ -117,6 +125,7 @@ impl Words {
             match span {
                 Span::Text(text) | Span::Strong(text) | Span::Name(text) => out.push_str(text),
                 Span::Time(at) => out.push_str(&moment(*at, zone, reference)),
+                Span::Left(due) => out.push_str(&remaining(*due, reference)),
                 Span::Ticket(number) => {
                     let _ = write!(out, "{number}");
                 }

@@ -136,7 +136,17 @@ impl Teller<'_> {
 
     /// ` Contain by 07:02.`: the running clock that runs out next.
     fn next_clock(&self) -> Words {
-        let next = self.heard.clocks.iter().min_by_key(|(_, (_, due))| *due);
+        let kind = self.story.kind;
+        let stops = |clock: &str, step: &str| {
+            kind.and_then(|k| k.clocks.get(clock)).is_some_and(|c| c.stops.iter().any(|s| s == step))
+                || kind.and_then(|k| k.transitions.get(step)).is_some_and(|t| t.stops.iter().any(|s| s == clock))
+        };
+        let taken = match &self.event.fact {
+            Fact::TransitionTaken(taken) => taken.transition.as_str(),
+            _ => "",
+        };
+        let running = self.heard.clocks.iter().filter(|(clock, _)| !stops(clock, taken));
+        let next = running.min_by_key(|(_, (_, due))| *due);
         next.map_or_else(Words::new, |(name, (_, due))| {
             Words::of(format!(" {} by ", capitalise(&self.clock_label(name)))).time(*due).text(".")
         })

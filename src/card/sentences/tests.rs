@@ -108,6 +108,7 @@ fn steps_say_who_when_what_was_done_and_what_comes_next() {
             }),
             &["line"],
         ),
+        event(31, "03:31", ana(), Fact::ClockStopped { clock: "contain".into(), elapsed_seconds: 1_740, late: false }, &[]),
         event(
             40,
             "04:10",
@@ -125,10 +126,11 @@ fn steps_say_who_when_what_was_done_and_what_comes_next() {
     Contain by 07:02.
     Acknowledged at 03:04 by Ana Lima. Contain by 07:02.
     Acknowledge: in time, after 2 min.
-    Mitigated at 03:20 by Ana Lima, recorded 03:31: “drained zone b”. Evidence is owed before “Close”. Contain by 07:02. This is a late entry.
-    Restored at 04:10 by Ana Lima. Contain by 07:02. Passed over: Cause removed.
+    Mitigated at 03:20 by Ana Lima, recorded 03:31: “drained zone b”. Evidence is owed before “Close”. This is a late entry.
+    Contain: in time, after 29 min.
+    Restored at 04:10 by Ana Lima. Passed over: Cause removed.
     Closed at 08:10 by Ana Lima. Nothing was missing any more, so it happened by itself.
-    Reopened at 08:20 by Ana Lima: “it was a drill”. Contain by 07:02.
+    Reopened at 08:20 by Ana Lima: “it was a drill”.
     Closed as “False alarm” at 08:30 by Ana Lima: “it was a drill”.
     "#);
 }

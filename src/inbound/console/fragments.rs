@@ -9,8 +9,11 @@ use super::html::{self, Moment, Sentence};
 use super::views::{ChannelLink, ROOT, Shell};
 use crate::card::live::{Card, Phase, Progress};
 use crate::card::story::{Message, Speaker, Tone};
-use crate::card::words::Words;
+use crate::card::words::{Words, remaining};
 use crate::env::Timestamp;
+
+/// How many different alerts of a storm are named.
+const SHOWN: usize = 5;
 
 /// One part of a page, as the stream sends it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -63,12 +66,17 @@ impl Fragment {
 pub(super) struct ChannelsPart<'a> {
     channels: &'a [ChannelLink],
     here: Option<&'a str>,
+    now: Timestamp,
     in_desk: bool,
 }
 
 impl<'a> ChannelsPart<'a> {
     pub(super) fn of(shell: &'a Shell, in_desk: bool) -> Self {
-        Self { channels: &shell.channels, here: shell.here.as_deref(), in_desk }
+        Self { channels: &shell.channels, here: shell.here.as_deref(), now: shell.now, in_desk }
+    }
+
+    fn left(&self, due: &Timestamp) -> String {
+        remaining(*due, self.now)
     }
 
     fn is_here(&self, channel: &ChannelLink) -> bool {
@@ -180,8 +188,12 @@ impl MessagePart<'_> {
         }
     }
 
-    fn unnamed(&self) -> i64 {
-        self.m.events.saturating_sub(i64::try_from(self.m.details.len()).unwrap_or(i64::MAX))
+    fn named(&self) -> impl Iterator<Item = &String> {
+        self.m.details.iter().take(SHOWN)
+    }
+
+    fn unnamed(&self) -> usize {
+        self.m.details.len().saturating_sub(SHOWN)
     }
 }
 

@@ -5,7 +5,7 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 
 use super::views::ROOT;
-use crate::card::words::{Span, Words, moment};
+use crate::card::words::{Span, Words, moment, remaining};
 use crate::env::Timestamp;
 
 /// A moment: UTC on the server, turned into the reader's zone by the script, with UTC beside it on hover.
@@ -37,6 +37,22 @@ impl Moment {
     }
 }
 
+/// A moment with its date and seconds, UTC beside it: for records.
+#[derive(Clone, Copy, Debug, Template)]
+#[template(ext = "html", source = r#"{{ moment }}<span class="utc">{{ self.utc() }}</span>"#)]
+pub struct Stamp {
+    /// The moment.
+    pub moment: Moment,
+}
+
+impl HtmlSafe for Stamp {}
+
+impl Stamp {
+    fn utc(&self) -> String {
+        self.moment.at.utc().format("%Y-%m-%d %H:%M:%S UTC").to_string()
+    }
+}
+
 /// A sentence.
 #[derive(Clone, Copy, Debug, Template)]
 #[template(path = "console/words.html")]
@@ -50,6 +66,10 @@ pub struct Sentence<'a> {
 impl HtmlSafe for Sentence<'_> {}
 
 impl Sentence<'_> {
+    fn left(&self, due: &Timestamp) -> String {
+        remaining(*due, self.now)
+    }
+
     fn moment(&self, at: &Timestamp) -> Moment {
         Moment { at: *at, now: self.now }
     }

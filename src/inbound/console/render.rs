@@ -8,7 +8,7 @@ use askama::filters::HtmlSafe;
 
 use super::assets;
 use super::fragments::{CardPart, ChannelsPart, IncidentsPart, KnownPart, MessagePart, tone_class};
-use super::html::{self, Moment, Sentence};
+use super::html::{self, Moment, Sentence, Stamp};
 use super::views::{Desk, Entry, FormView, People, PersonLine, Plain, ROOT, Room, Shell, SignIn, Timeline};
 use crate::card::buttons::{Action, Button, Style};
 use crate::card::form::{Choice, Form, FormField, Input, Needed};
@@ -218,8 +218,8 @@ impl TimelinePage<'_> {
         Sentence { words, now: self.shell.now }
     }
 
-    fn at(&self, at: &Timestamp) -> Moment {
-        Moment { at: *at, now: self.shell.now }
+    fn stamp(&self, at: &Timestamp) -> Stamp {
+        Stamp { moment: Moment { at: *at, now: self.shell.now } }
     }
 }
 

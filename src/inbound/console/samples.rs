@@ -119,9 +119,18 @@ fn busy() -> Ticket {
     ticket
 }
 
-fn link(number: &str, title: &str, level: u8, state: &str, breached: bool, unread: u32) -> ChannelLink {
+fn link(number: &str, title: &str, level: u8, state: &str, due: Option<&str>, unread: u32) -> ChannelLink {
     let severity = Some(Severity { level, name: format!("sev{level}") });
-    ChannelLink { number: number.into(), title: title.into(), severity, state: state.into(), breached, ended: false, unread }
+    ChannelLink {
+        number: number.into(),
+        title: title.into(),
+        severity,
+        state: state.into(),
+        due: due.map(at),
+        breached: due.is_some_and(|due| at(due) < at("03:40")),
+        ended: false,
+        unread,
+    }
 }
 
 pub(super) fn shell(here: Option<&str>) -> Shell {
@@ -137,13 +146,13 @@ pub(super) fn shell(here: Option<&str>) -> Shell {
         ],
         channels: vec![
             ChannelLink::of(&card_of(&busy()), 0),
-            link("INC-000043", "Sign-in from two countries for one account", 2, "Open · 12 min late", true, 4),
+            link("INC-000043", "Sign-in from two countries for one account", 2, "Open", Some("03:28"), 4),
             link(
                 "INC-000041",
                 "Certificate of the wiki runs out in six days, and nobody knows who renews it",
                 4,
-                "Acknowledged · 2 days 4 h left",
-                false,
+                "Acknowledged",
+                Some("23:50"),
                 0,
             ),
         ],
@@ -168,7 +177,7 @@ pub(super) fn incidents_desk() -> Desk {
     other.severity = Some(Severity { level: 2, name: "sev2".into() });
     let mut shell = shell(None);
     shell.notice = Some(Notice { refused: false, text: "INC-000042 is yours now.".into() });
-    let mut ended = link("INC-000040", "Disk full on build-7", 3, "Closed yesterday", false, 0);
+    let mut ended = link("INC-000040", "Disk full on build-7", 3, "Closed yesterday", None, 0);
     ended.ended = true;
     Desk { shell, room: Room::Incidents { open: vec![card_of(&busy()), other], ended: vec![ended] } }
 }

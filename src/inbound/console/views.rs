@@ -65,8 +65,10 @@ pub struct ChannelLink {
     pub title: String,
     /// How bad it is.
     pub severity: Option<Severity>,
-    /// Where it stands, or how long is left.
+    /// Where it stands.
     pub state: String,
+    /// When its next clock is due.
+    pub due: Option<Timestamp>,
     /// A clock has run out.
     pub breached: bool,
     /// The work has ended.
@@ -84,7 +86,8 @@ impl ChannelLink {
             number: card.number.clone(),
             title: card.title.clone(),
             severity: card.severity.clone(),
-            state: clock.map_or_else(|| card.status.clone(), |c| format!("{} · {}", card.status, c.words)),
+            state: card.status.clone(),
+            due: clock.map(|c| c.due),
             breached: clock.is_some_and(|c| c.breached),
             ended: card.ended,
             unread,

@@ -46,7 +46,7 @@
       const gap = Date.parse(left.dataset.due) - now();
       const text = gap >= 0 ? `${duration(gap)} left` : `${duration(-gap)} late`;
       if (left.textContent !== text) left.textContent = text;
-      left.closest(".clock")?.classList.toggle("late", gap < 0);
+      (left.closest(".clock") || left).classList.toggle("late", gap < 0);
     }
   };
 
