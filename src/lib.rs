@@ -27,8 +27,15 @@
 #![forbid(unsafe_code)]
 
 pub mod card;
+pub mod cli;
+pub mod config;
+pub mod desk;
 pub mod env;
+pub mod evidence;
 pub mod inbound;
 pub mod ledger;
+pub mod outbound;
+pub mod people;
 pub mod procedure;
+pub mod store;
 pub mod ticket;

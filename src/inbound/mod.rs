@@ -1,3 +1,26 @@
-//! What comes in: bytes become a verified request. Each surface lives in its own room.
+//! Bytes in: each adapter turns what arrives into a verified credential and a typed request, and an answer into what
+//! its caller understands.
+//!
+//! - [`app`]: what every handler holds, and the router;
+//! - [`caller`]: who asks: an API key, a session cookie, a source's token;
+//! - [`problem`]: refusals as `application/problem+json`;
+//! - [`hooks`]: alerts from monitoring tools; [`deliver`] hands them to the desk;
+//! - [`api`]: the desk for programs;
+//! - [`log`]: the log as C2SP tiles; [`witness`]: we cosign somebody else's;
+//! - [`health`]: liveness, readiness, metrics;
+//! - [`console`]: the desk for people in a browser.
+//!
+//! To add a route: a handler in the room it belongs to, a line in that room's `routes()`, and for the API a line in
+//! `api/openapi.rs`.
 
+pub mod app;
+pub mod caller;
 pub mod console;
+pub mod deliver;
+pub mod health;
+pub mod hooks;
+pub mod log;
+pub mod problem;
+pub mod witness;
+
+pub use app::{App, router};

@@ -1,5 +1,28 @@
 //! The ledger's formats: canonical bytes, the Merkle tree, tiles, checkpoints, proofs, sealed values, verification.
 //!
 //! Pure: bytes in, bytes out. It never sees a ticket.
+//!
+//! | | |
+//! |---|---|
+//! | [`canonical`] | what is hashed of an event (RFC 8785, made narrower) |
+//! | [`merkle`], [`tile`], [`prove`] | the tree (RFC 6962), its files (C2SP tlog-tiles), proofs made from them |
+//! | [`key`], [`note`], [`checkpoint`], [`witness`], [`proof`] | keys, signed notes, checkpoints, cosignatures, receipts (C2SP) |
+//! | [`sealed`], [`disclosed`] | commitments to what the log must not show, and their opening for a recipient |
+//! | [`chain`], [`verify`], [`bundle`], [`manifest`], [`audit`] | verification of events, logs and evidence bundles |
 
+pub mod audit;
+pub mod bundle;
+pub mod canonical;
+pub mod chain;
+pub mod checkpoint;
+pub mod disclosed;
+pub mod key;
+pub mod manifest;
+pub mod merkle;
+pub mod note;
+pub mod proof;
+pub mod prove;
 pub mod sealed;
+pub mod tile;
+pub mod verify;
+pub mod witness;

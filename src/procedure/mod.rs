@@ -1,4 +1,25 @@
 //! Procedures are data: the playbooks' schema, how they are loaded and checked, and how their expressions are evaluated.
 
+mod check;
+mod check_graph;
 pub mod expression;
+mod finding;
+mod load;
+mod load_clock;
+mod load_field;
+mod load_kind;
+mod load_organisation;
+mod load_response;
+mod load_transition;
 pub mod model;
+mod nearest;
+mod reader;
+mod shipped;
+mod template;
+mod tokens;
+mod yaml;
+
+pub use check::{ALERT_MEMBERS, EVENT_MEMBERS, TICKET_MEMBERS};
+pub use finding::Finding;
+pub use load::load;
+pub use shipped::{DEFAULT_PROFILE, built_in, built_in_profile, profiles};

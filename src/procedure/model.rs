@@ -20,12 +20,14 @@ use super::expression::{Expression, Template};
 pub struct Library {
     /// Ticket kinds by name (`incident`).
     pub kinds: BTreeMap<String, Arc<Kind>>,
-    /// Response playbooks, in the order in which they are tried against an alert (by file name).
+    /// Response playbooks, in the order in which they are tried against an alert (by `priority`, then by file name).
     pub responses: Vec<Arc<Response>>,
     /// Roles, calendars, on-call and the organisation's own rules.
     pub organisation: Arc<Organisation>,
     /// Lists of allowed values by name (`rsit`): value → title.
     pub taxonomies: BTreeMap<String, IndexMap<String, String>>,
+    /// What a value of one list is called in others: list → value → (other list → its value).
+    pub crosswalks: BTreeMap<String, BTreeMap<String, BTreeMap<String, String>>>,
     /// The bytes that all this was read from, in path order.
     pub files: Vec<PlaybookFile>,
 }
@@ -80,6 +82,29 @@ pub struct Kind {
     pub channel: Channel,
     /// How long records are kept, in words.
     pub retention: String,
+    /// The field whose value follows from two others, unless a person overrides it with a reason.
+    pub matrix: Option<Matrix>,
+}
+
+/// Two fields that propose a third: impact and urgency propose the severity. Every pair has its cell.
+#[derive(Debug, Clone)]
+pub struct Matrix {
+    /// The field that is proposed: `severity`.
+    pub sets: String,
+    /// The field whose values are the rows: `impact`.
+    pub rows: String,
+    /// The field whose values are the columns: `urgency`.
+    pub columns: String,
+    /// Row value → column value → proposed value.
+    pub cells: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+impl Matrix {
+    /// What `row` and `column` propose.
+    #[must_use]
+    pub fn propose(&self, row: &str, column: &str) -> Option<&str> {
+        self.cells.get(row)?.get(column).map(String::as_str)
+    }
 }
 
 /// Opening a ticket by hand.
@@ -155,7 +180,7 @@ pub struct Transition {
     pub help: String,
     /// Where it may start, each perhaps under a condition on `ticket` and `phases`.
     pub from: Vec<From>,
-    /// Where it leads.
+    /// Where it leads. For `unmerges` this is the first status and means nothing: it goes back to where it came from.
     pub to: String,
     /// Roles that may take it. `owner` (the ticket's owner) and `lead` are understood everywhere.
     pub by: Vec<String>,
@@ -303,6 +328,20 @@ pub struct Clock {
     pub when: Option<Expression>,
     /// Statuses in which it is paused.
     pub pauses: BTreeSet<String>,
+}
+
+impl Clock {
+    /// The target for a severity, or the default one.
+    #[must_use]
+    pub fn target(&self, severity: Option<&str>) -> Option<Duration> {
+        severity.and_then(|s| self.within.get(s)).or_else(|| self.within.get("default")).copied()
+    }
+
+    /// The hours that count for a severity; every hour when nothing is said.
+    #[must_use]
+    pub fn hours_for(&self, severity: Option<&str>) -> &Hours {
+        severity.and_then(|s| self.hours.get(s)).or_else(|| self.hours.get("default")).unwrap_or(&Hours::Always)
+    }
 }
 
 /// What starts a clock.

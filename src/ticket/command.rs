@@ -65,6 +65,67 @@ pub enum Command {
     Fire { ticket: Number, deadline: String, came_due: Timestamp },
 }
 
+impl Command {
+    /// The command's name, as refusals in the log have it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Open(_) => "Open",
+            Self::Receive(_) => "Receive",
+            Self::Take(_) => "Take",
+            Self::SetFields { .. } => "SetFields",
+            Self::AddNote { .. } => "AddNote",
+            Self::AttachEvidence(_) => "AttachEvidence",
+            Self::SettleTask { .. } => "SettleTask",
+            Self::WaiveEvidence { .. } => "WaiveEvidence",
+            Self::AssignOwner { .. } => "AssignOwner",
+            Self::AssignLead { .. } => "AssignLead",
+            Self::Link { .. } => "Link",
+            Self::Unlink { .. } => "Unlink",
+            Self::Escalate { .. } => "Escalate",
+            Self::AcknowledgeEscalation { .. } => "AcknowledgeEscalation",
+            Self::AcknowledgeNotification { .. } => "AcknowledgeNotification",
+            Self::Decide { .. } => "Decide",
+            Self::WithdrawDecision { .. } => "WithdrawDecision",
+            Self::Fire { .. } => "Fire",
+        }
+    }
+
+    /// The ticket that it is about; none when it may open one.
+    #[must_use]
+    pub fn ticket(&self) -> Option<&Number> {
+        match self {
+            Self::Open(_) | Self::Receive(_) => None,
+            Self::Take(take) => Some(&take.ticket),
+            Self::AttachEvidence(file) => Some(&file.ticket),
+            Self::SetFields { ticket, .. }
+            | Self::AddNote { ticket, .. }
+            | Self::SettleTask { ticket, .. }
+            | Self::WaiveEvidence { ticket, .. }
+            | Self::AssignOwner { ticket, .. }
+            | Self::AssignLead { ticket, .. }
+            | Self::Link { ticket, .. }
+            | Self::Unlink { ticket, .. }
+            | Self::Escalate { ticket, .. }
+            | Self::AcknowledgeEscalation { ticket }
+            | Self::AcknowledgeNotification { ticket, .. }
+            | Self::Decide { ticket, .. }
+            | Self::WithdrawDecision { ticket, .. }
+            | Self::Fire { ticket, .. } => Some(ticket),
+        }
+    }
+
+    /// The transition that it is about: of several, the first.
+    #[must_use]
+    pub fn transition(&self) -> Option<&str> {
+        match self {
+            Self::Take(take) => take.steps.first().map(|s| s.transition.as_str()),
+            Self::Decide { transition, .. } | Self::WithdrawDecision { transition, .. } => Some(transition),
+            _ => None,
+        }
+    }
+}
+
 /// See [`Command::Open`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Open {
@@ -130,7 +191,7 @@ pub struct Take {
     pub steps: Vec<Step>,
     /// Refuse when the ticket's revision is another.
     pub rev: Option<i64>,
-    /// Refuse when [`super::state::binding`] of the first step is another: what the button was bound to.
+    /// Refuse when [`super::binding::binding`] of the first step is another: what the button was bound to.
     pub binding: Option<String>,
 }
 

@@ -94,8 +94,8 @@ pub enum Fact {
     RolesChanged { person: String, roles: Vec<String> },
     /// Stops the person's accounts at once. Sealed: `reason`.
     PersonDisabled { person: String },
-    /// Only the key's SHA-256 is stored, outside the log. `key` is its public id.
-    KeyIssued { person: String, key: String },
+    /// `key` is its public id; `sha256` (hex) is that of the secret's 256 random bits, so it can stand here.
+    KeyIssued { person: String, key: String, sha256: String },
     /// It no longer opens anything.
     KeyRevoked { person: String, key: String },
     /// Somebody signed in at the console.
@@ -130,14 +130,26 @@ pub enum Fact {
     MergeReceived { from: Number },
     /// The merge is taken back, on both sides.
     MergeUndone { other: Number },
-    /// From one tier to the next. Sealed: `reason` when a person did it.
-    Escalated { clock: Option<String>, from_tier: i64, to_tier: i64, to: String },
+    /// From one tier to the next. `next`: when the tier after it is called, unless somebody says that they have
+    /// seen it. Sealed: `reason` when a person did it.
+    Escalated {
+        clock: Option<String>,
+        from_tier: i64,
+        to_tier: i64,
+        to: String,
+        #[serde(default)]
+        next: Option<Timestamp>,
+    },
     /// Somebody said that they have seen the escalation.
     EscalationAcknowledged { tier: i64 },
     /// A group must say that it read this.
     GroupNotified { group: String, due: Option<Timestamp> },
     /// It did.
     NotificationAcknowledged { group: String },
+    /// It did not, in time.
+    NotificationOverdue { group: String, due: Timestamp },
+    /// What is owed was asked for; each item with the next time that it is asked for.
+    OwedReminded { owed: Vec<OwedItem>, came_due: Timestamp },
 
     // ── approvals ───────────────────────────────────────────────────────────────────────────────────────
     /// An approver decided, having seen exactly `digest`. Sealed: `reason`.
@@ -168,6 +180,10 @@ pub enum Fact {
     ClockStarted { clock: String, due: Timestamp, reminders: Vec<Reminder> },
     /// The target changed with the severity. `due` counts from the original start.
     ClockRetargeted { clock: String, due: Timestamp, reminders: Vec<Reminder> },
+    /// The ticket stands where this clock does not count.
+    ClockPaused { clock: String },
+    /// It counts again. `due` has moved by the working time that was left.
+    ClockResumed { clock: String, due: Timestamp, reminders: Vec<Reminder> },
     /// In time, or late by so many seconds of elapsed time.
     ClockStopped { clock: String, elapsed_seconds: i64, late: bool },
     /// So much of the time has gone.
@@ -282,6 +298,13 @@ pub struct OwedItem {
     pub who: String,
     /// By when it is asked for.
     pub due: Timestamp,
+    /// How many of it are owed (pieces of evidence; 1 for a field).
+    #[serde(default = "one")]
+    pub count: i64,
+}
+
+fn one() -> i64 {
+    1
 }
 
 /// See [`Fact::EvidenceAttached`].
@@ -310,6 +333,9 @@ pub struct AlertSeen {
     pub fingerprint: String,
     /// What the tool said.
     pub status: AlertStatus,
+    /// What it said before, when it is the same alert in the same ticket.
+    #[serde(default)]
+    pub was: Option<AlertStatus>,
     /// Number of the delivery that brought it.
     pub delivery: i64,
     /// When it fired, says the tool.
@@ -361,6 +387,31 @@ impl NewEvent {
     #[must_use]
     pub fn outside(fact: Fact) -> Self {
         Self { ticket: None, fact, sealed: BTreeMap::new(), playbook: None, actor: None }
+    }
+
+    /// The event as it will stand in the log. `rev` is the ticket's revision after it.
+    #[must_use]
+    pub fn recorded(&self, seq: i64, at: Timestamp, actor: &Actor, via: &Via, rev: Option<i64>) -> Event {
+        Event {
+            v: 1,
+            seq,
+            at,
+            fact: self.fact.clone(),
+            ticket: self.ticket.clone(),
+            rev,
+            actor: self.actor.clone().unwrap_or_else(|| actor.clone()),
+            via: via.clone(),
+            cause: None,
+            playbook: self.playbook.clone(),
+            sealed: self.sealed.iter().map(|(name, value)| (name.clone(), value.commitment)).collect(),
+        }
+    }
+
+    /// Names the playbook that decided it.
+    #[must_use]
+    pub fn by(mut self, digest: &str) -> Self {
+        self.playbook = Some(digest.to_owned());
+        self
     }
 
     /// Adds a sealed value under `name`.

@@ -1,7 +1,35 @@
 //! The ticket engine: it knows the vocabulary (transition, approval, clock, task, link, attachment), not the kinds.
+//!
+//! [`decide::decide`] turns a command into events or a refusal; [`evolve::evolve`] turns events into tickets. Both
+//! are pure. [`deadlines::deadlines`] says what a ticket waits for, [`missing::missing`] what a step still lacks.
 
 pub mod alert;
+pub mod approval;
+mod approve;
+mod assign;
+pub mod binding;
+mod clock;
 pub mod command;
+mod consequences;
+mod correct;
+pub mod correlation;
+pub mod deadlines;
+pub mod decide;
+mod draft;
+mod escalate;
 pub mod event;
+pub mod evolve;
+pub mod fields;
+mod links;
+mod merge;
+pub mod missing;
+mod nearest;
+mod notes;
 pub mod number;
+mod open;
+mod owed;
+mod receive;
+pub mod refusal;
 pub mod state;
+mod take;
+pub mod view;

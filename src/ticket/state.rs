@@ -54,6 +54,8 @@ pub struct Ticket {
     pub rev: i64,
     /// Sequence number of its latest event.
     pub seq: i64,
+    /// Sequence number of its first event.
+    pub opened_seq: i64,
     /// Recorded time of opening.
     pub opened_at: Timestamp,
     /// Recorded time of the latest event.
@@ -160,7 +162,7 @@ pub struct Task {
 /// A link, or the reason for having none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
-    /// Number within the ticket, from 1.
+    /// Number within the ticket: the revision that the link came with.
     pub id: i64,
     /// `caused_by`, `remediated_by`, `alert`, …
     pub link: String,
@@ -185,6 +187,9 @@ pub struct ClockState {
     pub stopped: Option<Timestamp>,
     /// The target was missed.
     pub breached: bool,
+    /// Since when it does not count.
+    #[serde(default)]
+    pub paused: Option<Timestamp>,
 }
 
 /// An approval or rejection that stands.
@@ -221,6 +226,9 @@ pub struct EscalationState {
     pub status: String,
     /// Who said that they have seen it.
     pub acknowledged_by: Option<String>,
+    /// When the next tier is called; none after the last one.
+    #[serde(default)]
+    pub next: Option<Timestamp>,
 }
 
 /// A group that was notified.
@@ -230,6 +238,32 @@ pub struct NotifiedState {
     pub due: Option<Timestamp>,
     /// Who said so.
     pub acknowledged_by: Option<String>,
+    /// Nobody said so in time, and that is recorded.
+    #[serde(default)]
+    pub overdue: bool,
+}
+
+impl Ticket {
+    /// A field's plain value; none when it is empty or sealed.
+    #[must_use]
+    pub fn plain(&self, field: &str) -> Option<&Value> {
+        match self.fields.get(field) {
+            Some(Held::Plain(value)) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// `sev1` to `sev4` or whatever the kind calls it; empty when it has none.
+    #[must_use]
+    pub fn severity(&self) -> &str {
+        self.plain("severity").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// How many files are filed as evidence of this phase.
+    #[must_use]
+    pub fn evidence_of(&self, phase: &str) -> usize {
+        self.files.iter().filter(|f| f.phase.as_deref() == Some(phase)).count()
+    }
 }
 
 /// How many alerts a ticket has.

@@ -1,0 +1,16 @@
+//! Structured logs: words on a terminal, JSON lines otherwise. No secret and no sealed value ever goes in.
+//!
+//! `COUNTERSIGN_LOG_LEVEL` takes a tracing filter (`info`, `countersign=debug`).
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+
+/// Starts logging to stderr; nothing happens when it was started.
+pub fn start() {
+    let filter = EnvFilter::try_from_env("COUNTERSIGN_LOG_LEVEL").unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = if std::io::stderr().is_terminal() { builder.with_target(false).try_init() } else { builder.json().try_init() };
+    // A second start (a test, an embedding program) keeps the first.
+    drop(started);
+}

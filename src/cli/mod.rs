@@ -1,0 +1,70 @@
+//! The command line: one file per subcommand, and the wiring of everything.
+//!
+//! To add a command: a variant of [`Command`], a file with `run`, a line in [`run`]. Errors are sentences that say what
+//! to do next; they go to stderr, and the exit code is not 0.
+
+pub mod folder;
+pub mod keyfile;
+pub mod logging;
+pub mod serve;
+pub mod service;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Config;
+use crate::env::Env;
+
+/// Chat-ops incidents, changes and access, with a record that an assessor can check.
+#[derive(Debug, Parser)]
+#[command(name = "countersign", version, about, max_term_width = 100)]
+pub struct Cli {
+    /// The configuration; `countersign.toml` here, if it is there.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service.
+    Serve(serve::Args),
+}
+
+/// Runs the command line and gives the exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    logging::start();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.into()),
+    };
+    match runtime.block_on(run(cli)) {
+        Ok(code) => code,
+        Err(error) => fail(&error),
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let env = Env::system();
+    match cli.command {
+        Command::Serve(args) => serve::run(load(cli.config)?, env, args).await,
+    }
+}
+
+/// The configuration: the file that was named, or `countersign.toml` here, or the defaults.
+fn load(named: Option<PathBuf>) -> anyhow::Result<Config> {
+    let here = PathBuf::from("countersign.toml");
+    let path = named.or_else(|| here.exists().then_some(here));
+    Ok(Config::load(path.as_deref(), crate::config::environment())?)
+}
+
+#[expect(clippy::print_stderr, reason = "errors of the command line go to stderr")]
+fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("countersign: {error:#}");
+    ExitCode::from(2)
+}

@@ -1,0 +1,58 @@
+//! `serve`: runs the service until it is told to stop.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+
+use super::service::Service;
+use crate::config::Config;
+use crate::env::Env;
+
+/// `serve`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Listen here instead of where the configuration says.
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+}
+
+/// Runs until SIGINT or SIGTERM.
+///
+/// # Errors
+/// With a sentence that says why the service does not start.
+pub async fn run(mut config: Config, env: Env, args: Args) -> anyhow::Result<ExitCode> {
+    if let Some(listen) = args.listen {
+        config.listen = listen;
+    }
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let listener = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
+    let service = Service::open(config, env, false).await?;
+    let running = service.start(listener)?;
+    tracing::info!(address = %running.address, "listening");
+    told_to_stop().await?;
+    tracing::info!("stopping");
+    running.stop().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Waits for SIGINT or SIGTERM.
+///
+/// # Errors
+/// When signals cannot be heard.
+pub async fn told_to_stop() -> anyhow::Result<()> {
+    #[cfg(unix)]
+    {
+        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        tokio::select! {
+            heard = tokio::signal::ctrl_c() => heard?,
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await?;
+    Ok(())
+}

@@ -1,0 +1,201 @@
+//! The running service: the desk, what serves it, and what it does by itself. `serve`, `demo` and the tests start the
+//! same one.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::config::{Config, Database};
+use crate::desk::Desk;
+use crate::desk::founding::{self, Founding};
+use crate::desk::publish::Publisher;
+use crate::env::Env;
+use crate::inbound::{App, router, witness as witness_service};
+use crate::ledger::key::VerifierKey;
+use crate::outbound::http::{Client, host_of};
+use crate::outbound::witness::Witness;
+use crate::store::Store;
+use crate::store::attachments::Attachments;
+
+use super::keyfile;
+
+/// How often the scheduler looks.
+const TICK: Duration = Duration::from_millis(500);
+/// Checkpoints are signed at most this often.
+const PUBLISH: Duration = Duration::from_millis(250);
+
+/// A service that is ready to listen.
+pub struct Service {
+    /// What the handlers hold.
+    pub app: App,
+    /// Signs checkpoints.
+    pub publisher: Arc<Publisher>,
+    /// Cosign them.
+    pub witnesses: Arc<Vec<Witness>>,
+}
+
+/// A service that listens.
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What the handlers hold.
+    pub app: App,
+    /// Signs checkpoints.
+    pub publisher: Arc<Publisher>,
+    /// Cosign them.
+    pub witnesses: Arc<Vec<Witness>>,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// The address of the database as the store wants it.
+#[must_use]
+pub fn address_of(database: &Database) -> String {
+    match database {
+        Database::Sqlite { path } => format!("sqlite:{}", path.display()),
+        Database::Postgres { url } => url.expose().to_owned(),
+    }
+}
+
+/// The playbooks that the configuration names: a folder's, or the built-in ones.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn playbooks_of(config: &Config) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+    match &config.playbooks {
+        Some(folder) => super::folder::read(folder).with_context(|| format!("the playbooks in {}", folder.display())),
+        None => Ok(crate::procedure::built_in()),
+    }
+}
+
+/// The witnesses that the configuration names.
+///
+/// # Errors
+/// When a key does not read.
+pub fn witnesses_of(config: &Config) -> anyhow::Result<Vec<(Witness, String)>> {
+    let client = Client::new(config.log.witnesses.iter().filter_map(|w| host_of(&w.url)))?;
+    let make = |w: &crate::config::Witness| {
+        let key: VerifierKey = VerifierKey::parse(&w.vkey).with_context(|| format!("the key of the witness at {}", w.url))?;
+        Ok((Witness::new(&w.url, key.clone(), client.clone()), Witness::channel(&key)))
+    };
+    config.log.witnesses.iter().map(make).collect()
+}
+
+impl Service {
+    /// Opens the database, the keys and the playbooks.
+    ///
+    /// # Errors
+    /// With a sentence that says what to do.
+    pub async fn open(config: Config, env: Env, demo: bool) -> anyhow::Result<Self> {
+        let store = Store::open(&address_of(&config.database)).await?;
+        let durable = store.durability().await?;
+        if durable != "on" {
+            bail!("the database does not make commits durable: {durable}. Switch it on; an acknowledged click must be on the disk");
+        }
+        let attachments = Attachments::open(&config.attachments).with_context(|| format!("the folder {}", config.attachments.display()))?;
+        let founding = Founding { origin: config.log.origin.clone(), demo, playbooks: playbooks_of(&config)? };
+        let desk = founding::open(store, attachments, env.clone(), founding).await?;
+        let signer = keyfile::signer(&desk, &config.log.key, &env).await?;
+        let (witnesses, channels) = witnesses_of(&config)?.into_iter().unzip();
+        let outside = config.log.key.with_extension("checkpoint");
+        let publisher = Arc::new(Publisher::new(desk.clone(), signer, outside, channels));
+        let witness = config.witness.as_ref().map(|w| cosigner(w, &env)).transpose()?;
+        let app = App::new(desk, Arc::new(config), witness, demo);
+        Ok(Self { app, publisher, witnesses: Arc::new(witnesses) })
+    }
+
+    /// Starts to listen, and to do what time asks.
+    ///
+    /// # Errors
+    /// When the address of the listener cannot be told.
+    pub fn start(self, listener: TcpListener) -> anyhow::Result<Running> {
+        let address = listener.local_addr()?;
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = vec![
+            tokio::spawn(scheduler(self.app.desk.clone(), stopped.clone())),
+            tokio::spawn(signer(Arc::clone(&self.publisher), self.app.desk.clone(), stopped.clone())),
+            tokio::spawn(cosigners(Arc::clone(&self.witnesses), self.app.desk.clone(), stopped.clone())),
+        ];
+        let routes = router(self.app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+        let mut until = stopped;
+        tasks.push(tokio::spawn(async move {
+            let stop = async move {
+                let _ = until.wait_for(|stop| *stop).await;
+            };
+            if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(stop).await {
+                tracing::error!(%error, "the listener stopped");
+            }
+        }));
+        Ok(Running { address, app: self.app, publisher: self.publisher, witnesses: self.witnesses, stop, tasks })
+    }
+}
+
+impl Running {
+    /// Stops: requests under way are answered, the log is signed once more.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        for task in self.tasks {
+            if tokio::time::timeout(Duration::from_secs(10), task).await.is_err() {
+                tracing::warn!("something did not stop in time");
+            }
+        }
+        if let Err(error) = self.publisher.publish().await {
+            tracing::warn!(%error, "the log was not signed at the end");
+        }
+    }
+}
+
+fn cosigner(config: &crate::config::WitnessService, env: &Env) -> anyhow::Result<witness_service::Service> {
+    let cosigner = keyfile::cosigner(&config.key, &config.name, env)?;
+    let logs: Result<Vec<VerifierKey>, _> = config.logs.iter().map(|k| VerifierKey::parse(k)).collect();
+    Ok(witness_service::Service { cosigner, logs: logs.context("a key in [witness] logs")? })
+}
+
+async fn scheduler(desk: Desk, mut stopped: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(TICK) => {}
+            _ = stopped.wait_for(|stop| *stop) => return,
+        }
+        if let Err(error) = desk.tick().await {
+            tracing::warn!(%error, "the scheduler could not look; it looks again");
+        }
+    }
+}
+
+async fn signer(publisher: Arc<Publisher>, desk: Desk, mut stopped: watch::Receiver<bool>) {
+    let mut sizes = desk.sizes();
+    sizes.mark_changed();
+    loop {
+        tokio::select! {
+            changed = sizes.changed() => if changed.is_err() { return },
+            _ = stopped.wait_for(|stop| *stop) => return,
+        }
+        let before = desk.signing().refused;
+        if let Err(error) = publisher.publish().await
+            && before.as_deref() != Some(error.to_string().as_str())
+        {
+            tracing::error!(%error, "the log is not signed");
+        }
+        tokio::time::sleep(PUBLISH).await;
+    }
+}
+
+async fn cosigners(witnesses: Arc<Vec<Witness>>, desk: Desk, mut stopped: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(TICK) => {}
+            _ = stopped.wait_for(|stop| *stop) => return,
+        }
+        for witness in witnesses.iter() {
+            if let Err(error) = witness.deliver_once(&desk).await {
+                tracing::warn!(%error, "the outbox could not be read; it is read again");
+            }
+        }
+    }
+}

@@ -1,0 +1,405 @@
+//! The clerk: one task per process that takes requests, decides them, and commits them together.
+//!
+//! ```text
+//! wait for a request; drain what has gathered (people before machines)
+//! BEGIN, take the head: everybody else waits
+//! learn what another replica appended
+//! read what the requests need; decide each in memory, on top of the ones before it
+//! write all rows, COMMIT                         ← the commit point
+//! answer everybody; show readers the new state
+//! ```
+//!
+//! **The commit point.** Until `COMMIT` returns nothing has happened, for anybody. Once it has returned, the events,
+//! the tree, the projections, the deadlines and the dedupe keys are on the disk together, and only then is anybody
+//! answered. When the connection breaks in between, the next transaction takes the head first, so the database has
+//! finished with the broken one, and looks at the mark that each of this process's commits leaves: if it is the broken
+//! one's, all of it happened; if not, none of it did and none of it will.
+//!
+//! When the database refuses a value, the batch is halved and tried again until the one request that it refuses is
+//! alone; it is answered, its neighbours are recorded.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::Ordering;
+use std::sync::{PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::known::Known;
+use super::request::{Answer, Ask, Dedupe, Refused, Request, Unanswered};
+use super::turn::{Overlay, RefusalCounts, alert_id};
+use super::{DeskError, Inner};
+use crate::env::Timestamp;
+use crate::store::StoreError;
+use crate::store::commit::{Commit, Head, Writer};
+use crate::ticket::command::Command;
+use crate::ticket::correlation::{AlertRecord, GroupRecord};
+use crate::ticket::number::Number;
+use crate::ticket::state::Ticket;
+
+/// Requests in one commit at most.
+const MOST_REQUESTS: usize = 256;
+/// Events in one commit at most; checked between requests.
+const MOST_EVENTS: usize = 1000;
+/// Bytes of events in one commit at most; checked between requests.
+const MOST_BYTES: usize = 1 << 20;
+/// A wall clock that runs away from the monotonic one by more than this stops commits.
+const CLOCK_STEP: Duration = Duration::from_secs(60);
+/// Repeats that are told in one commit.
+const MOST_REPEATS: i64 = 256;
+
+/// A request and whoever waits for it.
+pub struct Queued {
+    /// What is asked.
+    pub request: Request,
+    /// Who waits.
+    pub reply: oneshot::Sender<Result<Answer, Unanswered>>,
+}
+
+/// Why a batch was not recorded.
+enum Failed {
+    /// The database refused what was in it.
+    Content(StoreError),
+    /// Nothing of it happened.
+    NotStored(String),
+    /// Nobody knows.
+    Unknown(String),
+}
+
+struct Clerk {
+    known: Option<Known>,
+    writer: Option<Writer>,
+    refusals: RefusalCounts,
+    /// This process's mark in the database, and how many commits it tried.
+    mark: (String, u64),
+    /// Wall clock and monotonic clock when they were last found to agree.
+    clocks: (Timestamp, Duration),
+}
+
+/// Works until the desk is gone.
+pub(super) async fn run(inner: Weak<Inner>, known: Known, mut people: mpsc::Receiver<Queued>, mut machines: mpsc::Receiver<Queued>) {
+    let Some(desk) = inner.upgrade() else { return };
+    let clocks = (desk.env.now(), desk.env.clock.monotonic());
+    let mark = (desk.env.id("clerk:"), 0);
+    drop(desk);
+    let mut clerk = Clerk { known: Some(known), writer: None, refusals: RefusalCounts::default(), mark, clocks };
+    loop {
+        let first = tokio::select! {
+            biased;
+            Some(queued) = people.recv() => queued,
+            Some(queued) = machines.recv() => queued,
+            else => return,
+        };
+        let mut batch = vec![first];
+        while batch.len() < MOST_REQUESTS {
+            match people.try_recv().or_else(|_| machines.try_recv()) {
+                Ok(queued) => batch.push(queued),
+                Err(_) => break,
+            }
+        }
+        let Some(desk) = inner.upgrade() else { return };
+        desk.gauges.queue.fetch_sub(i64::try_from(batch.len()).unwrap_or(0), Ordering::Relaxed);
+        clerk.serve(&desk, batch).await;
+    }
+}
+
+impl Clerk {
+    /// Commits a batch, in pieces if it must be; everybody in it is answered.
+    async fn serve(&mut self, desk: &Inner, batch: Vec<Queued>) {
+        let mut waiting = vec![batch];
+        while let Some(mut batch) = waiting.pop() {
+            if let Some(why) = self.clock_stepped(desk, &batch) {
+                *desk.held.write().unwrap_or_else(PoisonError::into_inner) = Some(why.clone());
+                answer_all(batch, &Unanswered::Held(why));
+                continue;
+            }
+            *desk.held.write().unwrap_or_else(PoisonError::into_inner) = None;
+            self.mark.1 += 1;
+            let requests: Vec<Request> = batch.iter().map(|q| q.request.clone()).collect();
+            let started = desk.env.clock.monotonic();
+            match self.commit(desk, &requests).await {
+                Ok(answers) => {
+                    desk.failing.store(false, Ordering::Relaxed);
+                    desk.gauges.committed(desk.env.clock.monotonic().saturating_sub(started), answers.len());
+                    let rest = batch.split_off(answers.len());
+                    for (queued, answer) in batch.into_iter().zip(answers) {
+                        // Nobody may be waiting any more; what was recorded stays recorded.
+                        let _ = queued.reply.send(answer);
+                    }
+                    if !rest.is_empty() {
+                        waiting.push(rest);
+                    }
+                }
+                Err(Failed::Content(error)) => {
+                    self.known = None;
+                    if batch.len() == 1 {
+                        tracing::error!(%error, "the database refused what was in a request; it is answered alone");
+                        answer_all(batch, &Unanswered::NotStored("the database refuses something in it".to_owned()));
+                    } else {
+                        let rest = batch.split_off(batch.len() / 2);
+                        waiting.push(rest);
+                        waiting.push(batch);
+                    }
+                }
+                Err(Failed::NotStored(why)) => {
+                    tracing::error!(why, requests = batch.len(), "nothing of a commit was stored");
+                    self.lose(desk);
+                    answer_all(batch, &Unanswered::NotStored(why));
+                }
+                Err(Failed::Unknown(why)) => {
+                    tracing::error!(why, requests = batch.len(), "the connection broke during a commit; looking whether it happened");
+                    self.lose(desk);
+                    self.settle_unknown(desk, batch).await;
+                }
+            }
+        }
+    }
+
+    fn lose(&mut self, desk: &Inner) {
+        self.known = None;
+        self.writer = None;
+        desk.failing.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the wall clock jumped since it was last found right; an administrator's confirmation makes it right.
+    fn clock_stepped(&mut self, desk: &Inner, batch: &[Queued]) -> Option<String> {
+        let (now, monotonic) = (desk.env.now(), desk.env.clock.monotonic());
+        let passed = monotonic.saturating_sub(self.clocks.1);
+        let expected = self.clocks.0.plus(passed);
+        let last = self.known.as_ref().and_then(|k| Timestamp::from_micros(k.last_at)).unwrap_or(now);
+        let off = now.since(expected).max(expected.since(now)).max(last.since(now));
+        let confirmed = batch.iter().any(|q| matches!(q.request.ask, Ask::ConfirmClock));
+        if off > CLOCK_STEP && !confirmed {
+            return Some(format!(
+                "the system clock is {} seconds away from where it should be. If it is right, an administrator confirms it with `countersign doctor --confirm-clock`",
+                off.as_secs()
+            ));
+        }
+        self.clocks = (now, monotonic);
+        None
+    }
+
+    /// One transaction. Answers come back for the first requests of the batch: all of them, unless it grew too large.
+    async fn commit(&mut self, desk: &Inner, requests: &[Request]) -> Result<Vec<Result<Answer, Unanswered>>, Failed> {
+        let not_stored = |e: StoreError| Failed::NotStored(e.to_string());
+        if self.known.is_none() {
+            self.known = Some(Known::load(&desk.store).await.map_err(|e| Failed::NotStored(e.to_string()))?);
+        }
+        if self.writer.is_none() {
+            self.writer = Some(desk.store.writer_connection().await.map_err(not_stored)?);
+        }
+        let (Some(known), Some(writer)) = (self.known.as_mut(), self.writer.as_mut()) else {
+            return Err(Failed::NotStored("the clerk has nothing to work with".to_owned()));
+        };
+        known.forget_some();
+        let (mut commit, head) = writer.begin(&desk.store).await.map_err(not_stored)?;
+        known.catch_up(&desk.store, &mut commit, &head).await.map_err(|e| Failed::NotStored(e.to_string()))?;
+        let before = known.size;
+        let mut overlay = Overlay::new(known, desk.env.now());
+        let mut outcomes = read_ahead(&mut commit, &mut overlay, requests).await?;
+        let mut answers = Vec::with_capacity(requests.len());
+        let mut bytes = 0;
+        for request in requests {
+            let measured = overlay.batch.events.len();
+            answers.push(one(&mut overlay, &mut self.refusals, &mut outcomes, request));
+            bytes += overlay.batch.events[measured..].iter().map(|e| e.bytes.len()).sum::<usize>();
+            if overlay.batch.events.len() >= MOST_EVENTS || bytes >= MOST_BYTES {
+                break;
+            }
+        }
+        let now = overlay.now;
+        let mut batch = overlay.into_batch();
+        if batch.is_empty() && known.deliveries == head.deliveries {
+            commit.roll_back().await.map_err(not_stored)?;
+            desk.publish_snapshot(known.snapshot());
+            return Ok(answers);
+        }
+        batch.mark = (self.mark.0.clone(), now.micros(), self.mark.1.to_string());
+        let moved = Head {
+            size: known.size,
+            frontier: known.edge.frontier().to_bytes(),
+            last_at: if known.size > before { now.micros() } else { head.last_at },
+            deliveries: known.deliveries,
+            ..head
+        };
+        if let Err(error) = commit.write(batch, &moved).await {
+            let content = error.refused_content();
+            // The transaction is rolled back when it is dropped; the connection may be gone already.
+            let _ = commit.roll_back().await;
+            return Err(if content { Failed::Content(error) } else { Failed::NotStored(error.to_string()) });
+        }
+        match commit.commit().await {
+            Ok(()) => {
+                desk.publish_snapshot(known.snapshot());
+                Ok(answers)
+            }
+            Err(error) if error.connection_lost() => Err(Failed::Unknown(error.to_string())),
+            Err(error) => Err(Failed::NotStored(error.to_string())),
+        }
+    }
+
+    /// Finds out what became of a batch whose commit broke.
+    async fn settle_unknown(&mut self, desk: &Inner, batch: Vec<Queued>) {
+        for _ in 0..5 {
+            if let Ok(mut writer) = desk.store.writer_connection().await
+                && let Ok((mut commit, _)) = writer.begin(&desk.store).await
+                && let Ok(found) = commit.dedupes(vec![self.mark.0.clone()]).await
+            {
+                // Only looked; nothing to keep.
+                let _ = commit.roll_back().await;
+                let happened = found.first().is_some_and(|(_, commit)| *commit == self.mark.1.to_string());
+                if !happened {
+                    answer_all(batch, &Unanswered::NotStored("the connection to the database broke".to_owned()));
+                } else {
+                    answer_from_keys(desk, batch).await;
+                }
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+        answer_all(batch, &Unanswered::Unknown);
+    }
+}
+
+fn answer_all(batch: Vec<Queued>, with: &Unanswered) {
+    for queued in batch {
+        // Nobody may be waiting any more.
+        let _ = queued.reply.send(Err(with.clone()));
+    }
+}
+
+/// The batch happened, but its answers went down with the connection: those with a key are found under it, the
+/// others are told to look.
+async fn answer_from_keys(desk: &Inner, batch: Vec<Queued>) {
+    let keys = batch.iter().filter_map(|q| q.request.dedupe.as_ref().map(|d| d.key.clone())).collect();
+    let found: HashMap<String, String> = desk.store.dedupes(keys).await.unwrap_or_default().into_iter().collect();
+    for queued in batch {
+        let outcome = queued.request.dedupe.as_ref().and_then(|d| found.get(&d.key)).and_then(|o| serde_json::from_str::<Kept>(o).ok());
+        let _ = queued.reply.send(outcome.map(|kept| kept.answer).ok_or(Unanswered::Unknown));
+    }
+}
+
+/// What stands under a dedupe key.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Kept {
+    of: String,
+    answer: Answer,
+}
+
+/// One request on the overlay: a retry is answered as before, everything else has its turn.
+fn one(
+    overlay: &mut Overlay<'_>,
+    refusals: &mut RefusalCounts,
+    outcomes: &mut HashMap<String, String>,
+    request: &Request,
+) -> Result<Answer, Unanswered> {
+    if let Some(Dedupe { key, digest }) = &request.dedupe
+        && let Some(kept) = outcomes.get(key).and_then(|o| serde_json::from_str::<Kept>(o).ok())
+    {
+        if kept.of != *digest {
+            return Err(Refused::KeyReused.into());
+        }
+        return Ok(Answer { repeated: true, ..kept.answer });
+    }
+    let answer = overlay.turn(request.clone(), refusals)?;
+    if let Some(Dedupe { key, digest }) = &request.dedupe {
+        let kept = super::turn::json(&Kept { of: digest.clone(), answer: answer.clone() });
+        overlay.batch.dedupe.push((key.clone(), overlay.now.micros(), kept.clone()));
+        outcomes.insert(key.clone(), kept);
+    }
+    Ok(answer)
+}
+
+/// Reads everything that the requests may need, before any is decided. Gives the outcomes of retried keys.
+async fn read_ahead(commit: &mut Commit<'_>, overlay: &mut Overlay<'_>, requests: &[Request]) -> Result<HashMap<String, String>, Failed> {
+    let failed = |e: StoreError| Failed::NotStored(e.to_string());
+    let keys = requests.iter().filter_map(|r| r.dedupe.as_ref().map(|d| d.key.clone())).collect();
+    let outcomes = commit.dedupes(keys).await.map_err(failed)?.into_iter().collect();
+    let mut numbers: HashSet<Number> = HashSet::new();
+    let mut alerts: HashSet<String> = HashSet::new();
+    let mut groups: HashSet<String> = HashSet::new();
+    for request in requests {
+        match &request.ask {
+            Ask::Ticket(command) => {
+                numbers.extend(numbers_of(command));
+                if let Command::Receive(receive) = command.as_ref() {
+                    alerts.extend(receive.alerts.iter().map(|a| alert_id(&a.alert.source, &a.alert.fingerprint)));
+                    groups.extend(receive.alerts.iter().filter_map(|a| a.matched.as_ref().map(|m| m.group.clone())));
+                }
+            }
+            Ask::TellRepeats => {
+                overlay.due_repeats = commit.repeats_due(overlay.now.micros(), MOST_REPEATS).await.map_err(failed)?;
+                alerts.extend(overlay.due_repeats.iter().map(|r| r.id.clone()));
+            }
+            Ask::SignIn(sign_in) => {
+                if let Some(hash) = &sign_in.link {
+                    let person = commit.use_link(hash, overlay.now.micros()).await.map_err(failed)?;
+                    overlay.used_links.insert(hash.clone(), person);
+                }
+            }
+            _ => {}
+        }
+    }
+    for (id, record) in commit.alerts(alerts.into_iter().collect()).await.map_err(failed)? {
+        let record: AlertRecord = parse(&id, &record)?;
+        groups.extend(record.group.clone());
+        numbers.extend(record.ticket.clone());
+        overlay.alerts.insert(id, record);
+    }
+    let groups: Vec<String> = groups.into_iter().collect();
+    for (group, at) in commit.repeated(groups.clone()).await.map_err(failed)? {
+        if let Some(at) = Timestamp::from_micros(at) {
+            let last = overlay.repeated.entry(group).or_insert(at);
+            *last = (*last).max(at);
+        }
+    }
+    for (id, record) in commit.groups(groups).await.map_err(failed)? {
+        let record: GroupRecord = parse(&id, &record)?;
+        numbers.insert(record.ticket.clone());
+        overlay.groups.insert(id, record);
+    }
+    read_tickets(commit, overlay, numbers).await?;
+    Ok(outcomes)
+}
+
+/// Reads tickets that are not in memory, and those that they were merged into.
+async fn read_tickets(commit: &mut Commit<'_>, overlay: &mut Overlay<'_>, mut wanted: HashSet<Number>) -> Result<(), Failed> {
+    let mut seen: HashSet<Number> = HashSet::new();
+    while !wanted.is_empty() {
+        let missing: Vec<String> = wanted.iter().filter(|n| !overlay.known.tickets.contains_key(n)).map(ToString::to_string).collect();
+        for (number, state) in commit.tickets(missing).await.map_err(|e| Failed::NotStored(e.to_string()))? {
+            let ticket: Ticket = parse(&number, &state)?;
+            overlay.known.tickets.insert(ticket.number.clone(), ticket);
+        }
+        seen.extend(wanted.iter().cloned());
+        wanted = wanted
+            .iter()
+            .filter_map(|n| overlay.known.tickets.get(n))
+            .flat_map(|t| t.merged_into.iter().map(|(into, _)| into.clone()).chain(t.merged_from.iter().cloned()))
+            .filter(|n| !seen.contains(n))
+            .collect();
+    }
+    Ok(())
+}
+
+fn parse<T: serde::de::DeserializeOwned>(what: &str, text: &str) -> Result<T, Failed> {
+    serde_json::from_str(text)
+        .map_err(|e| Failed::NotStored(format!("the projection of {what} cannot be read: {e}; `countersign verify --database` says more")))
+}
+
+/// Every ticket that a command names.
+fn numbers_of(command: &Command) -> Vec<Number> {
+    let mut numbers: Vec<Number> = command.ticket().cloned().into_iter().collect();
+    match command {
+        Command::Take(take) => numbers.extend(take.steps.iter().filter_map(|s| s.other.clone())),
+        Command::Link { to: Some(to), .. } => numbers.push(to.clone()),
+        _ => {}
+    }
+    numbers
+}
+
+impl From<DeskError> for Failed {
+    fn from(error: DeskError) -> Self {
+        Self::NotStored(error.to_string())
+    }
+}

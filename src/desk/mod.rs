@@ -1,0 +1,272 @@
+//! The one door. Whoever asks, every change of state comes in here as a [`Request`] and goes out as events on the disk.
+//!
+//! - [`request`]: what can be asked, and what is answered;
+//! - [`clerk`]: one task per process that takes requests, decides them and commits them together;
+//! - [`known`]: what the clerk holds in memory: tickets, people, procedures, the tree's edge;
+//! - [`append`]: events into canonical bytes, leaves and tiles;
+//! - [`prepare`]: alerts matched and sealed before the queue;
+//! - [`query`]: what pages and programs ask, by people who may;
+//! - [`tick`]: what time does: deadlines, repeats to tell, forgeries to count;
+//! - [`publish`]: signed checkpoints, and the refusal to sign when the log is not the one we know;
+//! - [`founding`]: the first start of a log, and adopting playbooks;
+//! - [`rebuild`]: every projection from the events alone, compared with what the database holds.
+//!
+//! To add a request: a variant of [`request::Ask`] (or of `ticket::command::Command`), decided purely where it
+//! belongs, turned into events by the clerk. There is no other way to change anything.
+
+pub mod append;
+pub mod clerk;
+pub mod founding;
+pub mod known;
+pub mod prepare;
+pub mod procedures;
+pub mod publish;
+pub mod query;
+pub mod rebuild;
+pub mod request;
+pub mod tick;
+pub mod turn;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::env::{Env, Timestamp};
+use crate::people::Directory;
+use crate::store::attachments::Attachments;
+use crate::store::{Store, StoreError};
+use clerk::Queued;
+use procedures::Procedures;
+use request::{Answer, Ask, Request, Unanswered};
+
+/// The version of the events' vocabulary that this program writes.
+pub const SCHEMA: i64 = 1;
+
+/// People's requests that may wait at once; beyond it they are refused with 503.
+const PEOPLE_QUEUE: usize = 4096;
+/// Machines' requests that may wait at once.
+const MACHINE_QUEUE: usize = 4096;
+
+/// What every reader sees: as of the latest commit that this process knows.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Number of events.
+    pub size: i64,
+    /// Everybody.
+    pub directory: Arc<Directory>,
+    /// The procedures that count now, and all older ones by digest.
+    pub procedures: Arc<Procedures>,
+}
+
+/// Counts for `/metrics`, kept where the work is done.
+#[derive(Debug, Default)]
+pub struct Gauges {
+    /// Requests that wait for the clerk.
+    pub queue: AtomicI64,
+    /// Commits so far.
+    pub commits: AtomicU64,
+    /// Requests answered so far, by outcome.
+    pub answered: Mutex<BTreeMap<&'static str, u64>>,
+    /// Seconds that commits took, and requests that they held: for histograms. Bounded; the reader empties it.
+    pub recent: Mutex<Vec<(Duration, usize)>>,
+    /// Clocks that were missed.
+    pub breaches: AtomicU64,
+}
+
+/// The desk's handle; cheap to clone.
+#[derive(Clone)]
+pub struct Desk {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) store: Store,
+    pub(crate) attachments: Attachments,
+    pub(crate) env: Env,
+    pub(crate) snapshot: RwLock<Snapshot>,
+    pub(crate) gauges: Gauges,
+    pub(crate) forgeries: Mutex<tick::Forgeries>,
+    pub(crate) signing: RwLock<publish::Signing>,
+    /// Why commits are stopped (a clock that jumped), if they are.
+    pub(crate) held: RwLock<Option<String>>,
+    /// The latest commit failed for a reason that is the database's.
+    pub(crate) failing: AtomicBool,
+    people: mpsc::Sender<Queued>,
+    machines: mpsc::Sender<Queued>,
+    sizes: watch::Sender<i64>,
+}
+
+/// Why a desk cannot open.
+#[derive(Debug, thiserror::Error)]
+pub enum DeskError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What is in the log does not read back.
+    #[error("the log cannot be read back: {0}")]
+    Log(String),
+    /// The playbooks are not the adopted ones, or do not load.
+    #[error("{0}")]
+    Playbooks(String),
+    /// The log is of another sort than the command.
+    #[error("{0}")]
+    Wrong(String),
+}
+
+impl Desk {
+    /// Opens the desk on a founded log (see [`founding`]) and starts its clerk.
+    ///
+    /// # Errors
+    /// When the database does not answer or the log does not read back.
+    pub async fn open(store: Store, attachments: Attachments, env: Env) -> Result<Self, DeskError> {
+        let known = known::Known::load(&store).await?;
+        let snapshot = known.snapshot();
+        let (people, people_queue) = mpsc::channel(PEOPLE_QUEUE);
+        let (machines, machine_queue) = mpsc::channel(MACHINE_QUEUE);
+        let (sizes, _) = watch::channel(snapshot.size);
+        let inner = Arc::new(Inner {
+            store,
+            attachments,
+            env,
+            snapshot: RwLock::new(snapshot),
+            gauges: Gauges::default(),
+            forgeries: Mutex::default(),
+            signing: RwLock::default(),
+            held: RwLock::default(),
+            failing: AtomicBool::new(false),
+            people,
+            machines,
+            sizes,
+        });
+        tokio::spawn(clerk::run(Arc::downgrade(&inner), known, people_queue, machine_queue));
+        Ok(Self { inner })
+    }
+
+    /// Asks for something. The answer comes after the commit: what was answered `Ok` is on the disk.
+    ///
+    /// # Errors
+    /// A refusal (somebody may not, or it is not possible now), or that nothing could be stored.
+    pub async fn ask(&self, request: Request) -> Result<Answer, Unanswered> {
+        let queue = if matches!(request.who, request::Who::Person { .. } | request::Who::Operator { .. }) {
+            &self.inner.people
+        } else {
+            &self.inner.machines
+        };
+        let (reply, answer) = oneshot::channel();
+        self.inner.gauges.queue.fetch_add(1, Ordering::Relaxed);
+        let sent = queue.try_send(Queued { request, reply });
+        if sent.is_err() {
+            self.inner.gauges.queue.fetch_sub(1, Ordering::Relaxed);
+            return Err(Unanswered::Busy);
+        }
+        let answer = answer.await.unwrap_or(Err(Unanswered::Stopping));
+        self.inner.gauges.count(match &answer {
+            Ok(_) => "recorded",
+            Err(Unanswered::Refused(_)) => "refused",
+            Err(_) => "not_stored",
+        });
+        answer
+    }
+
+    /// As of the latest commit that this process knows.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.inner.snapshot.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The clock and the entropy.
+    #[must_use]
+    pub fn env(&self) -> &Env {
+        &self.inner.env
+    }
+
+    /// Now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.inner.env.now()
+    }
+
+    /// The files.
+    #[must_use]
+    pub fn attachments(&self) -> &Attachments {
+        &self.inner.attachments
+    }
+
+    /// Counts for `/metrics`.
+    #[must_use]
+    pub fn gauges(&self) -> &Gauges {
+        &self.inner.gauges
+    }
+
+    /// Tells the number of events each time it grows, also when another replica made it grow.
+    #[must_use]
+    pub fn sizes(&self) -> watch::Receiver<i64> {
+        self.inner.sizes.subscribe()
+    }
+
+    /// Why nothing can be committed now, if so: for `/readyz`.
+    #[must_use]
+    pub fn stopped(&self) -> Option<String> {
+        if let Some(why) = self.inner.held.read().unwrap_or_else(PoisonError::into_inner).clone() {
+            return Some(why);
+        }
+        self.inner.failing.load(Ordering::Relaxed).then(|| "the latest commit could not be stored".to_owned())
+    }
+
+    /// What the signer last did, or why it refuses.
+    #[must_use]
+    pub fn signing(&self) -> publish::Signing {
+        self.inner.signing.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
+        &self.inner
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    /// Seals text under a fresh salt.
+    #[must_use]
+    pub fn seal(&self, text: impl Into<Vec<u8>>) -> crate::ledger::sealed::Sealed {
+        crate::ledger::sealed::Sealed::new(self.inner.env.bytes(), text.into())
+    }
+
+    /// Asks as the scheduler.
+    ///
+    /// # Errors
+    /// As [`Desk::ask`].
+    pub(crate) async fn ask_as_scheduler(&self, ask: Ask) -> Result<Answer, Unanswered> {
+        self.ask(Request::of_scheduler(ask)).await
+    }
+}
+
+impl Inner {
+    pub(crate) fn publish_snapshot(&self, snapshot: Snapshot) {
+        let size = snapshot.size;
+        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
+        self.sizes.send_if_modified(|known| {
+            let grown = *known < size;
+            *known = (*known).max(size);
+            grown
+        });
+    }
+}
+
+impl Gauges {
+    pub(crate) fn count(&self, outcome: &'static str) {
+        *self.answered.lock().unwrap_or_else(PoisonError::into_inner).entry(outcome).or_default() += 1;
+    }
+
+    pub(crate) fn committed(&self, took: Duration, requests: usize) {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        if recent.len() < 65_536 {
+            recent.push((took, requests));
+        }
+    }
+}

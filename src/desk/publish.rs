@@ -1,0 +1,318 @@
+//! Signed checkpoints.
+//!
+//! The order is: commit, sign, store the checkpoint outside the database, publish. Before every signature the tree in
+//! the database is proven to continue the highest checkpoint known outside it; when it is behind (an older copy was
+//! put back) or has grown differently, nothing is signed and a sentence says what to do. A log has one key: with
+//! another one at hand nothing is signed, either.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
+
+use super::Desk;
+use crate::ledger::checkpoint::Checkpoint;
+use crate::ledger::key::VerifierKey;
+use crate::ledger::merkle::{Frontier, Hash};
+use crate::ledger::note::{Note, Signer};
+use crate::ledger::prove;
+use crate::ledger::tile::{Tile, TileKind, TileSet, decode_hashes, encode_entries, encode_hashes};
+use crate::ledger::witness::{Accepted, AddCheckpoint, WitnessRefusal, judge};
+use crate::store::{Store, StoreError};
+
+/// What the signer last did, or why it refuses.
+#[derive(Clone, Debug, Default)]
+pub struct Signing {
+    /// The log's verifier key.
+    pub vkey: Option<String>,
+    /// The latest checkpoint that was signed here: size and note.
+    pub latest: Option<(i64, String)>,
+    /// Why nothing is signed, if so.
+    pub refused: Option<String>,
+}
+
+/// Why nothing was signed.
+#[derive(Debug, thiserror::Error)]
+pub enum NotSigned {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Another key.
+    #[error(
+        "this log is signed by the key {log}, and the key here is {here}; nothing is signed. Put the log's own key file in place (`log.key`), or copy it from the replica that has it"
+    )]
+    OtherKey {
+        /// The log's.
+        log: String,
+        /// Ours.
+        here: String,
+    },
+    /// The database is older than what was published.
+    #[error(
+        "the database holds {found} events, but a checkpoint over {known} events was signed before ({place}): an older copy was put back. Restore the newer database; if it is lost for good, `countersign keys new-epoch` starts a new log that says so"
+    )]
+    Behind {
+        /// Events in the database.
+        found: i64,
+        /// Size of the known checkpoint.
+        known: u64,
+        /// Where it is kept.
+        place: String,
+    },
+    /// The database has other events than what was published.
+    #[error(
+        "the database's first {known} events are not the ones that were signed before ({place}): the log was changed or grew differently. Nothing is signed; run `countersign verify --database` and restore the right copy"
+    )]
+    Forked {
+        /// Size of the known checkpoint.
+        known: u64,
+        /// Where it is kept.
+        place: String,
+    },
+    /// The tree cannot be read.
+    #[error("the tree cannot be read: {0}")]
+    Tree(String),
+    /// The checkpoint could not be kept outside the database.
+    #[error("the checkpoint could not be written to {place}: {error}")]
+    Outside {
+        /// The file.
+        place: String,
+        /// What went wrong.
+        error: std::io::Error,
+    },
+}
+
+/// Signs the log's checkpoints.
+pub struct Publisher {
+    desk: Desk,
+    signer: Signer,
+    outside: PathBuf,
+    /// Outbox channels of the witnesses.
+    witnesses: Vec<String>,
+}
+
+/// Hashes of the wanted tiles, read off the database.
+///
+/// # Errors
+/// When the database does not answer or a tile is missing.
+pub(crate) async fn fetch_tiles(store: &Store, wanted: BTreeSet<Tile>) -> Result<TileSet, StoreError> {
+    let mut tiles = TileSet::new();
+    for tile in wanted {
+        if let TileKind::Hashes(level) = tile.kind {
+            tiles.insert((level, tile.index), hashes_of(store, level, tile).await?);
+        }
+    }
+    Ok(tiles)
+}
+
+async fn hashes_of(store: &Store, level: u8, tile: Tile) -> Result<Vec<Hash>, StoreError> {
+    let missing = || StoreError::Unreadable(format!("{tile} is missing or too short"));
+    let (index, width) = (i64::try_from(tile.index).map_err(|_| missing())?, i64::from(tile.width));
+    let from = index.checked_mul(256).ok_or_else(missing)?;
+    let hashes: Vec<Hash> = if tile.width == 256 {
+        let bytes = store.tile(i64::from(level), index).await?.ok_or_else(missing)?;
+        decode_hashes(&bytes, 256).map_err(|_| missing())?
+    } else if level == 0 {
+        store.leaves(from, from + width).await?.into_iter().map(Hash).collect()
+    } else {
+        store.tile_roots(i64::from(level) - 1, from, from + width).await?.into_iter().map(Hash).collect()
+    };
+    if hashes.len() == usize::from(tile.width) { Ok(hashes) } else { Err(missing()) }
+}
+
+impl Publisher {
+    /// A signer for this desk's log. `outside` is the file that remembers the highest checkpoint beside the key, apart
+    /// from the database.
+    #[must_use]
+    pub fn new(desk: Desk, signer: Signer, outside: PathBuf, witnesses: Vec<String>) -> Self {
+        Self { desk, signer, outside, witnesses }
+    }
+
+    /// The log's verifier key, as this signer has it.
+    #[must_use]
+    pub fn vkey(&self) -> String {
+        self.signer.verifier().to_string()
+    }
+
+    /// Signs the log as it stands, unless that was done; tells the desk what came of it.
+    ///
+    /// # Errors
+    /// Why nothing was signed.
+    pub async fn publish(&self) -> Result<(), NotSigned> {
+        let outcome = self.sign().await;
+        let mut signing = self.desk.inner().signing.write().unwrap_or_else(PoisonError::into_inner);
+        signing.vkey = Some(self.vkey());
+        match outcome {
+            Ok(latest) => {
+                signing.refused = None;
+                if let Some(latest) = latest {
+                    signing.latest = Some(latest);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                signing.refused = Some(error.to_string());
+                Err(error)
+            }
+        }
+    }
+
+    async fn sign(&self) -> Result<Option<(i64, String)>, NotSigned> {
+        let store = self.desk.store();
+        let here = self.vkey();
+        let mut head = store.head().await?.ok_or_else(|| NotSigned::Tree("there is no log".to_owned()))?;
+        if head.vkey.is_empty() {
+            store.name_key(&here).await?;
+            head = store.head().await?.ok_or_else(|| NotSigned::Tree("there is no log".to_owned()))?;
+        }
+        if head.vkey != here {
+            return Err(NotSigned::OtherKey { log: head.vkey, here });
+        }
+        if head.size == 0 {
+            return Ok(None);
+        }
+        let frontier = Frontier::from_bytes(&head.frontier).map_err(|e| NotSigned::Tree(e.to_string()))?;
+        for (place, note) in self.known_outside().await? {
+            let Ok((known, _)) = Checkpoint::open(note.as_bytes(), self.signer.verifier()) else {
+                return Err(NotSigned::Tree(format!("the checkpoint kept in {place} is not one of this log")));
+            };
+            continues(store, &known, head.size, place).await?;
+        }
+        if self.desk.signing().latest.is_some_and(|(size, _)| size == head.size) {
+            return Ok(None);
+        }
+        let checkpoint = Checkpoint::of(&head.origin, &frontier);
+        let note = checkpoint.sign(&self.signer).map_err(|e| NotSigned::Tree(e.to_string()))?.to_string();
+        keep(&self.outside, &note)?;
+        store.save_checkpoint(head.size, &note).await?;
+        for channel in &self.witnesses {
+            store.queue(channel, 0, self.desk.now().micros(), &format!("{{\"size\":{}}}", head.size)).await?;
+        }
+        Ok(Some((head.size, note)))
+    }
+
+    async fn known_outside(&self) -> Result<Vec<(String, String)>, NotSigned> {
+        let mut known = Vec::new();
+        match std::fs::read_to_string(&self.outside) {
+            Ok(note) => known.push((self.outside.display().to_string(), note)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(NotSigned::Outside { place: self.outside.display().to_string(), error }),
+        }
+        if let Some((_, note)) = self.desk.store().checkpoint().await? {
+            known.push(("the database's own list".to_owned(), note));
+        }
+        Ok(known)
+    }
+}
+
+async fn continues(store: &Store, known: &Checkpoint, found: i64, place: String) -> Result<(), NotSigned> {
+    if known.size > u64::try_from(found).unwrap_or(0) {
+        return Err(NotSigned::Behind { found, known: known.size, place });
+    }
+    let mut tiles = fetch_tiles(store, prove::tiles_for_root(known.size)).await?;
+    let root = prove::root(&mut tiles, known.size).map_err(|e| NotSigned::Tree(e.to_string()))?;
+    if root == known.root { Ok(()) } else { Err(NotSigned::Forked { known: known.size, place }) }
+}
+
+/// Writes the note beside the key: whole or not at all, and on the disk when this returns.
+fn keep(place: &Path, note: &str) -> Result<(), NotSigned> {
+    let write = || -> std::io::Result<()> {
+        let half = place.with_extension("new");
+        let mut file = std::fs::File::create(&half)?;
+        file.write_all(note.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&half, place)?;
+        let folder = place.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        std::fs::File::open(folder)?.sync_all()
+    };
+    write().map_err(|error| NotSigned::Outside { place: place.display().to_string(), error })
+}
+
+impl Desk {
+    /// What to send a witness that knows the log up to `old` (0 for not at all): the latest signed checkpoint with its
+    /// proof. None when there is none, or the witness knows more than we have signed.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn for_witness(&self, old: u64) -> Result<Option<(i64, AddCheckpoint)>, StoreError> {
+        let Some((size, note)) = self.store().checkpoint().await? else { return Ok(None) };
+        let new = u64::try_from(size).unwrap_or(0);
+        if old > new {
+            return Ok(None);
+        }
+        let mut tiles = fetch_tiles(self.store(), prove::tiles_for_consistency(old, new)).await?;
+        let proof = prove::consistency(&mut tiles, old, new).map_err(|e| StoreError::Unreadable(e.to_string()))?;
+        let note = Note::parse(note.as_bytes()).map_err(|e| StoreError::Unreadable(e.to_string()))?;
+        let request = AddCheckpoint::new(old, proof, note).map_err(|e| StoreError::Unreadable(e.to_string()))?;
+        Ok(Some((size, request)))
+    }
+
+    /// Keeps a witness's cosignature beside the log's own signature.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn keep_cosigned(&self, size: i64, note: &Note) -> Result<(), StoreError> {
+        let text = note.to_string();
+        self.store().save_checkpoint(size, &text).await?;
+        let mut signing = self.inner().signing.write().unwrap_or_else(PoisonError::into_inner);
+        if signing.latest.as_ref().is_some_and(|(latest, _)| *latest == size) {
+            signing.latest = Some((size, text));
+        }
+        Ok(())
+    }
+
+    /// The latest signed checkpoint: size and note.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn checkpoint(&self) -> Result<Option<(i64, String)>, StoreError> {
+        self.store().checkpoint().await
+    }
+
+    /// The bytes of a tile of the published log; none beyond it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn tile(&self, tile: Tile) -> Result<Option<Vec<u8>>, StoreError> {
+        let published = self.store().checkpoint().await?.map_or(0, |(size, _)| size);
+        let published = u64::try_from(published).unwrap_or(0);
+        let row = tile.kind.row_length(published);
+        if tile.index.saturating_mul(256).saturating_add(u64::from(tile.width)) > row {
+            return Ok(None);
+        }
+        let from = i64::try_from(tile.index * 256).unwrap_or(i64::MAX);
+        match tile.kind {
+            TileKind::Entries => {
+                let events = self.store().events_from(from, i64::from(tile.width)).await?;
+                let bytes =
+                    encode_entries(events.iter().map(|(_, bytes)| bytes.as_slice())).map_err(|e| StoreError::Unreadable(e.to_string()))?;
+                Ok(Some(bytes))
+            }
+            TileKind::Hashes(level) => Ok(Some(encode_hashes(&hashes_of(self.store(), level, tile).await?))),
+        }
+    }
+}
+
+impl Desk {
+    /// Judges somebody else's checkpoint as their witness, and remembers it before it may be cosigned.
+    ///
+    /// # Errors
+    /// When the database does not answer; inside, why it is not cosigned.
+    pub async fn cosign(&self, request: &AddCheckpoint, logs: &[VerifierKey]) -> Result<Result<Accepted, WitnessRefusal>, StoreError> {
+        let origin = &request.checkpoint.origin;
+        // Somebody else may move it between the look and the step; then we look again.
+        for _ in 0..3 {
+            let known = self.store().witnessed(origin).await?;
+            let judged = judge(known.map(|(size, root)| (u64::try_from(size).unwrap_or(0), Hash(root))), request, logs);
+            let accepted = match judged {
+                Ok(accepted) => accepted,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            let size = i64::try_from(accepted.checkpoint.size).map_err(|_| StoreError::Unreadable("a tree of that size".to_owned()))?;
+            if self.store().witness(origin, known, (size, accepted.checkpoint.root.0)).await? {
+                return Ok(Ok(accepted));
+            }
+        }
+        Err(StoreError::Unreadable("others move this log's checkpoint at the same time".to_owned()))
+    }
+}

@@ -1,0 +1,309 @@
+//! What pages and programs ask, by people who may. Default deny: every function takes the person who looks.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::known::read_event;
+use super::request::{Refused, Unanswered};
+use super::{Desk, DeskError};
+use crate::env::Timestamp;
+use crate::people::{PeopleRefusal, Person};
+use crate::procedure::model::Permission;
+use crate::store::StoreError;
+use crate::store::read::Due;
+use crate::ticket::event::Event;
+use crate::ticket::number::Number;
+use crate::ticket::state::{Held, Ticket};
+
+/// Plaintext of sealed values, by event and name. What was redacted is not here.
+pub type Texts = BTreeMap<(i64, String), String>;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum NoView {
+    /// The person may not look.
+    #[error("You may not see this. Ask an administrator for a role that may read tickets.")]
+    NotAllowed,
+    /// There is no such thing, or this person may not know of it.
+    #[error("There is no {0}.")]
+    NotFound(String),
+    /// The database.
+    #[error("I cannot look that up: {0}. Please try again in a minute.")]
+    Store(#[from] StoreError),
+    /// What is stored does not read back.
+    #[error("I cannot look that up: {0}")]
+    Desk(#[from] DeskError),
+}
+
+impl From<NoView> for Unanswered {
+    fn from(error: NoView) -> Self {
+        match error {
+            NoView::NotAllowed => Refused::People(PeopleRefusal::NotAllowed).into(),
+            other => Self::NotStored(other.to_string()),
+        }
+    }
+}
+
+/// An event with the plaintext that it seals.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// The event.
+    pub event: Event,
+    /// Plaintext by name; what was redacted is missing.
+    pub texts: BTreeMap<String, String>,
+}
+
+fn parse(text: &str) -> Result<Ticket, NoView> {
+    serde_json::from_str(text).map_err(|e| NoView::Desk(DeskError::Log(format!("a ticket's projection: {e}"))))
+}
+
+impl Desk {
+    /// Refuses a person who may not look (or export, or administer).
+    ///
+    /// # Errors
+    /// [`NoView::NotAllowed`].
+    pub fn allow(&self, person: &Person, permission: Permission) -> Result<(), NoView> {
+        let snapshot = self.snapshot();
+        let library = snapshot.procedures.current().ok_or(NoView::NotAllowed)?;
+        let active = snapshot.directory.active(&person.state.id).ok_or(NoView::NotAllowed)?;
+        if active.may(&library.organisation, permission) { Ok(()) } else { Err(NoView::NotAllowed) }
+    }
+
+    /// A ticket.
+    ///
+    /// # Errors
+    /// When the person may not look, or there is none.
+    pub async fn ticket(&self, viewer: &Person, number: &Number) -> Result<Ticket, NoView> {
+        self.allow(viewer, Permission::Read)?;
+        self.ticket_unchecked(number).await
+    }
+
+    pub(crate) async fn ticket_unchecked(&self, number: &Number) -> Result<Ticket, NoView> {
+        let state = self.store().ticket(&number.to_string()).await?.ok_or_else(|| NoView::NotFound(number.to_string()))?;
+        parse(&state)
+    }
+
+    /// Tickets opened after position `after` (−1 for all), each with the position of its opening: a cursor that stays
+    /// right while others write. `kind` and `status` empty for all.
+    ///
+    /// # Errors
+    /// When the person may not look.
+    pub async fn tickets(&self, viewer: &Person, after: i64, kind: &str, status: &str, at_most: i64) -> Result<Vec<(i64, Ticket)>, NoView> {
+        self.allow(viewer, Permission::Read)?;
+        let rows = self.store().tickets(after, kind, status, at_most).await?;
+        rows.into_iter().map(|(seq, state)| Ok((seq, parse(&state)?))).collect()
+    }
+
+    /// Tickets whose work goes on, opened after position `after`.
+    ///
+    /// # Errors
+    /// When the person may not look.
+    pub async fn tickets_open(&self, viewer: &Person, after: i64, at_most: i64) -> Result<Vec<(i64, Ticket)>, NoView> {
+        self.allow(viewer, Permission::Read)?;
+        let rows = self.store().tickets_open(after, at_most).await?;
+        rows.into_iter().map(|(seq, state)| Ok((seq, parse(&state)?))).collect()
+    }
+
+    /// How many tickets of each kind and status.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn tickets_counted(&self) -> Result<Vec<(String, String, i64)>, NoView> {
+        Ok(self.store().tickets_counted().await?)
+    }
+
+    /// A ticket's events after revision `after`, with the plaintext they seal.
+    ///
+    /// # Errors
+    /// When the person may not look, or there is no such ticket.
+    pub async fn history(&self, viewer: &Person, number: &Number, after: i64, at_most: i64) -> Result<Vec<Told>, NoView> {
+        self.allow(viewer, Permission::Read)?;
+        let name = number.to_string();
+        let events = self.store().events_of(&name, after, at_most).await?;
+        if events.is_empty() && self.store().ticket(&name).await?.is_none() {
+            return Err(NoView::NotFound(name));
+        }
+        let to = after.saturating_add(i64::try_from(events.len()).unwrap_or(0));
+        let sealed = self.store().sealed_of(&name, after, to).await?;
+        let mut texts: BTreeMap<i64, BTreeMap<String, String>> = BTreeMap::new();
+        for row in sealed {
+            texts.entry(row.seq).or_default().insert(row.name, String::from_utf8_lossy(&row.bytes).into_owned());
+        }
+        events
+            .into_iter()
+            .map(|(seq, bytes)| Ok(Told { event: read_event(seq, &bytes)?, texts: texts.remove(&seq).unwrap_or_default() }))
+            .collect()
+    }
+
+    /// Events of the whole log from position `from` on, without plaintext.
+    ///
+    /// # Errors
+    /// When the person may not look.
+    pub async fn log(&self, viewer: &Person, from: i64, at_most: i64) -> Result<Vec<Event>, NoView> {
+        self.allow(viewer, Permission::Read)?;
+        let rows = self.store().events_from(from, at_most).await?;
+        rows.into_iter().map(|(seq, bytes)| Ok(read_event(seq, &bytes)?)).collect()
+    }
+
+    /// Plaintext of a ticket's sealed fields, file names, and reasons for having no link.
+    ///
+    /// # Errors
+    /// When the person may not look.
+    pub async fn texts(&self, viewer: &Person, ticket: &Ticket) -> Result<Texts, NoView> {
+        self.allow(viewer, Permission::Read)?;
+        let mut wanted: BTreeSet<i64> = ticket.files.iter().map(|f| f.seq).chain(ticket.links.iter().map(|l| l.seq)).collect();
+        wanted.extend(ticket.fields.values().filter_map(|held| match held {
+            Held::Sealed(sealed) => Some(sealed.seq),
+            Held::Plain(_) => None,
+        }));
+        let mut texts = Texts::new();
+        for seq in wanted {
+            for row in self.store().sealed_at(seq).await? {
+                texts.insert((seq, row.name), String::from_utf8_lossy(&row.bytes).into_owned());
+            }
+        }
+        Ok(texts)
+    }
+
+    /// The title of a ticket; its number when it was redacted.
+    ///
+    /// # Errors
+    /// When the person may not look.
+    pub async fn title(&self, viewer: &Person, ticket: &Ticket) -> Result<String, NoView> {
+        self.allow(viewer, Permission::Read)?;
+        let Some(Held::Sealed(title)) = ticket.fields.get("title") else { return Ok(ticket.number.to_string()) };
+        let rows = self.store().sealed_at(title.seq).await?;
+        let found = rows.into_iter().find(|r| r.name == title.name).map(|r| String::from_utf8_lossy(&r.bytes).into_owned());
+        Ok(found.unwrap_or_else(|| ticket.number.to_string()))
+    }
+
+    /// The alerts of a ticket: their record, and the normalised alert as it last came.
+    ///
+    /// # Errors
+    /// When the person may not look.
+    pub async fn alerts(&self, viewer: &Person, number: &Number) -> Result<Vec<(String, Value)>, NoView> {
+        self.allow(viewer, Permission::Read)?;
+        let rows = self.store().alerts_of(&number.to_string()).await?;
+        Ok(rows.into_iter().map(|(id, record)| (id, serde_json::from_str(&record).unwrap_or_default())).collect())
+    }
+
+    /// The record of one alert, by source and fingerprint: which ticket has it.
+    ///
+    /// # Errors
+    /// When the person may not look, or it never came.
+    pub async fn alert(&self, viewer: &Person, source: &str, fingerprint: &str) -> Result<Value, NoView> {
+        self.allow(viewer, Permission::Read)?;
+        let id = super::turn::alert_id(source, fingerprint);
+        let record = self.store().alert(&id).await?.ok_or(NoView::NotFound(format!("alert {id}")))?;
+        Ok(serde_json::from_str(&record).unwrap_or_default())
+    }
+
+    /// One delivery: source, when (microseconds), and the alerts in it (fingerprint and status).
+    ///
+    /// # Errors
+    /// When the person may not look, or there is none.
+    pub async fn delivery(&self, viewer: &Person, id: i64) -> Result<(String, i64, Value), NoView> {
+        self.allow(viewer, Permission::Read)?;
+        let (source, at, alerts) = self.store().delivery(id).await?.ok_or(NoView::NotFound(format!("delivery {id}")))?;
+        Ok((source, at, serde_json::from_str(&alerts).unwrap_or_default()))
+    }
+
+    /// A file of a ticket: name, media type, and its bytes' SHA-256.
+    ///
+    /// # Errors
+    /// When the person may not look, there is no such file, or it was redacted.
+    pub async fn file(&self, viewer: &Person, number: &Number, file: i64) -> Result<(String, String, String), NoView> {
+        let ticket = self.ticket(viewer, number).await?;
+        let missing = || NoView::NotFound(format!("file {file} on {number}"));
+        let found = ticket.files.iter().find(|f| f.file == file).ok_or_else(missing)?;
+        let sealed = self.store().sealed_at(found.seq).await?;
+        let text = |name: &str| sealed.iter().find(|s| s.name == name).map(|s| String::from_utf8_lossy(&s.bytes).into_owned());
+        Ok((text("name").unwrap_or_default(), found.media_type.clone(), text("sha256").ok_or_else(missing)?))
+    }
+
+    /// Who holds the session with this token hash, if it is still good and the person active.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn session(&self, hash: &str) -> Result<Option<(Person, crate::store::read::Session)>, StoreError> {
+        let Some(session) = self.store().session(hash).await? else { return Ok(None) };
+        if session.expires_at <= self.now().micros() {
+            return Ok(None);
+        }
+        Ok(self.snapshot().directory.active(&session.person).cloned().map(|person| (person, session)))
+    }
+
+    /// Whether the database answers, and makes commits durable: `on`, or what is wrong.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn durability(&self) -> Result<String, StoreError> {
+        self.store().durability().await
+    }
+
+    /// How many outbox entries wait, and since when (microseconds).
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn outbox(&self) -> Result<(i64, Option<i64>), StoreError> {
+        self.store().outbox().await
+    }
+
+    /// Number of events in the database, whatever this process has seen.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn size(&self) -> Result<i64, StoreError> {
+        self.store().size().await
+    }
+}
+
+/// The outbox, for those who deliver.
+impl Desk {
+    /// Takes the next due entry of a channel until `until`; none when nothing is due.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn lease(&self, channel: &str, now: Timestamp, until: Timestamp) -> Result<Option<Due>, StoreError> {
+        self.store().lease(channel, now.micros(), until.micros()).await
+    }
+
+    /// An entry arrived.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn delivered(&self, channel: &str, due: &Due) -> Result<(), StoreError> {
+        self.store().delivered(channel, due).await
+    }
+
+    /// An entry is tried again at `at`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn later(&self, channel: &str, due: &Due, at: Timestamp) -> Result<(), StoreError> {
+        self.store().later(channel, due, at.micros()).await
+    }
+}
+
+/// Which log this is.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// Its name.
+    pub origin: String,
+    /// Its verifier key, once it has one.
+    pub vkey: Option<String>,
+    /// It is a demonstration.
+    pub demo: bool,
+}
+
+impl Desk {
+    /// Which log this is.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn identity(&self) -> Result<Identity, StoreError> {
+        let head = self.store().head().await?.ok_or_else(|| StoreError::Unreadable("there is no log".to_owned()))?;
+        Ok(Identity { origin: head.origin, vkey: Some(head.vkey).filter(|v| !v.is_empty()), demo: head.demo })
+    }
+}

@@ -1,0 +1,240 @@
+//! What can be asked at the desk, and what is answered.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::env::Timestamp;
+use crate::ledger::sealed::Sealed;
+use crate::people::{PeopleCommand, PeopleRefusal};
+use crate::procedure::model::Library;
+use crate::ticket::command::Command;
+use crate::ticket::event::Via;
+use crate::ticket::refusal::Refusal;
+
+/// Who asks, as the adapter verified it. Roles are read again under the head's lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// A person, by id.
+    Person {
+        /// `p_…`
+        id: String,
+    },
+    /// A configured monitoring tool.
+    Source {
+        /// Its name.
+        name: String,
+    },
+    /// Whoever may write the database, at the command line. Acts as the person with this id; with none, as the
+    /// first administrator being added.
+    Operator {
+        /// `p_…`
+        person: Option<String>,
+    },
+    /// The service itself.
+    Scheduler,
+}
+
+/// A key under which a retry is recognised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dedupe {
+    /// Unique to the asker and the action.
+    pub key: String,
+    /// Digest of what was asked: the same key with something else in it is refused.
+    pub digest: String,
+}
+
+/// A request.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Who.
+    pub who: Who,
+    /// By which way.
+    pub via: Via,
+    /// The client's address, sealed.
+    pub ip: Option<Sealed>,
+    /// For retries.
+    pub dedupe: Option<Dedupe>,
+    /// What.
+    pub ask: Ask,
+}
+
+/// What.
+#[derive(Clone, Debug)]
+pub enum Ask {
+    /// Something of a ticket.
+    Ticket(Box<Command>),
+    /// Something of the directory.
+    People(PeopleCommand),
+    /// A one-time link for a person to sign in with; an administrator asks. Only its hash is kept.
+    IssueLink {
+        /// Whose.
+        person: String,
+        /// SHA-256 of the link's token, hex.
+        hash: String,
+        /// When it runs out.
+        expires_at: Timestamp,
+    },
+    /// Signing in: by a one-time link, or (in a demonstration) by choosing a person.
+    SignIn(SignIn),
+    /// The session with this token hash ends.
+    SignOut {
+        /// SHA-256 of the token, hex.
+        hash: String,
+    },
+    /// The log's first event.
+    OpenLog {
+        /// Its name.
+        origin: String,
+        /// It is a demonstration.
+        demo: bool,
+    },
+    /// Playbooks, loaded and checked.
+    Adopt {
+        /// What they say.
+        library: Arc<Library>,
+        /// Why.
+        why: Sealed,
+    },
+    /// Requests that could not be authenticated in one minute.
+    CountForgeries {
+        /// For which source.
+        source: String,
+        /// Why they were refused.
+        reason: String,
+        /// Which minute.
+        minute: Timestamp,
+        /// How many.
+        count: i64,
+    },
+    /// Repeats that are due to be told.
+    TellRepeats,
+    /// A bundle is handed out.
+    RecordExport {
+        /// SHA-256 of its manifest, hex.
+        digest: String,
+        /// Number of events it describes.
+        position: i64,
+        /// How many tickets are in it.
+        tickets: i64,
+        /// What was asked for.
+        query: Sealed,
+    },
+    /// "The clock is right": commits go on after a jump.
+    ConfirmClock,
+    /// Nothing but learning what other replicas did.
+    CatchUp,
+}
+
+/// See [`Ask::SignIn`].
+#[derive(Clone, Debug)]
+pub struct SignIn {
+    /// SHA-256 of the one-time link's token; in a demonstration, none.
+    pub link: Option<String>,
+    /// The person chosen, in a demonstration.
+    pub person: Option<String>,
+    /// SHA-256 of the new session's token.
+    pub session: String,
+    /// Its public id.
+    pub session_id: String,
+    /// When it runs out.
+    pub expires_at: Timestamp,
+}
+
+/// What was recorded. Also what a retry with the same key is answered.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// Positions of the events.
+    pub events: Vec<i64>,
+    /// Tickets that were opened or changed, first the one that was asked about.
+    pub tickets: Vec<String>,
+    /// Their revisions now.
+    pub revs: BTreeMap<String, i64>,
+    /// The delivery's number.
+    pub delivery: Option<i64>,
+    /// The person it was about.
+    pub person: Option<String>,
+    /// It was recorded before: this is a retry.
+    #[serde(skip)]
+    pub repeated: bool,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Unanswered {
+    /// May not, or not possible now. Nothing changed.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// Too many wait.
+    #[error("I am too busy to save that right now. Nothing was recorded; please try again in a few seconds.")]
+    Busy,
+    /// The database did not take it.
+    #[error("I could not save that ({0}). Nothing was recorded; please try again in a minute.")]
+    NotStored(String),
+    /// Nobody knows whether the database took it.
+    #[error(
+        "I do not know whether that was saved: the connection broke at the wrong moment. Try again with the same key; it is recorded once."
+    )]
+    Unknown,
+    /// The service is stopping.
+    #[error("I am stopping. Nothing was recorded; please try again in a minute.")]
+    Stopping,
+    /// Commits are stopped.
+    #[error("Nothing can be recorded now: {0}")]
+    Held(String),
+}
+
+/// A refusal, whoever's it is.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Refused {
+    /// The ticket engine's.
+    #[error("{}", .0.sentence())]
+    Ticket(Refusal),
+    /// The directory's.
+    #[error(transparent)]
+    People(#[from] PeopleRefusal),
+    /// The asker is nobody, or stopped.
+    #[error("This account is not one of an active person. Ask an administrator.")]
+    NotAPerson,
+    /// A one-time link that is used up or has run out.
+    #[error("This link was used already or has run out. Ask an administrator for a new one.")]
+    LinkSpent,
+    /// The key was used for something else.
+    #[error("This Idempotency-Key was used for another request; use a new key for a new request.")]
+    KeyReused,
+    /// Only a demonstration can do that.
+    #[error("Only a demonstration lets you choose who you are.")]
+    NotADemo,
+}
+
+impl Refused {
+    /// Its name, for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Ticket(r) => r.code(),
+            Self::People(r) => r.code(),
+            Self::NotAPerson => "NotAPerson",
+            Self::LinkSpent => "LinkSpent",
+            Self::KeyReused => "KeyReused",
+            Self::NotADemo => "NotADemo",
+        }
+    }
+}
+
+impl Request {
+    /// A request of the service itself.
+    #[must_use]
+    pub fn of_scheduler(ask: Ask) -> Self {
+        let via = Via { surface: "tick".to_owned(), auth: "internal".to_owned(), credential: None };
+        Self { who: Who::Scheduler, via, ip: None, dedupe: None, ask }
+    }
+
+    /// A request at the command line.
+    #[must_use]
+    pub fn of_operator(person: Option<String>, ask: Ask) -> Self {
+        let via = Via { surface: "cli".to_owned(), auth: "operator".to_owned(), credential: None };
+        Self { who: Who::Operator { person }, via, ip: None, dedupe: None, ask }
+    }
+}

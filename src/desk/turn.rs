@@ -1,0 +1,476 @@
+//! One request's turn within a batch: authorise, decide, and put its events on the overlay. No database here.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::append::{Rows, not_before, render};
+use super::known::Known;
+use super::request::{Answer, Ask, Refused, Request, SignIn, Unanswered, Who};
+use crate::env::Timestamp;
+use crate::ledger::merkle::Hash;
+use crate::people;
+use crate::procedure::model::{Library, Permission};
+use crate::store::commit::{Batch, DeliveryRow, RepeatRow, SessionRow, TicketRow};
+use crate::ticket::command::{Command, Receive};
+use crate::ticket::correlation::{self, AlertRecord, GroupRecord, Repeat, RepeatCount};
+use crate::ticket::deadlines::deadlines;
+use crate::ticket::decide::{Context, World, decide, refused};
+use crate::ticket::event::{Actor, AdoptedFile, Event, Fact, NewEvent};
+use crate::ticket::number::Number;
+use crate::ticket::state::Ticket;
+
+/// What the batch has read, decided and not yet written.
+pub struct Overlay<'k> {
+    /// The log as of the events decided so far.
+    pub known: &'k mut Known,
+    /// Alerts that requests of this batch speak of, by `source/fingerprint`.
+    pub alerts: HashMap<String, AlertRecord>,
+    /// Groups that they belong to.
+    pub groups: HashMap<String, GroupRecord>,
+    /// When groups were last repeated without an event.
+    pub repeated: HashMap<String, Timestamp>,
+    /// Repeats that are due to be told.
+    pub due_repeats: Vec<RepeatRow>,
+    /// One-time links that were used up in this transaction: hash → whose.
+    pub used_links: HashMap<String, Option<String>>,
+    /// What will be written.
+    pub batch: Batch,
+    /// The time of this batch.
+    pub now: Timestamp,
+    touched_tickets: BTreeSet<Number>,
+    touched_alerts: BTreeSet<String>,
+    touched_groups: BTreeSet<String>,
+    touched_people: BTreeSet<String>,
+}
+
+/// Refusals that were recorded per person within the running hour.
+#[derive(Debug, Default)]
+pub struct RefusalCounts {
+    hour: i64,
+    counts: BTreeMap<String, (u32, i64)>,
+}
+
+/// The name under which an alert is stored.
+#[must_use]
+pub fn alert_id(source: &str, fingerprint: &str) -> String {
+    format!("{source}/{fingerprint}")
+}
+
+impl World for Overlay<'_> {
+    fn ticket(&self, number: &Number) -> Option<&Ticket> {
+        self.known.tickets.get(number)
+    }
+
+    fn alert(&self, source: &str, fingerprint: &str) -> Option<&AlertRecord> {
+        self.alerts.get(&alert_id(source, fingerprint))
+    }
+
+    fn group(&self, group: &str) -> Option<&GroupRecord> {
+        self.groups.get(group)
+    }
+
+    fn repeated_at(&self, group: &str) -> Option<Timestamp> {
+        self.repeated.get(group).copied()
+    }
+
+    fn next_number(&self, prefix: &str) -> u64 {
+        u64::try_from(self.known.counters.get(prefix).copied().unwrap_or(0)).unwrap_or(0) + 1
+    }
+}
+
+impl<'k> Overlay<'k> {
+    /// An overlay on what is known, at this moment.
+    pub fn new(known: &'k mut Known, now: Timestamp) -> Self {
+        let now = not_before(now, known.last_at);
+        Self {
+            known,
+            now,
+            alerts: HashMap::new(),
+            groups: HashMap::new(),
+            repeated: HashMap::new(),
+            due_repeats: Vec::new(),
+            used_links: HashMap::new(),
+            batch: Batch::default(),
+            touched_tickets: BTreeSet::new(),
+            touched_alerts: BTreeSet::new(),
+            touched_groups: BTreeSet::new(),
+            touched_people: BTreeSet::new(),
+        }
+    }
+
+    /// Decides one request. What it decided is on the overlay when this returns, also when it is a refusal that an
+    /// assessor wants to see.
+    pub fn turn(&mut self, request: Request, refusals: &mut RefusalCounts) -> Result<Answer, Unanswered> {
+        let actor = self.actor_of(&request)?;
+        let outcome = match request.ask.clone() {
+            Ask::Ticket(command) => self.ticket(&request, &actor, &command, refusals)?,
+            Ask::People(command) => {
+                let library = self.library()?;
+                let person = person_of(&command);
+                let actor = founder(&actor, &command);
+                let events =
+                    people::decide::decide(&self.known.directory, &library.organisation, &actor, command).map_err(Refused::from)?;
+                let mut answer = self.append(&request, &actor, events)?;
+                answer.person = person;
+                answer
+            }
+            Ask::IssueLink { person, hash, expires_at } => self.issue_link(&actor, &person, hash, expires_at)?,
+            Ask::SignIn(sign_in) => self.sign_in(&request, sign_in)?,
+            Ask::SignOut { hash } => {
+                self.batch.ended_sessions.push(hash);
+                Answer::default()
+            }
+            Ask::OpenLog { origin, demo } => {
+                let opening = Fact::LogOpened { origin, demo, schema: super::SCHEMA };
+                let events = if self.known.size == 0 { vec![NewEvent::outside(opening)] } else { Vec::new() };
+                self.append(&request, &actor, events)?
+            }
+            Ask::Adopt { library, why } => self.adopt(&request, &actor, &library, why)?,
+            Ask::CountForgeries { source, reason, minute, count } => {
+                self.append(&request, &actor, vec![NewEvent::outside(Fact::ForgeriesCounted { source, reason, minute, count })])?
+            }
+            Ask::TellRepeats => self.tell_repeats(&request, &actor, refusals)?,
+            Ask::RecordExport { digest, position, tickets, query } => {
+                self.allow(&actor, Permission::Export)?;
+                self.append(&request, &actor, vec![NewEvent::outside(Fact::Exported { digest, position, tickets }).seal("query", query)])?
+            }
+            Ask::CatchUp => Answer::default(),
+            Ask::ConfirmClock => {
+                self.allow(&actor, Permission::Administer)?;
+                let before = Timestamp::from_micros(self.known.last_at).unwrap_or(self.now);
+                self.append(&request, &actor, vec![NewEvent::outside(Fact::ClockStepConfirmed { before, after: self.now })])?
+            }
+        };
+        Ok(outcome)
+    }
+
+    fn library(&self) -> Result<Arc<Library>, Unanswered> {
+        self.known.library().map_err(|e| Unanswered::NotStored(e.to_string()))
+    }
+
+    fn actor_of(&self, request: &Request) -> Result<Actor, Unanswered> {
+        let of = |id: &str| {
+            let person = self.known.directory.active(id).ok_or(Refused::NotAPerson)?;
+            Ok(Actor::Person { id: id.to_owned(), roles: person.state.roles.clone() })
+        };
+        match &request.who {
+            Who::Person { id } | Who::Operator { person: Some(id) } => of(id),
+            Who::Source { name } => Ok(Actor::Source { name: name.clone() }),
+            Who::Operator { person: None } | Who::Scheduler => Ok(Actor::Scheduler),
+        }
+    }
+
+    fn allow(&self, actor: &Actor, permission: Permission) -> Result<(), Unanswered> {
+        let library = self.library()?;
+        let allowed = match actor {
+            Actor::Person { id, .. } => self.known.directory.active(id).is_some_and(|p| p.may(&library.organisation, permission)),
+            Actor::Source { .. } => false,
+            Actor::Scheduler => true,
+        };
+        if allowed { Ok(()) } else { Err(Refused::People(people::PeopleRefusal::NotAllowed).into()) }
+    }
+
+    fn ticket(&mut self, request: &Request, actor: &Actor, command: &Command, refusals: &mut RefusalCounts) -> Result<Answer, Unanswered> {
+        let library = self.library()?;
+        let delivery = matches!(command, Command::Receive(_)).then_some(self.known.deliveries + 1);
+        let procedures = Arc::clone(&self.known.procedures);
+        let directory = Arc::clone(&self.known.directory);
+        let context = Context {
+            now: self.now,
+            next_seq: self.known.size,
+            actor,
+            via: &request.via,
+            library: &library,
+            kinds: procedures.as_ref(),
+            people: directory.as_ref(),
+            delivery,
+        };
+        let decision = match decide(&context, self, command) {
+            Ok(decision) => decision,
+            Err(refusal) => {
+                if refusal.recorded() && refusals.record(actor, self.now, library.organisation.refusals_per_hour) {
+                    let event = refused(command, &refusal, self);
+                    self.append(request, actor, vec![event])?;
+                }
+                return Err(Refused::Ticket(refusal).into());
+            }
+        };
+        let mut answer = self.append(request, actor, decision.events)?;
+        answer.tickets = decision.tickets.iter().map(ToString::to_string).collect();
+        if let Command::Receive(receive) = command {
+            answer.delivery = delivery;
+            self.deliver(receive, &decision.repeats, library.organisation.repeats_every);
+        }
+        for number in &decision.tickets {
+            if let Some(ticket) = self.known.tickets.get(number) {
+                answer.revs.insert(number.to_string(), ticket.rev);
+            }
+        }
+        Ok(answer)
+    }
+
+    /// Counts a delivery and the repeats that it brought.
+    fn deliver(&mut self, receive: &Receive, repeats: &[Repeat], every: std::time::Duration) {
+        self.known.deliveries += 1;
+        let id = self.known.deliveries;
+        let alerts: Vec<(&str, crate::ticket::alert::AlertStatus)> =
+            receive.alerts.iter().map(|a| (a.alert.fingerprint.as_str(), a.alert.status)).collect();
+        self.batch.deliveries.push(DeliveryRow {
+            id,
+            source: receive.source.clone(),
+            received_at: receive.received_at.micros(),
+            alerts: serde_json::to_string(&alerts).unwrap_or_default(),
+        });
+        for repeat in repeats {
+            let at = repeat.received_at.micros();
+            let key = alert_id(&repeat.source, &repeat.fingerprint);
+            let row = self.batch.repeats.entry(key.clone()).or_insert_with(|| RepeatRow {
+                id: key,
+                ticket: repeat.ticket.as_ref().map(ToString::to_string),
+                group: repeat.group.clone().unwrap_or_default(),
+                count: 0,
+                at: (at, at),
+                deliveries: (id, id),
+                due: self.now.plus(every).micros(),
+            });
+            row.count += 1;
+            row.at.1 = at.max(row.at.1);
+            row.deliveries.1 = id;
+            if let Some(group) = &repeat.group {
+                let last = self.repeated.entry(group.clone()).or_insert(repeat.received_at);
+                *last = (*last).max(repeat.received_at);
+            }
+        }
+    }
+
+    fn tell_repeats(&mut self, request: &Request, actor: &Actor, refusals: &mut RefusalCounts) -> Result<Answer, Unanswered> {
+        let mut events = Vec::new();
+        for row in std::mem::take(&mut self.due_repeats) {
+            let Some((source, fingerprint)) = row.id.rsplit_once('/') else { continue };
+            let (Some(first), Some(last)) = (Timestamp::from_micros(row.at.0), Timestamp::from_micros(row.at.1)) else { continue };
+            let (first_delivery, last_delivery) = row.deliveries;
+            let counted = RepeatCount { count: row.count, first, last, first_delivery, last_delivery };
+            events.push(correlation::repeated(source, fingerprint, self.alerts.get(&row.id), &counted));
+            self.batch.told.push(row.id);
+        }
+        for (person, hour, count) in refusals.summaries(self.now) {
+            events.push(NewEvent::outside(Fact::RefusalsCounted { person, hour, count }));
+        }
+        self.append(request, actor, events)
+    }
+
+    fn issue_link(&mut self, actor: &Actor, person: &str, hash: String, expires_at: Timestamp) -> Result<Answer, Unanswered> {
+        self.allow(actor, Permission::Administer)?;
+        if self.known.directory.active(person).is_none() {
+            return Err(Refused::People(people::PeopleRefusal::Unknown(person.to_owned())).into());
+        }
+        self.batch.links.push((hash, person.to_owned(), expires_at.micros()));
+        Ok(Answer { person: Some(person.to_owned()), ..Answer::default() })
+    }
+
+    fn sign_in(&mut self, request: &Request, sign_in: SignIn) -> Result<Answer, Unanswered> {
+        let (person, method) = match (&sign_in.link, sign_in.person) {
+            (Some(hash), _) => (self.used_links.get(hash).cloned().flatten().ok_or(Refused::LinkSpent)?, "link"),
+            (None, Some(person)) if self.known.demo => (person, "demo"),
+            _ => return Err(Refused::NotADemo.into()),
+        };
+        let roles = self.known.directory.active(&person).ok_or(Refused::NotAPerson)?.state.roles.clone();
+        let actor = Actor::Person { id: person.clone(), roles };
+        let fact = Fact::SignedIn { person: person.clone(), session: sign_in.session_id.clone(), method: method.to_owned() };
+        let mut answer = self.append(request, &actor, vec![NewEvent::outside(fact)])?;
+        self.batch.sessions.push(SessionRow {
+            hash: sign_in.session,
+            person: person.clone(),
+            id: sign_in.session_id,
+            method: method.to_owned(),
+            expires_at: sign_in.expires_at.micros(),
+        });
+        answer.person = Some(person);
+        Ok(answer)
+    }
+
+    fn adopt(
+        &mut self,
+        request: &Request,
+        actor: &Actor,
+        library: &Arc<Library>,
+        why: crate::ledger::sealed::Sealed,
+    ) -> Result<Answer, Unanswered> {
+        if let Some(current) = self.known.procedures.current() {
+            if current.files == library.files {
+                return Ok(Answer::default());
+            }
+            self.allow(actor, Permission::Administer)?;
+        }
+        let files = library.files.iter().map(|f| AdoptedFile { path: f.path.clone(), digest: f.digest.clone() }).collect();
+        let seq = self.known.size;
+        let answer = self.append(request, actor, vec![NewEvent::outside(Fact::PlaybooksAdopted { files }).seal("why", why)])?;
+        for file in &library.files {
+            self.batch.adopted.push((seq, file.path.clone(), file.digest.clone()));
+            self.batch.playbooks.push((file.digest.clone(), file.path.clone(), file.bytes.clone()));
+        }
+        self.known.procedures = Arc::new(self.known.procedures.with(Arc::clone(library)));
+        Ok(answer)
+    }
+
+    /// Gives decided events their places and puts them on the overlay; all or none.
+    fn append(&mut self, request: &Request, actor: &Actor, events: Vec<NewEvent>) -> Result<Answer, Unanswered> {
+        let first = self.known.size;
+        let mut revs: HashMap<Number, i64> = HashMap::new();
+        let mut ready: Vec<(Event, Rows)> = Vec::with_capacity(events.len());
+        for (seq, mut new) in (first..).zip(events) {
+            let rev = new.ticket.as_ref().map(|number| {
+                let rev = revs.entry(number.clone()).or_insert_with(|| self.known.tickets.get(number).map_or(0, |t| t.rev));
+                *rev += 1;
+                *rev
+            });
+            if seq == first
+                && let Some(ip) = &request.ip
+            {
+                new.sealed.insert("ip".to_owned(), ip.clone());
+            }
+            let mut event = new.recorded(seq, self.now, actor, &request.via, rev);
+            event.cause = (seq > first).then_some(first);
+            let rows = render(&event, new.sealed).map_err(|e| Unanswered::NotStored(format!("an event would not fit the log: {e}")))?;
+            ready.push((event, rows));
+        }
+        let mut answer = Answer::default();
+        for (event, rows) in ready {
+            answer.events.push(event.seq);
+            self.keep(&event, rows);
+        }
+        Ok(answer)
+    }
+
+    fn keep(&mut self, event: &Event, rows: Rows) {
+        self.batch.tiles.extend(self.known.edge.append(Hash(rows.event.leaf)));
+        self.known.apply(event, &rows.sealed);
+        if let Some(number) = &event.ticket {
+            self.touched_tickets.insert(number.clone());
+        }
+        if let Some(id) = people::directory::subject(&event.fact) {
+            self.touched_people.insert(id.to_owned());
+            if matches!(event.fact, Fact::PersonDisabled { .. }) {
+                self.batch.ended_people.push(id.to_owned());
+            }
+        }
+        self.correlate(event);
+        self.batch.events.push(rows.event);
+        self.batch.sealed.extend(rows.sealed);
+    }
+
+    fn correlate(&mut self, event: &Event) {
+        let mut record = None;
+        if let Some((source, fingerprint)) = correlation::alert_key(event) {
+            let id = alert_id(source, fingerprint);
+            record = correlation::evolve_alert(self.alerts.remove(&id), event);
+            if let Some(record) = &record {
+                self.alerts.insert(id.clone(), record.clone());
+            }
+            self.touched_alerts.insert(id);
+        }
+        if let Some(group) = correlation::group_key(event, record.as_ref()) {
+            if let Some(record) = correlation::evolve_group(self.groups.remove(&group), event) {
+                self.groups.insert(group.clone(), record);
+            }
+            self.touched_groups.insert(group);
+        }
+    }
+
+    /// Everything that the batch writes, projections included.
+    pub fn into_batch(self) -> Batch {
+        let mut batch = self.batch;
+        for number in self.touched_tickets {
+            if let Some(ticket) = self.known.tickets.get(&number) {
+                batch.tickets.push(ticket_row(ticket));
+                batch.counters.insert(number.prefix().to_owned(), self.known.counters.get(number.prefix()).copied().unwrap_or(0));
+            }
+        }
+        for id in self.touched_alerts {
+            if let Some(record) = self.alerts.get(&id) {
+                batch.alerts.push((id, record.ticket.as_ref().map(ToString::to_string), json(record)));
+            }
+        }
+        for id in self.touched_groups {
+            if let Some(record) = self.groups.get(&id) {
+                batch.groups.push((id, json(record)));
+            }
+        }
+        for id in self.touched_people {
+            if let Some(person) = self.known.directory.get(&id) {
+                batch.people.push((id, json(&person.state)));
+            }
+        }
+        batch
+    }
+}
+
+/// A projection as the database keeps it.
+pub fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// A ticket's row.
+#[must_use]
+pub fn ticket_row(ticket: &Ticket) -> TicketRow {
+    TicketRow {
+        number: ticket.number.to_string(),
+        kind: ticket.kind.clone(),
+        status: ticket.status.clone(),
+        ended: ticket.ended,
+        opened_seq: ticket.opened_seq,
+        rev: ticket.rev,
+        state: json(ticket),
+        deadlines: deadlines(ticket).into_iter().map(|d| (d.id, d.at.micros())).collect(),
+    }
+}
+
+fn person_of(command: &people::PeopleCommand) -> Option<String> {
+    match command {
+        people::PeopleCommand::Add { id, .. } => Some(id.clone()),
+        people::PeopleCommand::SetRoles { person, .. }
+        | people::PeopleCommand::Disable { person, .. }
+        | people::PeopleCommand::IssueKey { person, .. } => Some(person.clone()),
+        people::PeopleCommand::RevokeKey { .. } => None,
+    }
+}
+
+/// The first administrator is added by nobody else: the event names that person, and says that it came by the
+/// command line.
+fn founder(actor: &Actor, command: &people::PeopleCommand) -> Actor {
+    match (actor, command) {
+        (Actor::Scheduler, people::PeopleCommand::Add { id, roles, .. }) => Actor::Person { id: id.clone(), roles: roles.clone() },
+        _ => actor.clone(),
+    }
+}
+
+impl RefusalCounts {
+    /// Whether this refusal still gets an event of its own; if not, it is counted.
+    fn record(&mut self, actor: &Actor, now: Timestamp, most: u32) -> bool {
+        let hour = now.seconds() / 3600;
+        let Some(person) = actor.person() else { return true };
+        if self.hour != hour && self.counts.values().all(|(_, over)| *over == 0) {
+            self.counts.clear();
+            self.hour = hour;
+        }
+        let (seen, over) = self.counts.entry(person.to_owned()).or_default();
+        if *seen < most {
+            *seen += 1;
+            return true;
+        }
+        *over += 1;
+        false
+    }
+
+    /// Summaries of the hour that has passed.
+    fn summaries(&mut self, now: Timestamp) -> Vec<(String, Timestamp, i64)> {
+        let hour = now.seconds() / 3600;
+        if self.hour == hour {
+            return Vec::new();
+        }
+        let of = Timestamp::from_micros(self.hour * 3_600_000_000).unwrap_or(now);
+        let counts = std::mem::take(&mut self.counts);
+        self.hour = hour;
+        counts.into_iter().filter(|(_, (_, over))| *over > 0).map(|(person, (_, over))| (person, of, over)).collect()
+    }
+}

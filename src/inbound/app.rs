@@ -1,0 +1,76 @@
+//! What every handler holds, and the router that all of them hang on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use super::{deliver, health, log, witness};
+use crate::config::Config;
+use crate::desk::Desk;
+use crate::env::Timestamp;
+use crate::inbound::health::Metrics;
+use crate::inbound::problem::Problem;
+use crate::inbound::witness::Service;
+
+/// What every handler holds; cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    /// The desk.
+    pub desk: Desk,
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// Counters for `/metrics`.
+    pub metrics: Arc<Metrics>,
+    /// We cosign for others, if so configured.
+    pub witness: Option<Arc<Service>>,
+    /// When the process started.
+    pub started: Timestamp,
+    /// It is a demonstration: people may choose who they are.
+    pub demo: bool,
+}
+
+impl App {
+    /// An app on a desk.
+    #[must_use]
+    pub fn new(desk: Desk, config: Arc<Config>, witness: Option<Service>, demo: bool) -> Self {
+        let started = desk.now();
+        Self { desk, config, metrics: Arc::new(Metrics::default()), witness: witness.map(Arc::new), started, demo }
+    }
+}
+
+/// Everything that is served.
+pub fn router(app: App) -> Router {
+    let answered = Router::new()
+        .merge(deliver::routes())
+        .merge(log::routes())
+        .merge(witness::routes())
+        .merge(health::routes())
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, Duration::from_secs(30)));
+    answered
+        .fallback(nothing_here)
+        .layer(CatchPanicLayer::custom(broken))
+        .layer(SetResponseHeaderLayer::if_not_present(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
+        .layer(SetResponseHeaderLayer::if_not_present(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")))
+        .with_state(app)
+}
+
+async fn nothing_here() -> Response {
+    Problem::new(StatusCode::NOT_FOUND, "NotFound", "There is nothing at this address. /openapi.json lists what there is.").into_response()
+}
+
+/// A handler panicked: a fault of ours. Nothing was answered as recorded that is not.
+fn broken(_: Box<dyn std::any::Any + Send>) -> Response {
+    tracing::error!("a handler panicked");
+    Problem::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "Broken",
+        "Something broke here. If you changed something, look whether it is there before you try again.",
+    )
+    .into_response()
+}

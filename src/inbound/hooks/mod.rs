@@ -1,0 +1,109 @@
+//! Alerts from monitoring tools: who sends them, what they say, what they are answered. All pure.
+//!
+//! The walk of a delivery: find the source (by name, or [`pagerduty::source_for`], or [`auth::source_by_credential`]),
+//! [`auth::verify_source`] over the raw bytes, [`parse`], store, [`Reply::accepted`]. A format is one file with
+//! `parse(&SourceConfig, &Arrival)`; to add one: a variant of [`Format`](crate::config::Format), its file, its
+//! line in [`parse`], a fixture under `tests/fixtures/alerts/`.
+//!
+//! Every delivery is hostile until read. Sizes, counts and depth are bounded ([`document`]); a genuine alert is not
+//! lost over a detail: long values are cut with a mark, NUL becomes U+FFFD, absurd dates are left out, more than
+//! 1,000 alerts are counted as truncated. Refused are what is not JSON, repeated keys (two readers could
+//! read them differently), more than 256 labels and annotations, and names over 1 KiB.
+
+pub mod alertmanager;
+pub mod alertmanager_api;
+pub mod auth;
+pub mod document;
+pub mod generic;
+pub mod grafana;
+pub mod pagerduty;
+pub mod reply;
+
+use axum::http::{HeaderMap, StatusCode};
+
+use crate::config::{Format, SourceConfig};
+use crate::env::Timestamp;
+use crate::ticket::alert::Alert;
+
+pub use reply::{Answer, Reply};
+
+/// The most alerts that are taken from one delivery; the rest is counted in [`Parsed::truncated`].
+pub const MAX_ALERTS: usize = 1000;
+
+/// One delivery as it arrived, already authenticated.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival<'a> {
+    /// The request's headers.
+    pub headers: &'a HeaderMap,
+    /// The body's raw bytes.
+    pub body: &'a [u8],
+    /// When it arrived.
+    pub now: Timestamp,
+    /// The delivery's own id: opaque, never used before. PagerDuty's clients that send no `dedup_key` get it as theirs.
+    pub delivery: &'a str,
+}
+
+/// What a delivery says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parsed {
+    /// Its alerts, in its order.
+    pub alerts: Vec<Alert>,
+    /// How many more there were that are not in `alerts`: cut by the sender, or over [`MAX_ALERTS`].
+    pub truncated: u64,
+    /// Why parts of it map to no alert, at most eight sentences; the delivery is kept all the same.
+    pub unmapped: Vec<String>,
+    /// How it is answered.
+    pub reply: Reply,
+}
+
+/// Why a delivery cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{problem}")]
+pub struct ParseRefusal {
+    /// 400 or 413.
+    pub status: StatusCode,
+    /// The refusal's name, for counting and for `problem+json`.
+    pub code: &'static str,
+    /// What is wrong and what to do. Holds no alert's text.
+    pub problem: String,
+    /// Each thing that is wrong, where the format tells them apart (PagerDuty's `errors`).
+    pub errors: Vec<String>,
+}
+
+impl ParseRefusal {
+    /// A refusal with 400.
+    #[must_use]
+    pub fn new(code: &'static str, problem: impl Into<String>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, code, problem: problem.into(), errors: Vec::new() }
+    }
+
+    /// A refusal with 413.
+    #[must_use]
+    pub fn too_large(problem: impl Into<String>) -> Self {
+        Self { status: StatusCode::PAYLOAD_TOO_LARGE, code: "too_large", problem: problem.into(), errors: Vec::new() }
+    }
+}
+
+/// Each format's name and what sends it, in one line.
+#[must_use]
+pub fn formats() -> Vec<(&'static str, &'static str)> {
+    Format::ALL.into_iter().map(|f| (f.name(), f.description())).collect()
+}
+
+/// Reads a delivery in its source's format. PagerDuty's change events have their own door,
+/// [`pagerduty::parse_change`].
+///
+/// # Errors
+/// When the bytes are not what the format calls a delivery.
+pub fn parse(source: &SourceConfig, arrival: &Arrival<'_>) -> Result<Parsed, ParseRefusal> {
+    match source.format {
+        Format::Alertmanager => alertmanager::parse(source, arrival),
+        Format::AlertmanagerApi => alertmanager_api::parse(source, arrival),
+        Format::Grafana => grafana::parse(source, arrival),
+        Format::PagerDuty => pagerduty::parse(source, arrival),
+        Format::Generic => generic::parse(source, arrival),
+    }
+}
+
+#[cfg(test)]
+mod tests;

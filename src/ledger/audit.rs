@@ -1,0 +1,399 @@
+//! Verifies an evidence bundle, or a bare C2SP tlog-tiles folder, from its first byte to its last.
+//!
+//! Two passes: the log, event by event with its tiles and the sealed values beside it; then every file against the
+//! signed manifest. Damage is collected in that order, so the first that is named is the event, where there is one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use super::bundle::Bundle;
+use super::disclosed::{Disclosed, next_line};
+use super::key::VerifierKey;
+use super::manifest::{self, FORMAT, MAX_MANIFEST, Manifest, ManifestRefused, completeness_of};
+use super::merkle::Hash;
+use super::note::{MAX_NOTE, Note};
+use super::tile::{Tile, TileKind, decode_entries, decode_hashes, max_file};
+use super::verify::{Damage, LogWalk, Outside, Report, Standing, Verdict};
+
+/// How many damages a report names.
+const MAX_DAMAGES: usize = 20;
+
+/// Verifies the bundle (zip or folder), or the folder of a log, at `path`.
+#[must_use]
+pub fn verify_path(path: &Path, outside: &Outside) -> Report {
+    let bundle = match Bundle::open(path) {
+        Ok(bundle) => bundle,
+        Err(verdict) => return Report::bare(verdict),
+    };
+    let whole = bundle.has("manifest.json") || bundle.has("log/checkpoint");
+    if !whole && !bundle.has("checkpoint") {
+        let why = format!("{} has neither manifest.json nor a checkpoint: it is no evidence bundle", path.display());
+        return Report::bare(Verdict::Unreadable { why });
+    }
+    Audit { bundle, log: if whole { "log/" } else { "" }, damages: Vec::new(), sealed_shown: 0, unnamed: BTreeSet::new() }.run(outside)
+}
+
+struct Audit {
+    bundle: Bundle,
+    /// The log's folder within the bundle.
+    log: &'static str,
+    damages: Vec<Damage>,
+    sealed_shown: u64,
+    /// Attachments that no disclosed value has named yet, by SHA-256.
+    unnamed: BTreeSet<String>,
+}
+
+impl Audit {
+    fn run(mut self, outside: &Outside) -> Report {
+        let (standing, key) = match self.standing(outside) {
+            Ok(standing) => standing,
+            Err(verdict) => return Report::bare(verdict),
+        };
+        self.unnamed = self.bundle.names().filter_map(|name| name.strip_prefix("attachments/")).map(str::to_owned).collect();
+        let attachments = self.unnamed.len() as u64;
+        let mut walk = LogWalk::new(standing.anchor.clone());
+        if let Err(damage) = self.walk(&mut walk, standing.checkpoint.size).and_then(|()| walk.finish(&standing.checkpoint)) {
+            self.damages.push(damage);
+        } else {
+            for sha256 in std::mem::take(&mut self.unnamed) {
+                self.blame(format!("attachments/{sha256}"), "no event that is shown names this file");
+            }
+        }
+        let mut all = true;
+        if !self.log.is_empty() {
+            let manifest = self.check_manifest(&standing, &key, &walk);
+            all = manifest.as_ref().is_none_or(|manifest| manifest.all);
+            self.check_tickets(&walk, all);
+        }
+        self.report(&standing, &walk, all, attachments)
+    }
+
+    fn blame(&mut self, file: impl Into<String>, sentence: impl Into<String>) {
+        self.damages.push(Damage::file(file, sentence));
+    }
+
+    fn read(&mut self, name: &str, limit: u64) -> Result<Vec<u8>, Damage> {
+        self.bundle.read(name, limit).map_err(|trouble| Damage::file(name, trouble.to_string()))
+    }
+
+    /// Reads the checkpoint and weighs it. The key in the bundle is a hint, and must be the one from outside.
+    fn standing(&mut self, outside: &Outside) -> Result<(Standing, VerifierKey), Verdict> {
+        let damaged = |first| Verdict::Damaged { first };
+        let name = format!("{}checkpoint", self.log);
+        let bytes = self.read(&name, MAX_NOTE as u64).map_err(damaged)?;
+        let note = Note::parse(&bytes).map_err(|e| damaged(Damage::file(name, e.to_string())))?;
+        let mut hint = None;
+        if self.bundle.has("log.vkey") {
+            let text = self.read("log.vkey", 4096).map_err(damaged)?;
+            let wrong = |sentence: String| damaged(Damage::file("log.vkey", sentence));
+            let key = VerifierKey::parse(&String::from_utf8_lossy(&text)).map_err(|e| wrong(e.to_string()))?;
+            if outside.log.as_ref().is_some_and(|given| *given != key) {
+                return Err(wrong("it is another key than the one you gave".into()));
+            }
+            hint = Some(key);
+        }
+        let standing = Standing::of(&note, hint.as_ref(), outside)?;
+        match outside.log.clone().or(hint) {
+            Some(key) => Ok((standing, key)),
+            None => Err(Verdict::Unreadable { why: "there is no key of the log. Give it with --key".into() }),
+        }
+    }
+
+    /// The first pass: the log, its tiles, and the sealed values beside it.
+    fn walk(&mut self, walk: &mut LogWalk, size: u64) -> Result<(), Damage> {
+        let mut side = self.bundle.again().map_err(|_| Damage::file("the bundle", "it changed while it was read"))?;
+        let mut disclosures = if side.has("sealed.jsonl") {
+            let stream = side.stream("sealed.jsonl", u64::MAX - 1).map_err(|e| Damage::file("sealed.jsonl", e.to_string()))?;
+            Disclosures::new(Some(stream))?
+        } else {
+            Disclosures::new(None)?
+        };
+        for index in 0..size.div_ceil(256) {
+            let Some(tile) = Tile::of_entry(index * 256, size) else { break };
+            let bytes = self.read_tile(tile)?;
+            let name = format!("{}{tile}", self.log);
+            let entries = decode_entries(&bytes, tile.width).map_err(|e| Damage::file(name, e.to_string()))?;
+            let leaves = self.read_hashes(Tile { kind: TileKind::Hashes(0), ..tile })?;
+            for (entry, leaf) in entries.into_iter().zip(leaves) {
+                let seq = walk.chain().size();
+                if Hash::leaf(entry) != leaf {
+                    let sentence = format!("it does not match its hash in {}tile/0: the event or the hash was changed", self.log);
+                    return Err(Damage::event(seq, entry, sentence));
+                }
+                let (event, full) = walk.push(entry)?;
+                self.check_disclosed(&mut disclosures, seq, entry, &event)?;
+                full.iter().try_for_each(|tile| self.compare(tile))?;
+            }
+        }
+        walk.partial_tiles().iter().try_for_each(|tile| self.compare(tile))?;
+        disclosures.end()
+    }
+
+    fn read_tile(&mut self, tile: Tile) -> Result<Vec<u8>, Damage> {
+        self.read(&format!("{}{tile}", self.log), max_file(tile.kind))
+    }
+
+    fn read_hashes(&mut self, tile: Tile) -> Result<Vec<Hash>, Damage> {
+        let bytes = self.read_tile(tile)?;
+        decode_hashes(&bytes, tile.width).map_err(|e| Damage::file(format!("{}{tile}", self.log), e.to_string()))
+    }
+
+    /// Compares a recomputed tile with its file; the lowest level was compared leaf by leaf.
+    fn compare(&mut self, (tile, hashes): &(Tile, Vec<Hash>)) -> Result<(), Damage> {
+        if tile.kind == TileKind::Hashes(0) || self.read_hashes(*tile)? == *hashes {
+            return Ok(());
+        }
+        Err(Damage::file(format!("{}{tile}", self.log), "its hashes are not those of the events below it"))
+    }
+
+    fn check_disclosed<R: Read>(
+        &mut self,
+        disclosures: &mut Disclosures<R>,
+        seq: u64,
+        entry: &[u8],
+        event: &Map<String, Value>,
+    ) -> Result<(), Damage> {
+        while let Some(shown) = disclosures.take(seq)? {
+            let commitment = event.get("sealed").and_then(|sealed| sealed.get(&shown.name)).and_then(Value::as_str);
+            if commitment != Some(shown.commitment().to_string().as_str()) {
+                let sentence = format!("the value shown for {:?} in sealed.jsonl is not the one that the event speaks of", shown.name);
+                return Err(Damage::event(seq, entry, sentence));
+            }
+            self.sealed_shown += 1;
+            if shown.name.ends_with("sha256") {
+                self.unnamed.remove(String::from_utf8_lossy(&shown.value).as_ref());
+            }
+        }
+        Ok(())
+    }
+
+    /// The second pass: the manifest, and every file against it.
+    fn check_manifest(&mut self, standing: &Standing, key: &VerifierKey, walk: &LogWalk) -> Option<Manifest> {
+        let (bytes, note) = match (self.read("manifest.json", MAX_MANIFEST), self.read("manifest.note", MAX_NOTE as u64)) {
+            (Ok(bytes), Ok(note)) => (bytes, note),
+            (Err(damage), _) | (_, Err(damage)) => {
+                self.damages.push(damage);
+                return None;
+            }
+        };
+        if let Err(refused) = manifest::check(&note, standing.checkpoint.size, &bytes, key) {
+            let file = if refused == ManifestRefused::OtherManifest { "manifest.json" } else { "manifest.note" };
+            self.blame(file, refused.to_string());
+            return None;
+        }
+        let manifest: Manifest = match serde_json::from_slice(&bytes) {
+            Ok(manifest) => manifest,
+            Err(e) => {
+                self.blame("manifest.json", format!("it does not have the form of a manifest: {e}"));
+                return None;
+            }
+        };
+        self.check_statements(&manifest, standing, walk);
+        self.check_files(&manifest);
+        Some(manifest)
+    }
+
+    fn check_statements(&mut self, manifest: &Manifest, standing: &Standing, walk: &LogWalk) {
+        if manifest.format != FORMAT {
+            self.blame("manifest.json", format!("its format is not {FORMAT}: a newer countersign may read it"));
+        }
+        if manifest.origin != standing.checkpoint.origin || manifest.position != standing.checkpoint.size {
+            self.blame("manifest.json", "it describes another log or another position than the checkpoint");
+        }
+        // Comparing makes sense only when the whole log was read.
+        let read = walk.chain().size() == standing.checkpoint.size;
+        if read && manifest.completeness != completeness_of(walk.chain().populations()) {
+            self.blame("manifest.json", "what it says of the ticket numbers is not what the log says");
+        }
+        if read && manifest.demonstration != walk.chain().is_demonstration() {
+            self.blame("manifest.json", "it and the log disagree whether this is a demonstration");
+        }
+    }
+
+    fn check_files(&mut self, manifest: &Manifest) {
+        let listed = |name: &str| manifest.files.contains_key(name) || name == "manifest.json" || name == "manifest.note";
+        let unlisted: Vec<String> = self.bundle.names().filter(|name| !listed(name)).map(str::to_owned).collect();
+        for name in unlisted {
+            self.blame(name, "the manifest does not list this file");
+        }
+        for (name, entry) in &manifest.files {
+            match self.digest(name, entry.size) {
+                Err(damage) => self.damages.push(damage),
+                Ok((size, sha256)) if size != entry.size || sha256 != entry.sha256 => {
+                    self.blame(name, "it is not the file that the manifest lists");
+                }
+                Ok((_, sha256)) => {
+                    if digest_in_name(name).is_some_and(|said| said != sha256) {
+                        self.blame(name, "its content is not what its name says");
+                    }
+                }
+            }
+            if self.damages.len() >= MAX_DAMAGES {
+                return;
+            }
+        }
+    }
+
+    /// Length and SHA-256 of a file, reading one byte beyond `size` at most.
+    fn digest(&mut self, name: &str, size: u64) -> Result<(u64, String), Damage> {
+        let trouble = |e: &dyn std::fmt::Display| Damage::file(name, e.to_string());
+        let mut stream = self.bundle.stream(name, size).map_err(|e| trouble(&e))?;
+        let (mut hash, mut length, mut buffer) = (Sha256::new(), 0, vec![0; 64 * 1024]);
+        loop {
+            let read = stream.read(&mut buffer).map_err(|e| trouble(&format!("the file cannot be read: {e}")))?;
+            if read == 0 {
+                return Ok((length, hex::encode(hash.finalize())));
+            }
+            hash.update(buffer.get(..read).unwrap_or_default());
+            length += read as u64;
+        }
+    }
+
+    /// Each row of tickets.jsonl says of its ticket what the log says.
+    fn check_tickets(&mut self, walk: &LogWalk, all: bool) {
+        const FILE: &str = "tickets.jsonl";
+        if !self.bundle.has(FILE) {
+            if all {
+                self.blame(FILE, "the file is missing");
+            }
+            return;
+        }
+        let tickets = walk.chain().tickets();
+        let outcome = self.bundle.stream(FILE, u64::MAX - 1).map_err(|e| e.to_string()).and_then(|stream| {
+            let (mut reader, mut line, mut seen) = (BufReader::new(stream), Vec::new(), BTreeSet::new());
+            while next_line(&mut reader, &mut line).map_err(|e| e.to_string())? {
+                let row: Value = serde_json::from_slice(&line).map_err(|e| format!("line {} is not JSON: {e}", seen.len() + 1))?;
+                let number = row.get("number").and_then(Value::as_str).unwrap_or_default().to_owned();
+                let said = (row.get("rev").and_then(Value::as_i64), row.get("seq").and_then(Value::as_u64));
+                let in_log =
+                    tickets.get(&number).ok_or_else(|| format!("line {} is of a ticket that the log does not know", seen.len() + 1))?;
+                if said != (Some(in_log.rev), Some(in_log.seq)) {
+                    return Err(format!(
+                        "{number} is shown at another state than the log's: revision {}, event {}",
+                        in_log.rev, in_log.seq
+                    ));
+                }
+                if !seen.insert(number.clone()) {
+                    return Err(format!("{number} occurs twice"));
+                }
+            }
+            match tickets.keys().find(|number| all && !seen.contains(*number)) {
+                Some(missing) => Err(format!("{missing} is missing")),
+                None => Ok(()),
+            }
+        });
+        if let Err(sentence) = outcome {
+            self.blame(FILE, sentence);
+        }
+    }
+
+    fn report(mut self, standing: &Standing, walk: &LogWalk, all: bool, attachments: u64) -> Report {
+        self.damages.truncate(MAX_DAMAGES);
+        let chain = walk.chain();
+        let verdict = match self.damages.first() {
+            Some(first) => Verdict::Damaged { first: first.clone() },
+            None => standing.verdict(),
+        };
+        let remarks = remarks(&verdict, standing, walk, all, self.sealed_shown, !self.log.is_empty());
+        let counted = |(_, population): (&String, &super::chain::Population)| (population.kind.clone(), population.count);
+        Report {
+            demonstration: chain.is_demonstration(),
+            origin: Some(standing.checkpoint.origin.clone()),
+            size: Some(standing.checkpoint.size),
+            period: chain.period(),
+            tickets: chain.populations().iter().map(counted).collect::<BTreeMap<_, _>>(),
+            witnesses: standing.witnesses.clone(),
+            sealed: (self.sealed_shown, chain.sealed()),
+            attachments,
+            remarks,
+            damages: self.damages,
+            verdict,
+        }
+    }
+}
+
+/// What this export can and cannot prove, in words.
+fn remarks(verdict: &Verdict, standing: &Standing, walk: &LogWalk, all: bool, shown: u64, bundle: bool) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if walk.chain().is_demonstration() {
+        remarks.push("The log says of itself that it is a demonstration: it is evidence of nothing.".to_owned());
+    }
+    if let Verdict::Proven { up_to } = verdict
+        && *up_to < standing.checkpoint.size
+    {
+        remarks.push(format!("The anchor knows the first {up_to} events; those after it fit, but nobody outside vouches for them."));
+    }
+    let hidden = walk.chain().sealed().saturating_sub(shown);
+    if hidden > 0 {
+        remarks.push(format!(
+            "{hidden} sealed values are not shown here, because they were withheld or redacted: the log proves when they were recorded, not what they say."
+        ));
+    }
+    if bundle && !all {
+        remarks.push("This is a selection: the log is whole, but texts and files are shown for the selected tickets only.".to_owned());
+    }
+    if bundle {
+        remarks.push(
+            "Tables (tickets, people) restate the log and are signed by its owner; numbers, revisions and positions were compared with the log.".to_owned(),
+        );
+    }
+    remarks
+}
+
+/// The digest that a file's name promises: of attachments, and of playbooks.
+fn digest_in_name(name: &str) -> Option<&str> {
+    name.strip_prefix("attachments/").or_else(|| name.strip_prefix("playbooks/")?.strip_suffix(".yaml"))
+}
+
+/// Reads `sealed.jsonl` beside the log.
+struct Disclosures<R: Read> {
+    reader: Option<BufReader<R>>,
+    next: Option<Disclosed>,
+    line: Vec<u8>,
+    last: Option<(u64, String)>,
+}
+
+impl<R: Read> Disclosures<R> {
+    fn new(stream: Option<R>) -> Result<Self, Damage> {
+        let mut new = Self { reader: stream.map(BufReader::new), next: None, line: Vec::new(), last: None };
+        new.advance()?;
+        Ok(new)
+    }
+
+    fn advance(&mut self) -> Result<(), Damage> {
+        let damaged = |sentence: String| Damage::file("sealed.jsonl", sentence);
+        self.next = None;
+        let Some(reader) = &mut self.reader else { return Ok(()) };
+        if next_line(reader, &mut self.line).map_err(|e| damaged(e.to_string()))? {
+            let next = Disclosed::parse(&self.line).ok_or_else(|| damaged("a line does not have the form".into()))?;
+            let place = (next.seq, next.name.clone());
+            if self.last.as_ref().is_some_and(|last| *last >= place) {
+                return Err(damaged(format!("the value {:?} of event {} is out of order or occurs twice", next.name, next.seq)));
+            }
+            self.last = Some(place);
+            self.next = Some(next);
+        }
+        Ok(())
+    }
+
+    /// The next value, if it belongs to this event.
+    fn take(&mut self, seq: u64) -> Result<Option<Disclosed>, Damage> {
+        if self.next.as_ref().is_none_or(|next| next.seq != seq) {
+            return Ok(None);
+        }
+        let taken = self.next.take();
+        self.advance()?;
+        Ok(taken)
+    }
+
+    fn end(&self) -> Result<(), Damage> {
+        match &self.next {
+            Some(next) => Err(Damage::file("sealed.jsonl", format!("it shows a value of event {}, which the log does not have", next.seq))),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! What must hold from one event to the next, whatever the events say: canonical bytes, contiguous numbers, time
+//! that never goes back, revisions and ticket numbers without gaps.
+//!
+//! It reads the envelope of an event (`seq`, `at`, `kind`, `ticket`, `rev`, `sealed`) as plain JSON and knows
+//! two kinds by name: `LogOpened`, which begins a log, and `TicketOpened`, which begins a ticket.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::canonical::{NotCanonical, parse_event};
+use super::sealed::Commitment;
+use crate::env::Timestamp;
+
+/// Why an event does not follow the one before it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Misfit {
+    /// Its bytes are not an event's.
+    #[error("the event's bytes are damaged: {0}")]
+    Bytes(#[from] NotCanonical),
+    /// A field is missing or of another type.
+    #[error("the event has no proper {0:?}")]
+    Field(&'static str),
+    /// Dropped, repeated or swapped.
+    #[error("here stands the event with number {found}: events were dropped, repeated or swapped")]
+    Sequence {
+        /// Its own number.
+        found: String,
+    },
+    /// Time went back.
+    #[error("it is dated {at}, before the event that precedes it ({before})")]
+    Time {
+        /// Its time.
+        at: Timestamp,
+        /// The time of the event before it.
+        before: Timestamp,
+    },
+    /// The ticket's events are not contiguous.
+    #[error("it is revision {found} of {ticket}, but {expected} comes next: an event of the ticket is missing or repeated")]
+    Revision {
+        /// The ticket's number.
+        ticket: String,
+        /// What comes next.
+        expected: i64,
+        /// What stands there.
+        found: i64,
+    },
+    /// A ticket begins with another event than its opening, or opens twice.
+    #[error("{0} does not begin with its opening")]
+    Opening(String),
+    /// Ticket numbers have a gap.
+    #[error("{found} opens, but {expected} comes next: a ticket is missing")]
+    Number {
+        /// What comes next.
+        expected: String,
+        /// What stands there.
+        found: String,
+    },
+    /// A log begins with `LogOpened`, and only begins with it.
+    #[error("a log begins with its opening, and has one only")]
+    LogOpening,
+}
+
+/// How far one ticket has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The ticket's revision.
+    pub rev: i64,
+    /// The number of its last event.
+    pub seq: u64,
+}
+
+/// The tickets of one prefix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Population {
+    /// `incident`: as the opening of the first one says (`data.ticket_kind`).
+    pub kind: String,
+    /// How many were opened; their numbers are 1 to this.
+    pub count: u64,
+}
+
+/// The running state of the check. Its memory grows with the number of tickets, not of events.
+#[derive(Clone, Debug, Default)]
+pub struct Chain {
+    size: u64,
+    origin: Option<String>,
+    demonstration: bool,
+    first_at: Option<Timestamp>,
+    last_at: Option<Timestamp>,
+    sealed: u64,
+    tickets: BTreeMap<String, Progress>,
+    populations: BTreeMap<String, Population>,
+}
+
+impl Chain {
+    /// Before the first event.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Checks the next event and returns it.
+    ///
+    /// # Errors
+    /// The first way in which it does not fit; the chain is then as before.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<Map<String, Value>, Misfit> {
+        let Value::Object(event) = parse_event(bytes)? else { return Err(NotCanonical::NotAnObject.into()) };
+        self.check_sequence(&event)?;
+        let at = self.check_time(&event)?;
+        let kind = text_of(&event, "kind")?;
+        self.check_opening(&event, kind)?;
+        let sealed = check_sealed(&event)?;
+        self.check_ticket(&event, kind)?;
+        self.sealed += sealed;
+        self.first_at.get_or_insert(at);
+        self.last_at = Some(at);
+        self.size += 1;
+        Ok(event)
+    }
+
+    /// How many events were checked.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The log's name, as its first event says.
+    #[must_use]
+    pub fn origin(&self) -> Option<&str> {
+        self.origin.as_deref()
+    }
+
+    /// Whether the first event says that this is a demonstration.
+    #[must_use]
+    pub fn is_demonstration(&self) -> bool {
+        self.demonstration
+    }
+
+    /// The times of the first and the last event.
+    #[must_use]
+    pub fn period(&self) -> Option<(Timestamp, Timestamp)> {
+        self.first_at.zip(self.last_at)
+    }
+
+    /// How many sealed values the events hold commitments to.
+    #[must_use]
+    pub fn sealed(&self) -> u64 {
+        self.sealed
+    }
+
+    /// How far each ticket has come, by number.
+    #[must_use]
+    pub fn tickets(&self) -> &BTreeMap<String, Progress> {
+        &self.tickets
+    }
+
+    /// The tickets by prefix (`INC`).
+    #[must_use]
+    pub fn populations(&self) -> &BTreeMap<String, Population> {
+        &self.populations
+    }
+
+    fn check_sequence(&self, event: &Map<String, Value>) -> Result<(), Misfit> {
+        if !event.get("v").is_some_and(Value::is_i64) {
+            return Err(Misfit::Field("v"));
+        }
+        let seq = event.get("seq").ok_or(Misfit::Field("seq"))?;
+        if seq.as_u64() != Some(self.size) {
+            return Err(Misfit::Sequence { found: seq.to_string() });
+        }
+        match event.get("cause") {
+            None | Some(Value::Null) => Ok(()),
+            Some(cause) if cause.as_u64().is_some_and(|cause| cause < self.size) => Ok(()),
+            Some(_) => Err(Misfit::Field("cause")),
+        }
+    }
+
+    fn check_time(&self, event: &Map<String, Value>) -> Result<Timestamp, Misfit> {
+        let text = text_of(event, "at")?;
+        // One moment has one form, so that a text comparison says the same as a comparison of times.
+        let at = Timestamp::parse(text).filter(|at| at.to_string() == text).ok_or(Misfit::Field("at"))?;
+        match self.last_at {
+            Some(before) if at < before => Err(Misfit::Time { at, before }),
+            _ => Ok(at),
+        }
+    }
+
+    fn check_opening(&mut self, event: &Map<String, Value>, kind: &str) -> Result<(), Misfit> {
+        if (self.size == 0) != (kind == "LogOpened") {
+            return Err(Misfit::LogOpening);
+        }
+        if self.size == 0 {
+            let data = event.get("data").and_then(Value::as_object).ok_or(Misfit::Field("data"))?;
+            self.origin = Some(text_of(data, "origin")?.to_owned());
+            self.demonstration = data.get("demo").and_then(Value::as_bool).ok_or(Misfit::Field("demo"))?;
+        }
+        Ok(())
+    }
+
+    fn check_ticket(&mut self, event: &Map<String, Value>, kind: &str) -> Result<(), Misfit> {
+        let rev = event.get("rev").unwrap_or(&Value::Null);
+        let ticket = match event.get("ticket").unwrap_or(&Value::Null) {
+            Value::Null if rev.is_null() => return Ok(()),
+            Value::String(ticket) => ticket,
+            _ => return Err(Misfit::Field("ticket")),
+        };
+        let found = rev.as_i64().ok_or(Misfit::Field("rev"))?;
+        let expected = self.tickets.get(ticket).map_or(1, |progress| progress.rev + 1);
+        if found != expected {
+            return Err(Misfit::Revision { ticket: ticket.clone(), expected, found });
+        }
+        if (found == 1) != (kind == "TicketOpened") {
+            return Err(Misfit::Opening(ticket.clone()));
+        }
+        if found == 1 {
+            self.check_number(event, ticket)?;
+        }
+        self.tickets.insert(ticket.clone(), Progress { rev: found, seq: self.size });
+        Ok(())
+    }
+
+    fn check_number(&mut self, event: &Map<String, Value>, ticket: &str) -> Result<(), Misfit> {
+        let (prefix, _) = ticket.split_once('-').ok_or(Misfit::Field("ticket"))?;
+        let next = self.populations.get(prefix).map_or(1, |population| population.count + 1);
+        let expected = number(prefix, next);
+        if ticket != expected {
+            return Err(Misfit::Number { expected, found: ticket.to_owned() });
+        }
+        let said = event.get("data").and_then(|data| data.get("ticket_kind")).and_then(Value::as_str);
+        let fresh = || Population { kind: said.unwrap_or(prefix).to_owned(), count: 0 };
+        self.populations.entry(prefix.to_owned()).or_insert_with(fresh).count = next;
+        Ok(())
+    }
+}
+
+/// `INC-000042`
+#[must_use]
+pub fn number(prefix: &str, count: u64) -> String {
+    format!("{prefix}-{count:06}")
+}
+
+fn text_of<'a>(object: &'a Map<String, Value>, name: &'static str) -> Result<&'a str, Misfit> {
+    object.get(name).and_then(Value::as_str).ok_or(Misfit::Field(name))
+}
+
+fn check_sealed(event: &Map<String, Value>) -> Result<u64, Misfit> {
+    let sealed = event.get("sealed").and_then(Value::as_object).ok_or(Misfit::Field("sealed"))?;
+    for commitment in sealed.values() {
+        serde_json::from_value::<Commitment>(commitment.clone()).map_err(|_| Misfit::Field("sealed"))?;
+    }
+    Ok(sealed.len() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::canonical::to_canonical;
+    use super::*;
+
+    fn event(seq: u64, at: u8, kind: &str, ticket: Option<(&str, i64)>) -> Value {
+        let data = if kind == "LogOpened" { json!({"origin": "log.invalid/a", "demo": true}) } else { json!({"ticket_kind": "incident"}) };
+        json!({
+            "v": 1, "seq": seq, "at": format!("2026-01-01T00:00:{at:02}.000000Z"), "kind": kind, "data": data,
+            "ticket": ticket.map(|t| t.0), "rev": ticket.map(|t| t.1), "sealed": {}, "cause": null,
+        })
+    }
+
+    fn story() -> Vec<Value> {
+        vec![
+            event(0, 0, "LogOpened", None),
+            event(1, 1, "TicketOpened", Some(("INC-000001", 1))),
+            event(2, 1, "NoteAdded", Some(("INC-000001", 2))),
+            event(3, 2, "TicketOpened", Some(("CHG-000001", 1))),
+            event(4, 2, "TicketOpened", Some(("INC-000002", 1))),
+        ]
+    }
+
+    fn walk(events: &[Value]) -> Result<Chain, Misfit> {
+        let mut chain = Chain::new();
+        for event in events {
+            chain.push(&to_canonical(event).unwrap())?;
+        }
+        Ok(chain)
+    }
+
+    /// The story with one field of one event replaced.
+    fn with(at: usize, field: &str, value: Value) -> Misfit {
+        let mut events = story();
+        events[at][field] = value;
+        walk(&events).unwrap_err()
+    }
+
+    #[test]
+    fn a_sound_log_is_counted() {
+        let chain = walk(&story()).unwrap();
+        assert_eq!((chain.size(), chain.origin(), chain.is_demonstration()), (5, Some("log.invalid/a"), true));
+        assert_eq!(chain.tickets()["INC-000001"], Progress { rev: 2, seq: 2 });
+        assert_eq!(chain.populations()["INC"], Population { kind: "incident".into(), count: 2 });
+    }
+
+    #[test]
+    fn dropped_repeated_and_swapped_events_are_seen() {
+        for (from, to) in [(2, 3), (1, 2)] {
+            let mut swapped = story();
+            swapped.swap(from, to);
+            assert!(matches!(walk(&swapped), Err(Misfit::Sequence { .. })));
+        }
+        let mut dropped = story();
+        dropped.remove(2);
+        assert_eq!(walk(&dropped).unwrap_err(), Misfit::Sequence { found: "3".into() });
+        let mut repeated = story();
+        repeated.insert(2, repeated[1].clone());
+        assert_eq!(walk(&repeated).unwrap_err(), Misfit::Sequence { found: "1".into() });
+    }
+
+    #[test]
+    fn a_log_rewritten_with_new_numbers_is_seen_by_what_the_tickets_say() {
+        assert!(matches!(with(2, "rev", json!(3)), Misfit::Revision { expected: 2, found: 3, .. }));
+        assert!(matches!(with(2, "rev", json!(1)), Misfit::Revision { .. }));
+        assert!(matches!(with(4, "ticket", json!("INC-000003")), Misfit::Number { .. }));
+        assert!(matches!(with(4, "ticket", json!("INC-2")), Misfit::Number { .. }));
+        assert!(matches!(with(4, "kind", json!("NoteAdded")), Misfit::Opening(_)));
+        assert!(matches!(with(2, "kind", json!("TicketOpened")), Misfit::Opening(_)));
+        assert!(matches!(with(0, "kind", json!("NoteAdded")), Misfit::LogOpening));
+        assert!(matches!(with(3, "kind", json!("LogOpened")), Misfit::LogOpening));
+    }
+
+    #[test]
+    fn time_never_goes_back_and_has_one_form() {
+        assert!(matches!(with(2, "at", json!("2026-01-01T00:00:00.999999Z")), Misfit::Time { .. }));
+        assert_eq!(with(2, "at", json!("2026-01-01T00:00:02Z")), Misfit::Field("at"));
+        assert_eq!(with(2, "at", json!("2026-01-01T01:00:02.000000+01:00")), Misfit::Field("at"));
+    }
+
+    #[test]
+    fn malformed_envelopes_are_named() {
+        assert_eq!(with(2, "sealed", json!({"note": "zz"})), Misfit::Field("sealed"));
+        assert_eq!(with(2, "sealed", json!(null)), Misfit::Field("sealed"));
+        assert_eq!(with(2, "rev", json!(null)), Misfit::Field("rev"));
+        assert_eq!(with(2, "ticket", json!(7)), Misfit::Field("ticket"));
+        assert_eq!(with(2, "cause", json!(2)), Misfit::Field("cause"));
+        assert_eq!(with(2, "v", json!(null)), Misfit::Field("v"));
+        assert!(matches!(with(2, "seq", json!("2")), Misfit::Sequence { .. }));
+    }
+}

@@ -1,0 +1,382 @@
+//! Verification: what can be said of a log, and what was found.
+//!
+//! It never trusts the server. [`LogWalk`] takes the entries one by one and recomputes everything, with memory for
+//! one tile a level. [`Standing`] weighs signatures against keys that come from *outside*: "proven" needs the log's
+//! key and a witness or an earlier checkpoint that did not come with the log.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::chain::{Chain, Misfit};
+use super::checkpoint::{Checkpoint, CheckpointRefused};
+use super::key::VerifierKey;
+use super::merkle::{Frontier, Hash};
+use super::note::{Note, NoteRefused};
+use super::tile::{Tile, TileKind, WIDTH};
+use super::witness::cosigned_at;
+use crate::env::Timestamp;
+
+/// Something that does not fit, and where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Damage {
+    /// The event's number, when it is an event.
+    pub seq: Option<u64>,
+    /// The event's ticket, when it is known.
+    pub ticket: Option<String>,
+    /// The file, when it is a file.
+    pub file: Option<String>,
+    /// What is wrong with it.
+    pub sentence: String,
+}
+
+impl Damage {
+    /// An event that does not fit.
+    #[must_use]
+    pub fn event(seq: u64, bytes: &[u8], sentence: impl Into<String>) -> Self {
+        // The bytes may be damaged; if they still say a ticket, that helps to find it.
+        let said = serde_json::from_slice::<Value>(bytes).ok();
+        let ticket = said.as_ref().and_then(|event| event.get("ticket")).and_then(Value::as_str);
+        // Only what looks like a number is repeated.
+        let ticket = ticket.filter(|t| t.len() <= 24 && t.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));
+        Self { seq: Some(seq), ticket: ticket.map(str::to_owned), file: None, sentence: sentence.into() }
+    }
+
+    /// A file that does not fit.
+    #[must_use]
+    pub fn file(name: impl Into<String>, sentence: impl Into<String>) -> Self {
+        Self { seq: None, ticket: None, file: Some(name.into()), sentence: sentence.into() }
+    }
+}
+
+impl std::fmt::Display for Damage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.seq, &self.ticket, &self.file) {
+            (Some(seq), Some(ticket), _) => write!(f, "event {seq} ({ticket})"),
+            (Some(seq), None, _) => write!(f, "event {seq}"),
+            (None, _, Some(file)) => f.write_str(file),
+            (None, _, None) => f.write_str("the log"),
+        }?;
+        write!(f, ": {}", self.sentence)
+    }
+}
+
+/// The result, with the exit code of `countersign verify`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub enum Verdict {
+    /// 0: everything fits, and somebody outside saw the log at this size.
+    Proven {
+        /// Events before this number are proven to be complete and unchanged.
+        up_to: u64,
+    },
+    /// 1: something does not fit.
+    Damaged {
+        /// The first thing that does not.
+        first: Damage,
+    },
+    /// 2: nothing could be checked.
+    Unreadable {
+        /// Why, and what to do.
+        why: String,
+    },
+    /// 3: everything fits, but nobody outside vouches for it.
+    Consistent {
+        /// What is missing for a proof.
+        why: String,
+    },
+}
+
+impl Verdict {
+    /// The exit code of `countersign verify`.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Proven { .. } => 0,
+            Self::Damaged { .. } => 1,
+            Self::Unreadable { .. } => 2,
+            Self::Consistent { .. } => 3,
+        }
+    }
+}
+
+/// What the person who verifies brings along: nothing of it comes from the log's owner at the time of the export.
+#[derive(Clone, Debug, Default)]
+pub struct Outside {
+    /// The log's key.
+    pub log: Option<VerifierKey>,
+    /// Keys of witnesses.
+    pub witnesses: Vec<VerifierKey>,
+    /// How many of the witnesses must have cosigned; all of them if not said.
+    pub quorum: Option<usize>,
+    /// A checkpoint of the log that was kept elsewhere, as bytes.
+    pub anchor: Option<Vec<u8>>,
+}
+
+/// What the signatures on a checkpoint are worth.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// The checkpoint, signed by the key that was used.
+    pub checkpoint: Checkpoint,
+    /// An earlier state that the log must continue, signed by the same key.
+    pub anchor: Option<Checkpoint>,
+    /// Which outside witnesses cosigned it, and when (seconds since the Unix epoch).
+    pub witnesses: Vec<(String, u64)>,
+    /// Whether the log's key came from outside.
+    trusted_key: bool,
+    /// How many witnesses are needed; zero when none can prove anything.
+    quorum: usize,
+}
+
+impl Standing {
+    /// Weighs a signed checkpoint. `hint` is the key that came along with the log, used only if none came from outside.
+    ///
+    /// # Errors
+    /// A [`Verdict::Damaged`] when a signature does not fit, a [`Verdict::Unreadable`] when there is no key or the
+    /// anchor cannot be read.
+    pub fn of(note: &Note, hint: Option<&VerifierKey>, outside: &Outside) -> Result<Self, Verdict> {
+        let damaged = |sentence: String| Verdict::Damaged { first: Damage::file("log/checkpoint", sentence) };
+        let key = outside.log.as_ref().or(hint);
+        let key = key.ok_or_else(|| unreadable("no key of the log was given, and none came with it. Give it with --key"))?;
+        let checkpoint = Checkpoint::of_note(note, key).map_err(|refused| damaged(refused.to_string()))?;
+        // One key is one witness, whatever its names; and the log's own key is none.
+        let (mut witnesses, mut counted) = (Vec::new(), vec![key.public()]);
+        for witness in &outside.witnesses {
+            match cosigned_at(note, witness) {
+                Ok(time) if !counted.contains(&witness.public()) => {
+                    counted.push(witness.public());
+                    witnesses.push((witness.name().to_owned(), time));
+                }
+                Ok(_) | Err(NoteRefused::NotSignedBy(_)) => {}
+                Err(wrong) => return Err(damaged(wrong.to_string())),
+            }
+        }
+        let quorum = outside.quorum.unwrap_or(outside.witnesses.len());
+        let anchor = outside.anchor.as_deref().map(|bytes| open_anchor(bytes, key)).transpose()?;
+        Ok(Self { checkpoint, anchor, witnesses, trusted_key: outside.log.is_some(), quorum })
+    }
+
+    /// The verdict when everything in the log fits the checkpoint and the anchor.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        let consistent = |why: String| Verdict::Consistent { why };
+        if !self.trusted_key {
+            return consistent(
+                "the log's key came with the log itself, so it proves nothing. Ask for the key in another way, and give it with --key"
+                    .into(),
+            );
+        }
+        if self.quorum > 0 && self.witnesses.len() >= self.quorum {
+            return Verdict::Proven { up_to: self.checkpoint.size };
+        }
+        match &self.anchor {
+            Some(anchor) if anchor.size > 0 => Verdict::Proven { up_to: anchor.size },
+            _ if self.quorum > 0 => {
+                consistent(format!("{} of the {} witnesses needed have cosigned the log at this size", self.witnesses.len(), self.quorum))
+            }
+            _ => consistent(
+                "nobody outside vouches for the log: its owner could have cut or rewritten it before signing. Give a witness's key with \
+                 --witness, or a checkpoint that was kept elsewhere with --anchor"
+                    .into(),
+            ),
+        }
+    }
+}
+
+fn unreadable(why: &str) -> Verdict {
+    Verdict::Unreadable { why: why.to_owned() }
+}
+
+fn open_anchor(bytes: &[u8], key: &VerifierKey) -> Result<Checkpoint, Verdict> {
+    match Checkpoint::open(bytes, key) {
+        Ok((anchor, _)) => Ok(anchor),
+        Err(CheckpointRefused::OtherLog { found, wanted }) => {
+            Err(unreadable(&format!("the anchor is a checkpoint of the log {found}, not of {wanted}")))
+        }
+        Err(refused) => Err(unreadable(&format!("the anchor cannot be used: {refused}"))),
+    }
+}
+
+/// A tile that is complete, recomputed from the entries.
+pub type Recomputed = (Tile, Vec<Hash>);
+
+/// Takes a log's entries one by one, from the first, and recomputes what must hold.
+#[derive(Clone, Debug, Default)]
+pub struct LogWalk {
+    chain: Chain,
+    tree: Frontier,
+    /// The tile being filled, by level.
+    rows: Vec<Vec<Hash>>,
+    anchor: Option<Checkpoint>,
+}
+
+impl LogWalk {
+    /// Before the first entry.
+    #[must_use]
+    pub fn new(anchor: Option<Checkpoint>) -> Self {
+        Self { anchor, ..Self::default() }
+    }
+
+    /// Takes the next entry. Returns the event and the tiles that it completed.
+    ///
+    /// # Errors
+    /// The entry does not follow the one before it, or the log departs from the anchor here.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<(Map<String, Value>, Vec<Recomputed>), Damage> {
+        let seq = self.chain.size();
+        let event = self.chain.push(bytes).map_err(|misfit: Misfit| Damage::event(seq, bytes, misfit.to_string()))?;
+        let (rows, mut full) = (&mut self.rows, Vec::new());
+        self.tree.append_noting(Hash::leaf(bytes), |level, position, hash| {
+            if rows.len() <= usize::from(level) {
+                rows.push(Vec::with_capacity(256));
+            }
+            let Some(row) = rows.get_mut(usize::from(level)) else { return };
+            row.push(hash);
+            if row.len() == usize::from(WIDTH) {
+                full.push((Tile { kind: TileKind::Hashes(level), index: position / 256, width: WIDTH }, std::mem::take(row)));
+            }
+        });
+        match &self.anchor {
+            Some(anchor) if anchor.size == self.tree.size() && anchor.root != self.tree.root() => {
+                let sentence = format!(
+                    "the first {} events are not those of the anchor: one of them was changed, or events were inserted",
+                    anchor.size
+                );
+                Err(Damage::event(seq, bytes, sentence))
+            }
+            _ => Ok((event, full)),
+        }
+    }
+
+    /// The tiles that are not full, at the end.
+    #[must_use]
+    pub fn partial_tiles(&self) -> Vec<Recomputed> {
+        let size = self.tree.size();
+        let tile = |level| {
+            let length = TileKind::Hashes(level).row_length(size);
+            length.checked_sub(1).and_then(|last| Tile::of_hash(level, last, size))
+        };
+        let rows = self.rows.iter().zip(0_u8..).filter(|(row, _)| !row.is_empty());
+        rows.filter_map(|(row, level)| Some((tile(level)?, row.clone()))).collect()
+    }
+
+    /// Compares the end with the signed checkpoint.
+    ///
+    /// # Errors
+    /// The log is shorter or longer, belongs to another origin, or leads to another root; or the anchor lies beyond it.
+    pub fn finish(&self, checkpoint: &Checkpoint) -> Result<(), Damage> {
+        let size = self.tree.size();
+        let file = |sentence| Err(Damage::file("log/checkpoint", sentence));
+        if size != checkpoint.size {
+            return file(format!("the log has {size} events, the signed checkpoint says {}", checkpoint.size));
+        }
+        if let Some(origin) = self.chain.origin().filter(|origin| *origin != checkpoint.origin) {
+            return file(format!("the checkpoint is of the log {}, the events are of {origin}", checkpoint.origin));
+        }
+        if self.tree.root() != checkpoint.root {
+            return file("the events do not lead to the root that was signed: the log was rewritten after it was signed".to_owned());
+        }
+        match &self.anchor {
+            Some(anchor) if anchor.size > size => {
+                let sentence = format!(
+                    "the anchor knows {} events, here are {size}: the log was cut here, or this export is older than the anchor",
+                    anchor.size
+                );
+                Err(Damage { seq: Some(size), ticket: None, file: None, sentence })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What was learnt of events and tickets.
+    #[must_use]
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// The tree so far.
+    #[must_use]
+    pub fn tree(&self) -> &Frontier {
+        &self.tree
+    }
+}
+
+/// Everything that a verification says. `Display` gives the words, serde the `--json` form.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The result.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    /// The log says of itself that it is a demonstration.
+    pub demonstration: bool,
+    /// Which log.
+    pub origin: Option<String>,
+    /// How many events the checkpoint covers.
+    pub size: Option<u64>,
+    /// The times of the first and the last event.
+    pub period: Option<(Timestamp, Timestamp)>,
+    /// How many tickets the log holds, by kind.
+    pub tickets: std::collections::BTreeMap<String, u64>,
+    /// Witnesses that cosigned, with the time in seconds since the Unix epoch.
+    pub witnesses: Vec<(String, u64)>,
+    /// How many sealed values were shown and fit, and how many the log holds commitments to.
+    pub sealed: (u64, u64),
+    /// How many files were shown and fit.
+    pub attachments: u64,
+    /// What this export can and cannot prove.
+    pub remarks: Vec<String>,
+    /// Everything that does not fit, the first twenty.
+    pub damages: Vec<Damage>,
+}
+
+impl Report {
+    /// A report that says nothing but its verdict.
+    #[must_use]
+    pub fn bare(verdict: Verdict) -> Self {
+        let damages = if let Verdict::Damaged { first } = &verdict { vec![first.clone()] } else { Vec::new() };
+        Self {
+            verdict,
+            demonstration: false,
+            origin: None,
+            size: None,
+            period: None,
+            tickets: std::collections::BTreeMap::new(),
+            witnesses: Vec::new(),
+            sealed: (0, 0),
+            attachments: 0,
+            remarks: Vec::new(),
+            damages,
+        }
+    }
+}
+
+impl std::fmt::Display for Report {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let demonstration = if self.demonstration { " (demonstration)" } else { "" };
+        match &self.verdict {
+            Verdict::Proven { up_to } => writeln!(f, "Proven{demonstration}: the first {up_to} events are complete and unchanged.")?,
+            Verdict::Damaged { first } => writeln!(f, "Damaged{demonstration}: {first}.")?,
+            Verdict::Unreadable { why } => writeln!(f, "Cannot be checked: {why}.")?,
+            Verdict::Consistent { why } => writeln!(f, "Consistent{demonstration}, not proven: {why}.")?,
+        }
+        if let (Some(origin), Some(size)) = (&self.origin, self.size) {
+            write!(f, "  log {origin}, {size} events")?;
+            if let Some((first, last)) = &self.period {
+                write!(f, ", {first} to {last}")?;
+            }
+            writeln!(f)?;
+        }
+        for (kind, count) in &self.tickets {
+            writeln!(f, "  {kind}: {count}, no number missing")?;
+        }
+        for (name, time) in &self.witnesses {
+            let at = i64::try_from(*time).ok().and_then(|s| s.checked_mul(1_000_000)).and_then(Timestamp::from_micros);
+            writeln!(f, "  witnessed by {name}, {}", at.map_or_else(|| format!("at {time} s"), |at| at.to_string()))?;
+        }
+        if self.size.is_some() {
+            writeln!(f, "  {} of {} sealed values shown, {} files", self.sealed.0, self.sealed.1, self.attachments)?;
+        }
+        for remark in &self.remarks {
+            writeln!(f, "  {remark}")?;
+        }
+        self.damages.iter().skip(1).try_for_each(|damage| writeln!(f, "  also: {damage}"))
+    }
+}

@@ -1,0 +1,5 @@
+//! Parse arguments, run, exit.
+
+fn main() -> std::process::ExitCode {
+    countersign::cli::main()
+}

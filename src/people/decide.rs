@@ -1,0 +1,195 @@
+//! What may be asked of the directory, and by whom. Pure: the desk brings the facts and writes the events.
+
+use super::directory::{Directory, Person};
+use crate::ledger::sealed::Sealed;
+use crate::procedure::model::{Organisation, Permission};
+use crate::ticket::event::{Actor, Fact, NewEvent};
+
+/// A request about people.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PeopleCommand {
+    /// Add somebody whom the asker has verified.
+    Add {
+        /// A fresh opaque id.
+        id: String,
+        /// Sealed UTF-8.
+        name: Sealed,
+        /// Sealed UTF-8, lower case.
+        email: Sealed,
+        /// Roles.
+        roles: Vec<String>,
+    },
+    /// Give exactly these roles.
+    SetRoles {
+        /// Whose.
+        person: String,
+        /// All of them.
+        roles: Vec<String>,
+    },
+    /// Stop all accounts at once.
+    Disable {
+        /// Whose.
+        person: String,
+        /// Why.
+        reason: Sealed,
+    },
+    /// A new API key.
+    IssueKey {
+        /// Whose.
+        person: String,
+        /// Public id.
+        key: String,
+        /// Of the secret, hex.
+        sha256: String,
+    },
+    /// An API key stops.
+    RevokeKey {
+        /// Public id.
+        key: String,
+    },
+}
+
+/// Why not.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PeopleRefusal {
+    /// The asker may not.
+    #[error("managing people needs a role that may administer; ask an administrator")]
+    NotAllowed,
+    /// Nobody has that id or address.
+    #[error("I know nobody by {0}; `people list` shows everybody")]
+    Unknown(String),
+    /// There is somebody with that address.
+    #[error("{0} is in the directory already")]
+    Known(String),
+    /// The role is not in organisation.yaml.
+    #[error("there is no role {0}; organisation.yaml has {1}")]
+    NoSuchRole(String, String),
+    /// An address that is none.
+    #[error("{0:?} is not an e-mail address")]
+    NotAnAddress(String),
+    /// A name that is empty or too long.
+    #[error("a person's name has 1 to 200 characters")]
+    BadName,
+    /// The last administrator.
+    #[error("this is the last person who may administer; give somebody else that role first")]
+    LastAdministrator,
+    /// Stopped already.
+    #[error("this person is disabled; a disabled person gets no keys, roles or links")]
+    Disabled,
+    /// No such key.
+    #[error("there is no API key {0}")]
+    NoSuchKey(String),
+}
+
+impl PeopleRefusal {
+    /// Its name, for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotAllowed => "NotAllowed",
+            Self::Unknown(_) => "UnknownPerson",
+            Self::Known(_) => "KnownPerson",
+            Self::NoSuchRole(..) => "NoSuchRole",
+            Self::NotAnAddress(_) => "NotAnAddress",
+            Self::BadName => "BadName",
+            Self::LastAdministrator => "LastAdministrator",
+            Self::Disabled => "PersonDisabled",
+            Self::NoSuchKey(_) => "NoSuchKey",
+        }
+    }
+}
+
+fn check_roles(organisation: &Organisation, roles: &[String]) -> Result<Vec<String>, PeopleRefusal> {
+    if let Some(unknown) = roles.iter().find(|r| !organisation.roles.contains_key(*r)) {
+        let known: Vec<&str> = organisation.roles.keys().map(String::as_str).collect();
+        return Err(PeopleRefusal::NoSuchRole(unknown.clone(), known.join(", ")));
+    }
+    let mut roles = roles.to_vec();
+    roles.sort();
+    roles.dedup();
+    Ok(roles)
+}
+
+fn check_identity(directory: &Directory, name: &Sealed, email: &Sealed) -> Result<(), PeopleRefusal> {
+    let name = String::from_utf8_lossy(&name.bytes);
+    if name.trim().is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) {
+        return Err(PeopleRefusal::BadName);
+    }
+    let email = String::from_utf8_lossy(&email.bytes).into_owned();
+    let parts: Vec<&str> = email.split('@').collect();
+    let good = email.len() <= 254
+        && parts.len() == 2
+        && parts.iter().all(|p| !p.is_empty())
+        && email == email.to_lowercase()
+        && !email.chars().any(|c| c.is_whitespace() || c.is_control());
+    if !good {
+        return Err(PeopleRefusal::NotAnAddress(email));
+    }
+    if directory.by_email(&email).is_some() { Err(PeopleRefusal::Known(email)) } else { Ok(()) }
+}
+
+fn administrates(organisation: &Organisation, roles: &[String]) -> bool {
+    roles.iter().filter_map(|r| organisation.roles.get(r)).any(|r| r.may.contains(&Permission::Administer))
+}
+
+fn last_administrator(directory: &Directory, organisation: &Organisation, person: &Person) -> bool {
+    directory.administrators(organisation).iter().all(|p| p.state.id == person.state.id) && person.may(organisation, Permission::Administer)
+}
+
+/// Decides a request about people.
+///
+/// The very first person of a directory needs nobody's leave, and must be able to administer: whoever can write the
+/// database founded the log, and the event says that it came by the command line.
+///
+/// # Errors
+/// When the asker may not, or the request does not fit the directory.
+pub fn decide(
+    directory: &Directory,
+    organisation: &Organisation,
+    actor: &Actor,
+    command: PeopleCommand,
+) -> Result<Vec<NewEvent>, PeopleRefusal> {
+    let founding = directory.administrators(organisation).is_empty();
+    let allowed = actor.person().and_then(|id| directory.active(id)).is_some_and(|p| p.may(organisation, Permission::Administer));
+    let active = |id: &str| match directory.get(id) {
+        None => Err(PeopleRefusal::Unknown(id.to_owned())),
+        Some(p) if p.state.disabled => Err(PeopleRefusal::Disabled),
+        Some(p) => Ok(p),
+    };
+    let own_key = matches!(&command, PeopleCommand::IssueKey { person, .. } if actor.person() == Some(person.as_str()));
+    let founds = matches!(&command, PeopleCommand::Add { roles, .. } if founding && administrates(organisation, roles));
+    if !(allowed || founds || own_key) {
+        return Err(PeopleRefusal::NotAllowed);
+    }
+    let event = match command {
+        PeopleCommand::Add { id, name, email, roles } => {
+            check_identity(directory, &name, &email)?;
+            let roles = check_roles(organisation, &roles)?;
+            NewEvent::outside(Fact::PersonAdded { person: id, roles }).seal("name", name).seal("email", email)
+        }
+        PeopleCommand::SetRoles { person, roles } => {
+            let before = active(&person)?;
+            let roles = check_roles(organisation, &roles)?;
+            if last_administrator(directory, organisation, before) && !administrates(organisation, &roles) {
+                return Err(PeopleRefusal::LastAdministrator);
+            }
+            NewEvent::outside(Fact::RolesChanged { person, roles })
+        }
+        PeopleCommand::Disable { person, reason } => {
+            if last_administrator(directory, organisation, active(&person)?) {
+                return Err(PeopleRefusal::LastAdministrator);
+            }
+            NewEvent::outside(Fact::PersonDisabled { person }).seal("reason", reason)
+        }
+        PeopleCommand::IssueKey { person, key, sha256 } => {
+            active(&person)?;
+            NewEvent::outside(Fact::KeyIssued { person, key, sha256 })
+        }
+        PeopleCommand::RevokeKey { key } => {
+            let owner = directory.iter().find(|p| p.state.keys.get(&key).is_some_and(|k| !k.revoked));
+            let person = owner.ok_or_else(|| PeopleRefusal::NoSuchKey(key.clone()))?.state.id.clone();
+            NewEvent::outside(Fact::KeyRevoked { person, key })
+        }
+    };
+    Ok(vec![event])
+}

@@ -1,0 +1,151 @@
+//! People as their events have made them. Events carry opaque ids; names and addresses are sealed values, which the
+//! directory holds in memory beside each person's state.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::secret;
+use crate::procedure::model::{Organisation, Permission};
+use crate::ticket::event::{Event, Fact};
+
+/// A person's state: the projection that the database keeps. No name, no address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonState {
+    /// Opaque id, `p_…`; never given again.
+    pub id: String,
+    /// Roles held now, sorted.
+    pub roles: Vec<String>,
+    /// Stopped: no account of theirs does anything.
+    pub disabled: bool,
+    /// Position of the event that added them (sealed `name` and `email` stand under it).
+    pub added_seq: i64,
+    /// API keys by public id.
+    pub keys: BTreeMap<String, Key>,
+}
+
+/// An API key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Key {
+    /// SHA-256 of the secret, hex.
+    pub sha256: String,
+    /// It no longer opens anything.
+    pub revoked: bool,
+}
+
+/// A verified person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// What events have made of them.
+    pub state: PersonState,
+    /// What they are called; empty when redacted.
+    pub name: String,
+    /// Their address, lower case; empty when redacted.
+    pub email: String,
+}
+
+/// What an event does to a person's state.
+#[must_use]
+pub fn evolve(state: Option<PersonState>, event: &Event) -> Option<PersonState> {
+    match (&event.fact, state) {
+        (Fact::PersonAdded { person, roles }, _) => {
+            Some(PersonState { id: person.clone(), roles: roles.clone(), disabled: false, added_seq: event.seq, keys: BTreeMap::new() })
+        }
+        (Fact::RolesChanged { roles, .. }, Some(state)) => Some(PersonState { roles: roles.clone(), ..state }),
+        (Fact::PersonDisabled { .. }, Some(state)) => Some(PersonState { disabled: true, ..state }),
+        (Fact::KeyIssued { key, sha256, .. }, Some(mut state)) => {
+            state.keys.insert(key.clone(), Key { sha256: sha256.clone(), revoked: false });
+            Some(state)
+        }
+        (Fact::KeyRevoked { key, .. }, Some(mut state)) => {
+            if let Some(key) = state.keys.get_mut(key) {
+                key.revoked = true;
+            }
+            Some(state)
+        }
+        (_, state) => state,
+    }
+}
+
+/// The person that an event is about, if it is about one's entry in the directory.
+#[must_use]
+pub fn subject(fact: &Fact) -> Option<&str> {
+    match fact {
+        Fact::PersonAdded { person, .. }
+        | Fact::RolesChanged { person, .. }
+        | Fact::PersonDisabled { person }
+        | Fact::KeyIssued { person, .. }
+        | Fact::KeyRevoked { person, .. } => Some(person),
+        _ => None,
+    }
+}
+
+/// Everybody.
+#[derive(Clone, Debug, Default)]
+pub struct Directory {
+    people: BTreeMap<String, Person>,
+    keys: BTreeMap<String, String>,
+}
+
+impl Directory {
+    /// Puts a person in, or replaces what was known of them.
+    pub fn put(&mut self, person: Person) {
+        for key in person.state.keys.keys() {
+            self.keys.insert(key.clone(), person.state.id.clone());
+        }
+        self.people.insert(person.state.id.clone(), person);
+    }
+
+    /// By id.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<&Person> {
+        self.people.get(id)
+    }
+
+    /// By id, unless stopped.
+    #[must_use]
+    pub fn active(&self, id: &str) -> Option<&Person> {
+        self.get(id).filter(|p| !p.state.disabled)
+    }
+
+    /// By address, whatever its case.
+    #[must_use]
+    pub fn by_email(&self, email: &str) -> Option<&Person> {
+        let email = email.trim().to_lowercase();
+        self.people.values().find(|p| !p.email.is_empty() && p.email == email)
+    }
+
+    /// The active person whose key this is, and the key's id.
+    #[must_use]
+    pub fn by_key(&self, presented: &str) -> Option<(&Person, String)> {
+        let (id, sha256) = secret::read_key(presented)?;
+        let person = self.active(self.keys.get(&id)?)?;
+        let key = person.state.keys.get(&id)?;
+        (!key.revoked && secret::same(&key.sha256, &sha256)).then_some((person, id))
+    }
+
+    /// Everybody, by id.
+    pub fn iter(&self) -> impl Iterator<Item = &Person> {
+        self.people.values()
+    }
+
+    /// Active people who may administer.
+    #[must_use]
+    pub fn administrators(&self, organisation: &Organisation) -> Vec<&Person> {
+        self.iter().filter(|p| !p.state.disabled && p.may(organisation, Permission::Administer)).collect()
+    }
+
+    /// What a person is called: the name, or the id when it is not known (any more).
+    #[must_use]
+    pub fn name_of(&self, id: &str) -> String {
+        self.get(id).map(|p| p.name.clone()).filter(|n| !n.is_empty()).unwrap_or_else(|| id.to_owned())
+    }
+}
+
+impl Person {
+    /// Whether one of the person's roles allows it.
+    #[must_use]
+    pub fn may(&self, organisation: &Organisation, permission: Permission) -> bool {
+        self.state.roles.iter().filter_map(|role| organisation.roles.get(role)).any(|role| role.may.contains(&permission))
+    }
+}

@@ -1,0 +1,226 @@
+//! Checks the playbooks as a whole: every name exists, every status can be reached and left, nothing is owed for ever.
+//!
+//! `load_*.rs` judge what stands in one place; here is what takes two places to see.
+
+use std::collections::BTreeSet;
+
+use super::check_graph::graph;
+use super::finding::{At, Finding};
+use super::load::Drafts;
+use super::load_field::value;
+use super::load_kind::KindDraft;
+use super::load_response::ResponseDraft;
+use super::model::{Kind, Organisation};
+use super::nearest::nearest;
+use super::reader::{Mention, Page, Reading, Sort};
+
+/// Members of `ticket` in a kind's expressions. `severity` is the field of that name; `fields` holds the plain fields
+/// that have a value; `owner`, `lead` and `response` are null when there is none; `alerts` is `{attached, firing, repeats}`.
+pub const TICKET_MEMBERS: [&str; 10] = ["number", "kind", "status", "severity", "response", "intake", "owner", "lead", "fields", "alerts"];
+/// Members of `event`: its `kind`, and for a transition its name and the statuses before and after.
+pub const EVENT_MEMBERS: [&str; 4] = ["kind", "transition", "from", "to"];
+/// Members of `alert`: see [`crate::ticket::alert::Alert`].
+pub const ALERT_MEMBERS: [&str; 13] = [
+    "source",
+    "fingerprint",
+    "alert_id",
+    "rule",
+    "status",
+    "title",
+    "description",
+    "severity",
+    "labels",
+    "annotations",
+    "starts_at",
+    "ends_at",
+    "url",
+];
+/// Members of `ticket.alerts`.
+const ALERT_COUNTS: [&str; 3] = ["attached", "firing", "repeats"];
+
+/// Everything that is wrong, from all pages. Puts prefilled values in their places on the way.
+pub(super) fn whole(drafts: &mut Drafts) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if drafts.organisation.is_none() && !drafts.broken.iter().any(|p| p.file == "organisation.yaml") {
+        let message = "This file is missing; it names the organisation, its roles and its working hours.".to_owned();
+        findings.push(Finding { file: "organisation.yaml".to_owned(), line: 1, column: 1, message });
+    }
+    for (page, draft) in &drafts.kinds {
+        mentions(page, Some(&draft.kind), drafts);
+        readings(page, Some(&draft.kind));
+        graph(page, draft);
+        required_fields_are_audited(page, draft);
+    }
+    prefixes(drafts);
+    let prefills = drafts.responses.iter().map(|(page, draft)| response(page, draft, drafts)).collect::<Vec<_>>();
+    for ((_, draft), prefill) in drafts.responses.iter_mut().zip(prefills) {
+        draft.response.prefill = prefill;
+    }
+    for (page, _) in drafts.organisation.iter() {
+        mentions(page, None, drafts);
+    }
+    for (page, _) in drafts.taxonomies.iter() {
+        mentions(page, None, drafts);
+    }
+    let pages = drafts.kinds.iter().map(|(p, _)| p).chain(drafts.responses.iter().map(|(p, _)| p)).chain(&drafts.broken);
+    let pages = pages.chain(drafts.organisation.iter().map(|(p, _)| p)).chain(drafts.taxonomies.iter().map(|(p, _)| p));
+    findings.extend(pages.flat_map(Page::take_findings));
+    findings
+}
+
+/// Every name that a page mentions exists.
+fn mentions(page: &Page, kind: Option<&Kind>, drafts: &Drafts) {
+    let organisation = drafts.organisation.as_ref().map(|(_, o)| o);
+    let mut told = BTreeSet::new();
+    for mention in page.mentions() {
+        let Some((what, known)) = known(&mention, kind, organisation, drafts) else { continue };
+        if known.contains(&mention.name.as_str()) || !told.insert(mention.at) {
+            continue;
+        }
+        let hint = nearest(&mention.name, known.iter().copied());
+        let names = if known.len() <= 20 && !known.is_empty() { format!("There are {}.", known.join(", ")) } else { String::new() };
+        let end = if hint.is_empty() { names } else { capital(hint.trim()) };
+        page.find(mention.at, format!("`{}` is not {what}. {end}", mention.name).trim_end());
+    }
+}
+
+/// What a mention is called, and the names that there are; nothing when they cannot be known.
+fn known<'d>(
+    mention: &Mention,
+    kind: Option<&'d Kind>,
+    organisation: Option<&'d Organisation>,
+    drafts: &'d Drafts,
+) -> Option<(&'static str, Vec<&'d str>)> {
+    let lists = || drafts.taxonomies.as_ref().map(|(_, t)| &t.lists);
+    let taxonomies_broken = drafts.broken.iter().any(|p| p.file == "taxonomies.yaml");
+    Some(match &mention.sort {
+        Sort::Role => ("a role", organisation?.roles.keys().map(String::as_str).collect()),
+        Sort::Group => ("a group of organisation.yaml", organisation?.groups.keys().map(String::as_str).collect()),
+        Sort::Calendar => ("a calendar of organisation.yaml", organisation?.calendars.keys().map(String::as_str).collect()),
+        Sort::Taxonomy if taxonomies_broken => return None,
+        Sort::Taxonomy => ("a list of taxonomies.yaml", lists().map(|l| l.keys().map(String::as_str).collect()).unwrap_or_default()),
+        // A list that does not exist is told once, where it is named.
+        Sort::ValueOf(list) => ("a value of that list", lists()?.get(list)?.keys().map(String::as_str).collect()),
+        Sort::Status => ("a status of this kind", kind?.statuses.iter().map(String::as_str).collect()),
+        Sort::Field => ("a field of this kind", kind?.fields.keys().map(String::as_str).collect()),
+        Sort::Transition => ("a transition of this kind", kind?.transitions.keys().map(String::as_str).collect()),
+        Sort::Phase => ("a phase of this kind", phases(kind?)),
+        Sort::Clock => ("a clock of this kind", kind?.clocks.keys().map(String::as_str).collect()),
+    })
+}
+
+fn phases(kind: &Kind) -> Vec<&str> {
+    kind.transitions.values().filter(|t| t.phase).map(|t| t.name.as_str()).collect()
+}
+
+/// Expressions read only what there is, and nothing that is sealed.
+fn readings(page: &Page, kind: Option<&Kind>) {
+    for reading in page.readings() {
+        let member = reading.path.get(1).map(String::as_str);
+        match (reading.path.first().map(String::as_str), member) {
+            (Some("alert"), Some(_)) => member_of(page, &reading, 1, "an alert", &ALERT_MEMBERS),
+            (Some("event"), Some(_)) => member_of(page, &reading, 1, "an event", &EVENT_MEMBERS),
+            (Some("ticket"), Some("fields")) => field_of(page, &reading, kind),
+            (Some("ticket"), Some("alerts")) => member_of(page, &reading, 2, "`ticket.alerts`", &ALERT_COUNTS),
+            (Some("ticket"), Some("severity")) if kind.is_some_and(|k| !k.fields.contains_key("severity")) => {
+                page.find(place(&reading, 1), "This kind has no field `severity`.");
+            }
+            (Some("ticket"), Some(_)) => member_of(page, &reading, 1, "a ticket", &TICKET_MEMBERS),
+            (Some("phases"), Some(_)) => {
+                let known = kind.map(phases).unwrap_or_default().into_iter().chain(["skippable"]).collect::<Vec<_>>();
+                member_of(page, &reading, 1, "the phases of this kind", &known);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn place(reading: &Reading, part: usize) -> At {
+    reading.at.get(part).copied().unwrap_or_default()
+}
+
+fn member_of(page: &Page, reading: &Reading, part: usize, of: &str, known: &[&str]) {
+    let Some(name) = reading.path.get(part) else { return };
+    if !known.contains(&name.as_str()) {
+        let hint = nearest(name, known.iter().copied());
+        page.find(place(reading, part), format!("`{name}` is not part of {of}; {hint}There are {}.", known.join(", ")));
+    }
+}
+
+fn field_of(page: &Page, reading: &Reading, kind: Option<&Kind>) {
+    let (Some(name), Some(kind)) = (reading.path.get(2), kind) else { return };
+    match kind.fields.get(name) {
+        None => {
+            let hint = nearest(name, kind.fields.keys().map(String::as_str));
+            page.find(place(reading, 2), format!("`{name}` is not a field of this kind; {hint}name one of its fields."));
+        }
+        Some(field) if field.sealed => {
+            let message =
+                format!("`{name}` is sealed, so no expression can read it; decide by a field that is a choice, a number or a yes or no.");
+            page.find(place(reading, 2), message);
+        }
+        Some(_) => {}
+    }
+}
+
+/// What must be there to end a ticket is what assessors look at, so its form marks it.
+fn required_fields_are_audited(page: &Page, draft: &KindDraft) {
+    let kind = &draft.kind;
+    for transition in kind.transitions.values().filter(|t| kind.ended.contains(&t.to)) {
+        for name in &transition.requires.fields {
+            if let Some(field) = kind.fields.get(name).filter(|f| !f.audit) {
+                let at = draft.fields_at.get(name).copied().unwrap_or_default();
+                let message = format!("`{}` is required to {}, so assessors look at it; say `audit: true`.", field.name, transition.name);
+                page.find(at, message);
+            }
+        }
+    }
+}
+
+fn prefixes(drafts: &Drafts) {
+    for (i, (page, draft)) in drafts.kinds.iter().enumerate() {
+        let earlier = drafts.kinds.iter().take(i).find(|(_, d)| d.kind.prefix == draft.kind.prefix && !d.kind.prefix.is_empty());
+        if let Some((other, _)) = earlier {
+            page.find(draft.prefix_at, format!("`{}` is the prefix of {} already; choose another.", draft.kind.prefix, other.file));
+        }
+    }
+}
+
+type Prefill = std::collections::BTreeMap<String, serde_json::Value>;
+
+/// A response suits its kind. Gives the prefilled values.
+fn response(page: &Page, draft: &ResponseDraft, drafts: &Drafts) -> Prefill {
+    let name = &draft.response.kind;
+    readings(page, None);
+    let Some((_, KindDraft { kind, .. })) = drafts.kinds.iter().find(|(_, d)| d.kind.name == *name) else {
+        if !name.is_empty() && !drafts.broken_kinds.contains(name) {
+            let known = drafts.kinds.iter().map(|(_, d)| d.kind.name.as_str());
+            let hint = nearest(name, known.clone());
+            let names = known.collect::<Vec<_>>().join(", ");
+            page.find(draft.kind_at, format!("`{name}` is not a kind; {hint}There are {names}."));
+        }
+        return Prefill::new();
+    };
+    mentions(page, Some(kind), drafts);
+    if draft.response.severity.is_some() && !kind.fields.contains_key("severity") {
+        page.find(draft.kind_at, format!("The kind `{name}` has no field `severity`, so a response cannot say one."));
+    }
+    let mut out = Prefill::new();
+    for (field, at, node) in &draft.prefill {
+        let Some(of) = kind.fields.get(field).map(|f| &f.of) else { continue };
+        let twice =
+            (field == "title" && draft.response.ticket_title.is_some()) || (field == "severity" && draft.response.severity.is_some());
+        if twice {
+            page.find(*at, format!("`{field}` is said twice: here and by its own key."));
+        }
+        out.extend(value(page, node, of).map(|v| (field.clone(), v)));
+    }
+    // Taxonomy values became mentions just now.
+    mentions(page, Some(kind), drafts);
+    out
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
+}

@@ -1,0 +1,466 @@
+//! The writes of one commit. The desk opens a [`Commit`], which takes the head; reads what it needs; writes a
+//! [`Batch`]; and commits. When `commit` has returned without an error, everything in the batch is on the disk.
+
+use std::collections::BTreeMap;
+
+use sqlx::any::AnyRow;
+use sqlx::pool::PoolConnection;
+use sqlx::{Any, Connection, Row, Transaction};
+
+use super::rows::Value;
+use super::{Store, StoreError, statements as sql};
+
+/// The head of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Number of events.
+    pub size: i64,
+    /// The tree's right edge, as [`crate::ledger::merkle`] writes it.
+    pub frontier: Vec<u8>,
+    /// Recorded time of the last event, microseconds.
+    pub last_at: i64,
+    /// Version of the events' vocabulary that wrote last.
+    pub schema: i64,
+    /// Number of deliveries so far.
+    pub deliveries: i64,
+    /// The log's name.
+    pub origin: String,
+    /// It is a demonstration.
+    pub demo: bool,
+    /// The log's verifier key; empty until it was named.
+    pub vkey: String,
+}
+
+/// An event's row.
+#[derive(Clone, Debug)]
+pub struct EventRow {
+    /// Position.
+    pub seq: i64,
+    /// Its kind.
+    pub kind: String,
+    /// Its ticket.
+    pub ticket: Option<String>,
+    /// The ticket's revision.
+    pub rev: Option<i64>,
+    /// Leaf hash.
+    pub leaf: [u8; 32],
+    /// Canonical bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// A full tile's row.
+#[derive(Clone, Debug)]
+pub struct TileRow {
+    /// Level, from 0.
+    pub level: i64,
+    /// Index within the level.
+    pub n: i64,
+    /// Tree hash of the whole tile.
+    pub root: [u8; 32],
+    /// 256 hashes.
+    pub hashes: Vec<u8>,
+}
+
+/// A sealed value's row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedRow {
+    /// The event's position.
+    pub seq: i64,
+    /// Name within the event.
+    pub name: String,
+    /// Salt.
+    pub salt: Vec<u8>,
+    /// Value.
+    pub bytes: Vec<u8>,
+}
+
+/// A ticket's row: what lists need, and its state as JSON.
+#[derive(Clone, Debug)]
+pub struct TicketRow {
+    /// `INC-000042`
+    pub number: String,
+    /// `incident`
+    pub kind: String,
+    /// Status.
+    pub status: String,
+    /// The work has ended.
+    pub ended: bool,
+    /// Position of its first event.
+    pub opened_seq: i64,
+    /// Revision.
+    pub rev: i64,
+    /// JSON.
+    pub state: String,
+    /// All its deadlines: id and when, microseconds.
+    pub deadlines: Vec<(String, i64)>,
+}
+
+/// An identical repeat of an alert.
+#[derive(Clone, Debug)]
+pub struct RepeatRow {
+    /// `source/fingerprint`
+    pub id: String,
+    /// The ticket that has the alert.
+    pub ticket: Option<String>,
+    /// Its correlation group; empty when no playbook takes it.
+    pub group: String,
+    /// How many.
+    pub count: i64,
+    /// First and last, microseconds.
+    pub at: (i64, i64),
+    /// First and last delivery.
+    pub deliveries: (i64, i64),
+    /// When it will be told, microseconds.
+    pub due: i64,
+}
+
+/// A delivery from a monitoring tool.
+#[derive(Clone, Debug)]
+pub struct DeliveryRow {
+    /// Its number.
+    pub id: i64,
+    /// The source.
+    pub source: String,
+    /// Microseconds.
+    pub received_at: i64,
+    /// JSON: which alerts it brought.
+    pub alerts: String,
+}
+
+/// A session's row.
+#[derive(Clone, Debug)]
+pub struct SessionRow {
+    /// SHA-256 of the token, hex.
+    pub hash: String,
+    /// Whose.
+    pub person: String,
+    /// Public id.
+    pub id: String,
+    /// How they signed in.
+    pub method: String,
+    /// Microseconds.
+    pub expires_at: i64,
+}
+
+/// Everything that one commit writes.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// New events, in order.
+    pub events: Vec<EventRow>,
+    /// Tiles that became full.
+    pub tiles: Vec<TileRow>,
+    /// Sealed values of the new events.
+    pub sealed: Vec<SealedRow>,
+    /// Tickets that changed.
+    pub tickets: Vec<TicketRow>,
+    /// Counters that moved.
+    pub counters: BTreeMap<String, i64>,
+    /// Alerts that changed: id, ticket, record.
+    pub alerts: Vec<(String, Option<String>, String)>,
+    /// Groups that changed: id, record.
+    pub groups: Vec<(String, String)>,
+    /// People who changed: id, state.
+    pub people: Vec<(String, String)>,
+    /// Files that were adopted: position of the event, path, digest.
+    pub adopted: Vec<(i64, String, String)>,
+    /// Their bytes: digest, path, bytes.
+    pub playbooks: Vec<(String, String, Vec<u8>)>,
+    /// Deliveries.
+    pub deliveries: Vec<DeliveryRow>,
+    /// Repeats to count, by alert.
+    pub repeats: BTreeMap<String, RepeatRow>,
+    /// Repeats that were told, by alert.
+    pub told: Vec<String>,
+    /// Keys of requests, with what a retry is answered: key, microseconds, outcome.
+    pub dedupe: Vec<(String, i64, String)>,
+    /// This process's mark: key, microseconds, which commit of its it is.
+    pub mark: (String, i64, String),
+    /// New sessions.
+    pub sessions: Vec<SessionRow>,
+    /// New one-time links: hash, person, microseconds.
+    pub links: Vec<(String, String, i64)>,
+    /// Sessions that end: hash.
+    pub ended_sessions: Vec<String>,
+    /// People whose sessions all end.
+    pub ended_people: Vec<String>,
+}
+
+impl Batch {
+    /// Whether there is nothing to write.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+            && self.deliveries.is_empty()
+            && self.told.is_empty()
+            && self.dedupe.is_empty()
+            && self.sessions.is_empty()
+            && self.links.is_empty()
+            && self.ended_sessions.is_empty()
+            && self.ended_people.is_empty()
+    }
+}
+
+/// A transaction that holds the head.
+pub struct Commit<'c> {
+    transaction: Transaction<'c, Any>,
+}
+
+/// A connection for commits.
+pub struct Writer(PoolConnection<Any>);
+
+impl Store {
+    /// A connection for commits.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn writer_connection(&self) -> Result<Writer, StoreError> {
+        Ok(Writer(self.writer().acquire().await?))
+    }
+
+    /// Makes the head of a new log; nothing happens when there is one.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn found(&self, origin: &str, schema: i64, frontier: &[u8], demo: bool) -> Result<(), StoreError> {
+        sqlx::query(sql::FOUND_HEAD).bind(frontier.to_vec()).bind(schema).bind(origin).bind(i64::from(demo)).execute(self.writer()).await?;
+        Ok(())
+    }
+
+    /// Names the log's verifier key, unless it has one; then gives the one it has.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn name_key(&self, vkey: &str) -> Result<(), StoreError> {
+        sqlx::query(sql::NAME_KEY).bind(vkey).execute(self.writer()).await?;
+        Ok(())
+    }
+}
+
+impl Writer {
+    /// Begins a transaction and takes the head; others wait.
+    ///
+    /// # Errors
+    /// When the database does not answer, or the log has no head yet.
+    pub async fn begin(&mut self, store: &Store) -> Result<(Commit<'_>, Head), StoreError> {
+        let mut transaction = self.0.begin_with(store.dialect().begin_writing()).await?;
+        let row = sqlx::query(sql::TAKE_HEAD).fetch_one(&mut *transaction).await?;
+        Ok((Commit { transaction }, head_of(&row)?))
+    }
+}
+
+pub(super) fn head_of(row: &AnyRow) -> Result<Head, StoreError> {
+    Ok(Head {
+        size: row.try_get(0)?,
+        frontier: row.try_get(1)?,
+        last_at: row.try_get(2)?,
+        schema: row.try_get(3)?,
+        deliveries: row.try_get(4)?,
+        origin: row.try_get(5)?,
+        demo: row.try_get::<i64, _>(6)? != 0,
+        vkey: row.try_get(7)?,
+    })
+}
+
+fn pair(row: &AnyRow) -> Result<(String, String), StoreError> {
+    Ok((row.try_get(0)?, row.try_get(1)?))
+}
+
+impl Commit<'_> {
+    /// Events from position `from` on: what another replica appended.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn events_from(&mut self, from: i64, at_most: i64) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+        let rows = sqlx::query(sql::EVENTS_FROM).bind(from).bind(at_most).fetch_all(&mut *self.transaction).await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    }
+
+    /// Leaf hashes of the events in `[from, to)`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn leaves(&mut self, from: i64, to: i64) -> Result<Vec<[u8; 32]>, StoreError> {
+        let rows = sqlx::query(sql::LEAVES).bind(from).bind(to).fetch_all(&mut *self.transaction).await?;
+        rows.iter().map(|row| hash_of(row.try_get(0)?)).collect()
+    }
+
+    /// Roots of the full tiles in `[from, to)` of a level.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn tile_roots(&mut self, level: i64, from: i64, to: i64) -> Result<Vec<[u8; 32]>, StoreError> {
+        let rows = sqlx::query(sql::TILE_ROOTS).bind(level).bind(from).bind(to).fetch_all(&mut *self.transaction).await?;
+        rows.iter().map(|row| hash_of(row.try_get(0)?)).collect()
+    }
+
+    /// What retries of these keys are answered.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn dedupes(&mut self, keys: Vec<String>) -> Result<Vec<(String, String)>, StoreError> {
+        sql::DEDUPES.read(&mut self.transaction, keys).await?.iter().map(pair).collect()
+    }
+
+    /// States of these tickets.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn tickets(&mut self, numbers: Vec<String>) -> Result<Vec<(String, String)>, StoreError> {
+        sql::TICKETS_BY_NUMBER.read(&mut self.transaction, numbers).await?.iter().map(pair).collect()
+    }
+
+    /// Records of these alerts (`source/fingerprint`).
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn alerts(&mut self, ids: Vec<String>) -> Result<Vec<(String, String)>, StoreError> {
+        sql::ALERTS_BY_ID.read(&mut self.transaction, ids).await?.iter().map(pair).collect()
+    }
+
+    /// Records of these groups.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn groups(&mut self, ids: Vec<String>) -> Result<Vec<(String, String)>, StoreError> {
+        sql::GROUPS_BY_ID.read(&mut self.transaction, ids).await?.iter().map(pair).collect()
+    }
+
+    /// When each of these groups was last repeated, as far as no event tells yet: group and microseconds, perhaps
+    /// several of a group.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn repeated(&mut self, groups: Vec<String>) -> Result<Vec<(String, i64)>, StoreError> {
+        let rows = sql::REPEATED_BY_GROUP.read(&mut self.transaction, groups).await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    }
+
+    /// Highest number per prefix.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn counters(&mut self) -> Result<BTreeMap<String, i64>, StoreError> {
+        let rows = sqlx::query(sql::COUNTERS).fetch_all(&mut *self.transaction).await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    }
+
+    /// Repeats that are due to be told by `now` (microseconds).
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn repeats_due(&mut self, now: i64, at_most: i64) -> Result<Vec<RepeatRow>, StoreError> {
+        let rows = sqlx::query(sql::REPEATS_DUE).bind(now).bind(at_most).fetch_all(&mut *self.transaction).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(RepeatRow {
+                    id: row.try_get(0)?,
+                    ticket: row.try_get(1)?,
+                    group: String::new(),
+                    count: row.try_get(2)?,
+                    at: (row.try_get(3)?, row.try_get(4)?),
+                    deliveries: (row.try_get(5)?, row.try_get(6)?),
+                    due: now,
+                })
+            })
+            .collect()
+    }
+
+    /// Uses up a one-time link: whose it was, if it was still good at `now` (microseconds).
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn use_link(&mut self, hash: &str, now: i64) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query(sql::USE_LINK).bind(hash).bind(now).fetch_optional(&mut *self.transaction).await?;
+        row.map(|row| Ok(row.try_get(0)?)).transpose()
+    }
+
+    /// Writes the batch and moves the head.
+    ///
+    /// # Errors
+    /// When the database does not answer, or refuses a value.
+    pub async fn write(&mut self, batch: Batch, head: &Head) -> Result<(), StoreError> {
+        use Value::{Bytes, Int, OptInt, OptText, Text};
+        let c = &mut *self.transaction;
+        let events = batch.events.into_iter();
+        let rows = events.map(|e| vec![Int(e.seq), Text(e.kind), OptText(e.ticket), OptInt(e.rev), Bytes(e.leaf.to_vec()), Bytes(e.bytes)]);
+        sql::EVENT_ROWS.write(c, rows.collect()).await?;
+        let rows = batch.tiles.into_iter().map(|t| vec![Int(t.level), Int(t.n), Bytes(t.root.to_vec()), Bytes(t.hashes)]);
+        sql::TILE_ROWS.write(c, rows.collect()).await?;
+        let rows = batch.sealed.into_iter().map(|s| vec![Int(s.seq), Text(s.name), Bytes(s.salt), Bytes(s.bytes)]);
+        sql::SEALED_ROWS.write(c, rows.collect()).await?;
+        let mut deadlines = Vec::new();
+        let mut rows = Vec::with_capacity(batch.tickets.len());
+        for t in batch.tickets {
+            sqlx::query(sql::FORGET_DEADLINES).bind(t.number.clone()).execute(&mut *c).await?;
+            deadlines.extend(t.deadlines.into_iter().map(|(id, at)| vec![Text(t.number.clone()), Text(id), Int(at)]));
+            rows.push(vec![
+                Text(t.number),
+                Text(t.kind),
+                Text(t.status),
+                Int(i64::from(t.ended)),
+                Int(t.opened_seq),
+                Int(t.rev),
+                Text(t.state),
+            ]);
+        }
+        sql::TICKET_ROWS.write(c, rows).await?;
+        sql::DEADLINE_ROWS.write(c, deadlines).await?;
+        sql::COUNTER_ROWS.write(c, batch.counters.into_iter().map(|(p, n)| vec![Text(p), Int(n)]).collect()).await?;
+        sql::ALERT_ROWS.write(c, batch.alerts.into_iter().map(|(id, t, r)| vec![Text(id), OptText(t), Text(r)]).collect()).await?;
+        sql::GROUP_ROWS.write(c, batch.groups.into_iter().map(|(id, r)| vec![Text(id), Text(r)]).collect()).await?;
+        sql::PERSON_ROWS.write(c, batch.people.into_iter().map(|(id, s)| vec![Text(id), Text(s)]).collect()).await?;
+        sql::ADOPTED_ROWS.write(c, batch.adopted.into_iter().map(|(s, p, d)| vec![Int(s), Text(p), Text(d)]).collect()).await?;
+        sql::PLAYBOOK_ROWS.write(c, batch.playbooks.into_iter().map(|(d, p, b)| vec![Text(d), Text(p), Bytes(b)]).collect()).await?;
+        let rows = batch.deliveries.into_iter().map(|d| vec![Int(d.id), Text(d.source), Int(d.received_at), Text(d.alerts)]);
+        sql::DELIVERY_ROWS.write(c, rows.collect()).await?;
+        for id in &batch.told {
+            sqlx::query(sql::FORGET_REPEATS).bind(id.clone()).execute(&mut *c).await?;
+        }
+        let rows = batch.repeats.into_values().map(|r| {
+            let (first, last) = r.deliveries;
+            vec![Text(r.id), OptText(r.ticket), Text(r.group), Int(r.count), Int(r.at.0), Int(r.at.1), Int(first), Int(last), Int(r.due)]
+        });
+        sql::REPEAT_ROWS.write(c, rows.collect()).await?;
+        sql::DEDUPE_ROWS.write(c, batch.dedupe.into_iter().map(|(k, at, o)| vec![Text(k), Int(at), Text(o)]).collect()).await?;
+        let (key, at, commit) = batch.mark;
+        sqlx::query(sql::MARK).bind(key).bind(at).bind(commit).execute(&mut *c).await?;
+        for hash in &batch.ended_sessions {
+            sqlx::query(sql::END_SESSION).bind(hash.clone()).execute(&mut *c).await?;
+        }
+        for person in &batch.ended_people {
+            sqlx::query(sql::END_SESSIONS_OF).bind(person.clone()).execute(&mut *c).await?;
+        }
+        let rows = batch.sessions.into_iter().map(|s| vec![Text(s.hash), Text(s.person), Text(s.id), Text(s.method), Int(s.expires_at)]);
+        sql::SESSION_ROWS.write(c, rows.collect()).await?;
+        sql::LINK_ROWS.write(c, batch.links.into_iter().map(|(h, p, at)| vec![Text(h), Text(p), Int(at)]).collect()).await?;
+        sqlx::query(sql::MOVE_HEAD)
+            .bind(head.size)
+            .bind(head.frontier.clone())
+            .bind(head.last_at)
+            .bind(head.deliveries)
+            .execute(&mut *c)
+            .await?;
+        Ok(())
+    }
+
+    /// The commit point: when this returns `Ok`, the disk has it. An error that loses the connection leaves the
+    /// outcome unknown, and the desk looks the dedupe keys up before it answers anybody.
+    ///
+    /// # Errors
+    /// When the database refuses or the connection is lost.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        Ok(self.transaction.commit().await?)
+    }
+
+    /// Nothing of it happened.
+    ///
+    /// # Errors
+    /// When the connection is lost; then nothing of it happened, either.
+    pub async fn roll_back(self) -> Result<(), StoreError> {
+        Ok(self.transaction.rollback().await?)
+    }
+}
+
+pub(super) fn hash_of(bytes: Vec<u8>) -> Result<[u8; 32], StoreError> {
+    bytes.try_into().map_err(|_| StoreError::Unreadable("a hash in the database is not 32 bytes long".to_owned()))
+}

@@ -1,0 +1,171 @@
+//! The only SQL. SQLite and PostgreSQL, each statement written once.
+//!
+//! - [`statements`]: every statement as a named constant, prepared on both databases by a test;
+//! - [`dialect`]: the few places where the two databases really differ, side by side;
+//! - [`migrate`]: brings a database to this program's schema, under a lock;
+//! - [`commit`]: the writes of one commit, in the order in which the desk makes them;
+//! - [`read`]: what pages and programs ask;
+//! - [`attachments`]: files, by content.
+//!
+//! To add a statement: name it in `statements.rs`, list it in `ALL`, call it from `commit.rs` or `read.rs`.
+//! To add a column or a table: a new pair of files under `migrations/`, never an edit of an old one.
+
+pub mod attachments;
+pub mod commit;
+pub mod dialect;
+pub mod migrate;
+pub mod read;
+pub mod rows;
+pub mod statements;
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::{AnyPool, ConnectOptions, Executor};
+
+pub use dialect::Dialect;
+
+/// Why the database did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It said no, or did not answer.
+    #[error("the database does not answer as it should: {0}")]
+    Database(#[from] sqlx::Error),
+    /// It was written by a later version.
+    #[error(
+        "this database was written by a newer Countersign (its schema is at {found}, this program knows up to {known}); start the newer program, or restore a copy from before the upgrade"
+    )]
+    Newer {
+        /// Highest migration in the database.
+        found: i64,
+        /// Highest migration this program has.
+        known: i64,
+    },
+    /// A migration in the database is not the one in this program.
+    #[error("migration {0} in this database is not the one that this program carries; somebody edited history, so nothing was changed")]
+    Edited(i64),
+    /// Something in it cannot be read back.
+    #[error("a stored row cannot be read: {0}")]
+    Unreadable(String),
+    /// The address is not one of a database.
+    #[error("{0:?} is not a database address: write sqlite:FILE or postgres://USER@HOST/NAME")]
+    Address(String),
+}
+
+impl StoreError {
+    /// Whether the connection was lost, so that what was asked may or may not have happened.
+    #[must_use]
+    pub fn connection_lost(&self) -> bool {
+        matches!(
+            self,
+            Self::Database(
+                sqlx::Error::Io(_)
+                    | sqlx::Error::WorkerCrashed
+                    | sqlx::Error::PoolTimedOut
+                    | sqlx::Error::PoolClosed
+                    | sqlx::Error::Protocol(_)
+                    | sqlx::Error::Tls(_)
+            )
+        )
+    }
+
+    /// Whether the database refused because of what was in a statement, rather than because of its own state.
+    #[must_use]
+    pub fn refused_content(&self) -> bool {
+        let Self::Database(sqlx::Error::Database(e)) = self else { return false };
+        // PostgreSQL: class 22 (data), 23 (constraints), 54 (limits). SQLite: constraint 19, mismatch 20, too big 18.
+        let code = e.code().unwrap_or_default();
+        ["22", "23", "54"].iter().any(|class| code.len() == 5 && code.starts_with(class))
+            || code.parse::<i64>().is_ok_and(|c| matches!(c & 0xff, 18..=20))
+    }
+}
+
+/// A database.
+#[derive(Clone, Debug)]
+pub struct Store {
+    writer: AnyPool,
+    readers: AnyPool,
+    dialect: Dialect,
+}
+
+/// Reads the folder-relative `sqlite:FILE` and `postgres://…` into what the driver wants.
+fn address_of(database: &str) -> Result<(Dialect, String), StoreError> {
+    if let Some(path) = database.strip_prefix("sqlite:") {
+        let path = path.strip_prefix("//").unwrap_or(path);
+        if path.is_empty() {
+            return Err(StoreError::Address(database.to_owned()));
+        }
+        let escaped = path.replace('%', "%25").replace('?', "%3F").replace('#', "%23");
+        return Ok((Dialect::Sqlite, format!("sqlite://{escaped}")));
+    }
+    if database.starts_with("postgres://") || database.starts_with("postgresql://") {
+        return Ok((Dialect::Postgres, database.to_owned()));
+    }
+    Err(StoreError::Address(database.split('@').next_back().unwrap_or_default().to_owned()))
+}
+
+impl Store {
+    /// Opens the database at `sqlite:FILE` or `postgres://…`, creating the file if there is none, and migrates it.
+    ///
+    /// # Errors
+    /// When it does not answer, or was written by a newer program.
+    pub async fn open(database: &str) -> Result<Self, StoreError> {
+        let store = Self::connect(database, true).await?;
+        migrate::run(&store).await?;
+        Ok(store)
+    }
+
+    /// Opens the database to look at it: nothing is created or migrated, and a newer or older schema is refused.
+    ///
+    /// # Errors
+    /// When it is not there, does not answer, or has another schema than this program's.
+    pub async fn open_existing(database: &str) -> Result<Self, StoreError> {
+        let store = Self::connect(database, false).await?;
+        migrate::check(&store).await?;
+        Ok(store)
+    }
+
+    async fn connect(database: &str, create: bool) -> Result<Self, StoreError> {
+        sqlx::any::install_default_drivers();
+        let (dialect, mut url) = address_of(database)?;
+        if dialect == Dialect::Sqlite {
+            url.push_str(if create { "?mode=rwc" } else { "?mode=rw" });
+        }
+        let options = AnyConnectOptions::from_str(&url)
+            .map_err(|_| StoreError::Address(database.split('@').next_back().unwrap_or_default().to_owned()))?
+            .disable_statement_logging();
+        let settle = dialect.settle();
+        let pool = |size: u32| {
+            AnyPoolOptions::new().max_connections(size).acquire_timeout(Duration::from_secs(5)).after_connect(move |connection, _| {
+                Box::pin(async move {
+                    connection.execute(sqlx::raw_sql(settle)).await?;
+                    Ok(())
+                })
+            })
+        };
+        let writer = pool(2).connect_with(options.clone()).await?;
+        let readers = pool(6).connect_lazy_with(options);
+        Ok(Self { writer, readers, dialect })
+    }
+
+    /// Which database it is.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    pub(crate) fn writer(&self) -> &AnyPool {
+        &self.writer
+    }
+
+    pub(crate) fn readers(&self) -> &AnyPool {
+        &self.readers
+    }
+
+    /// Closes every connection.
+    pub async fn close(&self) {
+        self.writer.close().await;
+        self.readers.close().await;
+    }
+}

@@ -1,0 +1,417 @@
+//! What pages, programs, the scheduler and the signer ask. None of it changes a ticket.
+
+use std::collections::BTreeMap;
+
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use super::commit::{Head, SealedRow, hash_of, head_of};
+use super::rows::Lookup;
+use super::{Store, StoreError, statements as sql};
+
+/// An outbox entry that is due.
+#[derive(Clone, Debug)]
+pub struct Due {
+    /// Its subject within the channel.
+    pub id: i64,
+    /// Tries so far.
+    pub attempts: i64,
+    /// JSON.
+    pub payload: String,
+}
+
+/// Somebody's session.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// Whose.
+    pub person: String,
+    /// Public id.
+    pub id: String,
+    /// How they signed in.
+    pub method: String,
+    /// Microseconds.
+    pub expires_at: i64,
+}
+
+fn numbered(row: &AnyRow) -> Result<(i64, Vec<u8>), StoreError> {
+    Ok((row.try_get(0)?, row.try_get(1)?))
+}
+
+fn sealed(row: &AnyRow) -> Result<SealedRow, StoreError> {
+    Ok(SealedRow { seq: row.try_get(0)?, name: row.try_get(1)?, salt: row.try_get(2)?, bytes: row.try_get(3)? })
+}
+
+fn texts(row: &AnyRow) -> Result<(String, String), StoreError> {
+    Ok((row.try_get(0)?, row.try_get(1)?))
+}
+
+impl Store {
+    /// The head, if the log was founded.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn head(&self) -> Result<Option<Head>, StoreError> {
+        sqlx::query(sql::SEE_HEAD).fetch_optional(self.readers()).await?.as_ref().map(head_of).transpose()
+    }
+
+    /// Number of events.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn size(&self) -> Result<i64, StoreError> {
+        Ok(sqlx::query(sql::SEE_SIZE).fetch_one(self.readers()).await?.try_get(0)?)
+    }
+
+    /// Events from position `from` on.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn events_from(&self, from: i64, at_most: i64) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+        sqlx::query(sql::EVENTS_FROM).bind(from).bind(at_most).fetch_all(self.readers()).await?.iter().map(numbered).collect()
+    }
+
+    /// One event.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn event(&self, seq: i64) -> Result<Option<Vec<u8>>, StoreError> {
+        sqlx::query(sql::EVENT).bind(seq).fetch_optional(self.readers()).await?.map(|row| Ok(row.try_get(0)?)).transpose()
+    }
+
+    /// A ticket's events after revision `after`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn events_of(&self, ticket: &str, after: i64, at_most: i64) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+        let rows = sqlx::query(sql::EVENTS_OF_TICKET).bind(ticket).bind(after).bind(at_most).fetch_all(self.readers()).await?;
+        rows.iter().map(numbered).collect()
+    }
+
+    /// Sealed values of a ticket's events with revision in `(after, to]`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn sealed_of(&self, ticket: &str, after: i64, to: i64) -> Result<Vec<SealedRow>, StoreError> {
+        let rows = sqlx::query(sql::SEALED_OF_TICKET).bind(ticket).bind(after).bind(to).fetch_all(self.readers()).await?;
+        rows.iter().map(sealed).collect()
+    }
+
+    /// Sealed values of the events in `[from, to)`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn sealed_from(&self, from: i64, to: i64) -> Result<Vec<SealedRow>, StoreError> {
+        sqlx::query(sql::SEALED_FROM).bind(from).bind(to).fetch_all(self.readers()).await?.iter().map(sealed).collect()
+    }
+
+    /// Sealed values of one event.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn sealed_at(&self, seq: i64) -> Result<Vec<SealedRow>, StoreError> {
+        let rows = sqlx::query(sql::SEALED_OF_EVENT).bind(seq).fetch_all(self.readers()).await?;
+        rows.iter().map(|row| Ok(SealedRow { seq, name: row.try_get(0)?, salt: row.try_get(1)?, bytes: row.try_get(2)? })).collect()
+    }
+
+    /// Leaf hashes of the events in `[from, to)`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn leaves(&self, from: i64, to: i64) -> Result<Vec<[u8; 32]>, StoreError> {
+        let rows = sqlx::query(sql::LEAVES).bind(from).bind(to).fetch_all(self.readers()).await?;
+        rows.iter().map(|row| hash_of(row.try_get(0)?)).collect()
+    }
+
+    /// A full tile's 256 hashes.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn tile(&self, level: i64, n: i64) -> Result<Option<Vec<u8>>, StoreError> {
+        let row = sqlx::query(sql::TILE).bind(level).bind(n).fetch_optional(self.readers()).await?;
+        row.map(|row| Ok(row.try_get(0)?)).transpose()
+    }
+
+    /// Roots of the full tiles in `[from, to)` of a level.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn tile_roots(&self, level: i64, from: i64, to: i64) -> Result<Vec<[u8; 32]>, StoreError> {
+        let rows = sqlx::query(sql::TILE_ROOTS).bind(level).bind(from).bind(to).fetch_all(self.readers()).await?;
+        rows.iter().map(|row| hash_of(row.try_get(0)?)).collect()
+    }
+
+    /// A ticket's state, JSON.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn ticket(&self, number: &str) -> Result<Option<String>, StoreError> {
+        sqlx::query(sql::TICKET).bind(number).fetch_optional(self.readers()).await?.map(|row| Ok(row.try_get(0)?)).transpose()
+    }
+
+    /// Tickets opened after position `after`, with the position each was opened at; `kind` and `status` empty for all.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn tickets(&self, after: i64, kind: &str, status: &str, at_most: i64) -> Result<Vec<(i64, String)>, StoreError> {
+        let query = sqlx::query(sql::TICKETS).bind(after).bind(kind).bind(status).bind(at_most);
+        query.fetch_all(self.readers()).await?.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    }
+
+    /// Tickets whose work goes on, opened after position `after`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn tickets_open(&self, after: i64, at_most: i64) -> Result<Vec<(i64, String)>, StoreError> {
+        let rows = sqlx::query(sql::TICKETS_OPEN).bind(after).bind(at_most).fetch_all(self.readers()).await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    }
+
+    /// How many tickets of each kind and status.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn tickets_counted(&self) -> Result<Vec<(String, String, i64)>, StoreError> {
+        let rows = sqlx::query(sql::TICKETS_COUNTED).fetch_all(self.readers()).await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
+    }
+
+    /// Alerts of a ticket: id and record.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn alerts_of(&self, ticket: &str) -> Result<Vec<(String, String)>, StoreError> {
+        sqlx::query(sql::ALERTS_OF_TICKET).bind(ticket).fetch_all(self.readers()).await?.iter().map(texts).collect()
+    }
+
+    /// One alert's record.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn alert(&self, id: &str) -> Result<Option<String>, StoreError> {
+        sqlx::query(sql::ALERT).bind(id).fetch_optional(self.readers()).await?.map(|row| Ok(row.try_get(0)?)).transpose()
+    }
+
+    /// One page of a projection, in key order after `after`: for comparing with a rebuild.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn projection(&self, which: Projection, after: &str, at_most: i64) -> Result<Vec<(String, String)>, StoreError> {
+        let statement = match which {
+            Projection::Tickets => sql::TICKETS_ALL,
+            Projection::Alerts => sql::ALERTS_ALL,
+            Projection::Groups => sql::GROUPS_ALL,
+        };
+        sqlx::query(statement).bind(after).bind(at_most).fetch_all(self.readers()).await?.iter().map(texts).collect()
+    }
+
+    /// Highest number per prefix.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn counters(&self) -> Result<BTreeMap<String, i64>, StoreError> {
+        let rows = sqlx::query(sql::COUNTERS).fetch_all(self.readers()).await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    }
+
+    /// Every deadline: ticket, id, microseconds.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn deadlines(&self) -> Result<Vec<(String, String, i64)>, StoreError> {
+        let rows = sqlx::query(sql::DEADLINES_ALL).fetch_all(self.readers()).await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
+    }
+
+    /// Deadlines that are due by `now` (microseconds), earliest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn deadlines_due(&self, now: i64, at_most: i64) -> Result<Vec<(String, String, i64)>, StoreError> {
+        let rows = sqlx::query(sql::DEADLINES_DUE).bind(now).bind(at_most).fetch_all(self.readers()).await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
+    }
+
+    /// People: id and state, JSON.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn people(&self) -> Result<Vec<(String, String)>, StoreError> {
+        sqlx::query(sql::PEOPLE).fetch_all(self.readers()).await?.iter().map(texts).collect()
+    }
+
+    /// Every adoption, oldest first: position of the event, path, digest.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn adopted(&self) -> Result<Vec<(i64, String, String)>, StoreError> {
+        let rows = sqlx::query(sql::ADOPTED).fetch_all(self.readers()).await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
+    }
+
+    /// Every file that was ever adopted: digest, path, bytes.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn playbooks(&self) -> Result<Vec<(String, String, Vec<u8>)>, StoreError> {
+        let rows = sqlx::query(sql::PLAYBOOKS).fetch_all(self.readers()).await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
+    }
+
+    /// A delivery: source, microseconds, alerts as JSON.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn delivery(&self, id: i64) -> Result<Option<(String, i64, String)>, StoreError> {
+        let row = sqlx::query(sql::DELIVERY).bind(id).fetch_optional(self.readers()).await?;
+        row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).transpose()
+    }
+
+    /// Whether repeats wait to be told by `now` (microseconds).
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn repeats_wait(&self, now: i64) -> Result<bool, StoreError> {
+        Ok(!sqlx::query(sql::REPEATS_DUE).bind(now).bind(1_i64).fetch_all(self.readers()).await?.is_empty())
+    }
+
+    /// A session by the SHA-256 of its token.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn session(&self, hash: &str) -> Result<Option<Session>, StoreError> {
+        let row = sqlx::query(sql::SESSION).bind(hash).fetch_optional(self.readers()).await?;
+        row.map(|row| Ok(Session { person: row.try_get(0)?, id: row.try_get(1)?, method: row.try_get(2)?, expires_at: row.try_get(3)? }))
+            .transpose()
+    }
+
+    /// What retries of these keys are answered: asked after a commit whose outcome is unknown.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn dedupes(&self, keys: Vec<String>) -> Result<Vec<(String, String)>, StoreError> {
+        let mut connection = self.writer().acquire().await?;
+        let lookup: Lookup = sql::DEDUPES;
+        lookup.read(&mut connection, keys).await?.iter().map(texts).collect()
+    }
+
+    /// The latest signed checkpoint: size and note.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn checkpoint(&self) -> Result<Option<(i64, String)>, StoreError> {
+        let row = sqlx::query(sql::CHECKPOINT_LATEST).fetch_optional(self.readers()).await?;
+        row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
+    }
+
+    /// Keeps a signed checkpoint.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn save_checkpoint(&self, size: i64, note: &str) -> Result<(), StoreError> {
+        sqlx::query(sql::SAVE_CHECKPOINT).bind(size).bind(note).execute(self.writer()).await?;
+        Ok(())
+    }
+
+    /// What we last cosigned of the log `origin`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn witnessed(&self, origin: &str) -> Result<Option<(i64, [u8; 32])>, StoreError> {
+        let row = sqlx::query(sql::WITNESSED).bind(origin).fetch_optional(self.writer()).await?;
+        row.map(|row| Ok((row.try_get(0)?, hash_of(row.try_get(1)?)?))).transpose()
+    }
+
+    /// Moves what we cosign of `origin` from `old` to `new`, in one step; `false` when somebody else was quicker.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn witness(&self, origin: &str, old: Option<(i64, [u8; 32])>, new: (i64, [u8; 32])) -> Result<bool, StoreError> {
+        let query = match old {
+            None => sqlx::query(sql::WITNESS_FIRST).bind(origin).bind(new.0).bind(new.1.to_vec()),
+            Some((size, root)) => {
+                sqlx::query(sql::WITNESS_NEXT).bind(origin).bind(new.0).bind(new.1.to_vec()).bind(size).bind(root.to_vec())
+            }
+        };
+        Ok(query.fetch_optional(self.writer()).await?.is_some())
+    }
+
+    /// Queues `payload` for `channel`; a newer one with the same `id` takes its place.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn queue(&self, channel: &str, id: i64, now: i64, payload: &str) -> Result<(), StoreError> {
+        sqlx::query(sql::QUEUE).bind(channel).bind(id).bind(now).bind(payload).execute(self.writer()).await?;
+        Ok(())
+    }
+
+    /// Takes the next due entry of a channel until `until` (microseconds); none when nothing is due.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn lease(&self, channel: &str, now: i64, until: i64) -> Result<Option<Due>, StoreError> {
+        let Some(row) = sqlx::query(sql::OUTBOX_DUE).bind(channel).bind(now).fetch_optional(self.readers()).await? else {
+            return Ok(None);
+        };
+        let (id, attempts): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+        let taken = sqlx::query(sql::OUTBOX_LEASE).bind(channel).bind(id).bind(until).bind(now).fetch_optional(self.writer()).await?;
+        taken.map(|row| Ok(Due { id, attempts, payload: row.try_get(0)? })).transpose()
+    }
+
+    /// The entry arrived.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn delivered(&self, channel: &str, due: &Due) -> Result<(), StoreError> {
+        sqlx::query(sql::OUTBOX_DONE).bind(channel).bind(due.id).bind(due.payload.clone()).execute(self.writer()).await?;
+        Ok(())
+    }
+
+    /// The entry is tried again at `at` (microseconds).
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn later(&self, channel: &str, due: &Due, at: i64) -> Result<(), StoreError> {
+        sqlx::query(sql::OUTBOX_LATER).bind(channel).bind(due.id).bind(at).execute(self.writer()).await?;
+        Ok(())
+    }
+
+    /// How many outbox entries wait, and since when (microseconds).
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn outbox(&self) -> Result<(i64, Option<i64>), StoreError> {
+        let row = sqlx::query(sql::OUTBOX_STATE).fetch_one(self.readers()).await?;
+        let oldest: i64 = row.try_get(1)?;
+        Ok((row.try_get(0)?, (oldest >= 0).then_some(oldest)))
+    }
+
+    /// Forgets what has run out by `now`: sessions, one-time links, and dedupe keys older than `dedupe_before` (microseconds).
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn forget_expired(&self, now: i64, dedupe_before: i64) -> Result<(), StoreError> {
+        sqlx::query(sql::FORGET_SESSIONS).bind(now).execute(self.writer()).await?;
+        sqlx::query(sql::FORGET_LINKS).bind(now).execute(self.writer()).await?;
+        sqlx::query(sql::FORGET_DEDUPE).bind(dedupe_before).execute(self.writer()).await?;
+        Ok(())
+    }
+
+    /// `on`, or what makes commits unsafe.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn durability(&self) -> Result<String, StoreError> {
+        Ok(sqlx::query(self.dialect().durability()).fetch_one(self.writer()).await?.try_get(0)?)
+    }
+}
+
+/// Projections that are compared with a rebuild page by page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Projection {
+    /// `ticket`
+    Tickets,
+    /// `alert`
+    Alerts,
+    /// `alert_group`
+    Groups,
+}

@@ -1,0 +1,127 @@
+//! Statements over many rows, in a few fixed sizes, so that the database prepares each text once.
+
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::query::Query;
+use sqlx::{Any, AnyConnection, AssertSqlSafe};
+
+use super::StoreError;
+
+/// Rows a statement takes at most; then the next smaller sizes for the rest.
+const SIZES: [usize; 3] = [64, 8, 1];
+
+/// One value of a row.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// BIGINT
+    Int(i64),
+    /// BIGINT or NULL
+    OptInt(Option<i64>),
+    /// TEXT
+    Text(String),
+    /// TEXT or NULL
+    OptText(Option<String>),
+    /// BLOB / BYTEA
+    Bytes(Vec<u8>),
+}
+
+/// `INSERT … VALUES (…), (…) <then>`
+#[derive(Clone, Copy, Debug)]
+pub struct Rows {
+    insert: &'static str,
+    columns: usize,
+    then: &'static str,
+}
+
+/// `SELECT … WHERE key IN (…)`
+#[derive(Clone, Copy, Debug)]
+pub struct Lookup {
+    select: &'static str,
+}
+
+/// Texts made so far. They are few (three sizes a statement) and live as long as the program.
+static TEXTS: LazyLock<Mutex<HashMap<(&'static str, usize), &'static str>>> = LazyLock::new(Mutex::default);
+
+fn text(key: &'static str, size: usize, make: impl FnOnce() -> String) -> &'static str {
+    let mut texts = TEXTS.lock().unwrap_or_else(PoisonError::into_inner);
+    texts.entry((key, size)).or_insert_with(|| Box::leak(make().into_boxed_str()))
+}
+
+fn bind(query: Query<'_, Any, AnyArguments>, value: Value) -> Query<'_, Any, AnyArguments> {
+    match value {
+        Value::Int(v) => query.bind(v),
+        Value::OptInt(v) => query.bind(v),
+        Value::Text(v) => query.bind(v),
+        Value::OptText(v) => query.bind(v),
+        Value::Bytes(v) => query.bind(v),
+    }
+}
+
+impl Rows {
+    pub(super) const fn new(insert: &'static str, columns: usize, then: &'static str) -> Self {
+        Self { insert, columns, then }
+    }
+
+    /// The statement for `size` rows.
+    #[must_use]
+    pub fn sql(self, size: usize) -> &'static str {
+        text(self.insert, size, || {
+            let row = |r: usize| {
+                let places: Vec<String> = (1..=self.columns).map(|c| format!("${}", r * self.columns + c)).collect();
+                format!("({})", places.join(", "))
+            };
+            let all: Vec<String> = (0..size).map(row).collect();
+            format!("{} {} {}", self.insert, all.join(", "), self.then)
+        })
+    }
+
+    /// Writes `rows`, each with as many values as there are columns.
+    pub(super) async fn write(self, connection: &mut AnyConnection, mut rows: Vec<Vec<Value>>) -> Result<(), StoreError> {
+        for size in SIZES {
+            while rows.len() >= size {
+                let rest = rows.split_off(size);
+                let mut query = sqlx::query(AssertSqlSafe(self.sql(size)));
+                for value in rows.into_iter().flatten() {
+                    query = bind(query, value);
+                }
+                query.execute(&mut *connection).await?;
+                rows = rest;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Lookup {
+    pub(super) const fn new(select: &'static str) -> Self {
+        Self { select }
+    }
+
+    /// The statement for `size` keys.
+    #[must_use]
+    pub fn sql(self, size: usize) -> &'static str {
+        text(self.select, size, || {
+            let places: Vec<String> = (1..=size).map(|n| format!("${n}")).collect();
+            format!("{} ({})", self.select, places.join(", "))
+        })
+    }
+
+    /// The rows whose key is one of `keys`.
+    pub(super) async fn read(self, connection: &mut AnyConnection, mut keys: Vec<String>) -> Result<Vec<AnyRow>, StoreError> {
+        let mut found = Vec::new();
+        for size in SIZES {
+            while keys.len() >= size {
+                let rest = keys.split_off(size);
+                let mut query = sqlx::query(AssertSqlSafe(self.sql(size)));
+                for key in keys {
+                    query = query.bind(key);
+                }
+                found.extend(query.fetch_all(&mut *connection).await?);
+                keys = rest;
+            }
+        }
+        Ok(found)
+    }
+}

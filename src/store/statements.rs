@@ -1,0 +1,269 @@
+//! Every statement, by name. `$n` placeholders, BIGINT, TEXT and BLOB/BYTEA only; what both databases understand.
+
+use super::rows::{Lookup, Rows};
+
+/// Highest migration applied.
+pub const SCHEMA_VERSION: &str = "SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations";
+
+/// Takes the head: the write lock on SQLite (held since BEGIN IMMEDIATE), the row lock on PostgreSQL.
+pub const TAKE_HEAD: &str =
+    "UPDATE ledger_head SET size = size WHERE id = 1 RETURNING size, frontier, last_at, schema, deliveries, origin, demo, vkey";
+/// Looks at the head without taking it.
+pub const SEE_HEAD: &str = "SELECT size, frontier, last_at, schema, deliveries, origin, demo, vkey FROM ledger_head WHERE id = 1";
+/// The head's size alone.
+pub const SEE_SIZE: &str = "SELECT size FROM ledger_head WHERE id = 1";
+/// The first row of a new log.
+pub const FOUND_HEAD: &str = "INSERT INTO ledger_head (id, size, frontier, last_at, schema, deliveries, origin, demo, vkey) VALUES (1, 0, $1, 0, $2, 0, $3, $4, '') ON CONFLICT (id) DO NOTHING";
+/// Moves the head.
+pub const MOVE_HEAD: &str = "UPDATE ledger_head SET size = $1, frontier = $2, last_at = $3, deliveries = $4 WHERE id = 1";
+/// Names the log's key, once.
+pub const NAME_KEY: &str = "UPDATE ledger_head SET vkey = $1 WHERE id = 1 AND vkey = ''";
+
+/// Events from $1 (included) on, at most $2.
+pub const EVENTS_FROM: &str = "SELECT seq, bytes FROM event WHERE seq >= $1 ORDER BY seq LIMIT $2";
+/// Leaf hashes of a range.
+pub const LEAVES: &str = "SELECT leaf FROM event WHERE seq >= $1 AND seq < $2 ORDER BY seq";
+/// One ticket's events with revision above $2, at most $3.
+pub const EVENTS_OF_TICKET: &str = "SELECT seq, bytes FROM event WHERE ticket = $1 AND rev > $2 ORDER BY rev LIMIT $3";
+/// One event.
+pub const EVENT: &str = "SELECT bytes FROM event WHERE seq = $1";
+/// A full tile.
+pub const TILE: &str = "SELECT hashes FROM tile WHERE level = $1 AND n = $2";
+/// Roots of full tiles.
+pub const TILE_ROOTS: &str = "SELECT root FROM tile WHERE level = $1 AND n >= $2 AND n < $3 ORDER BY n";
+/// Sealed values of one event.
+pub const SEALED_OF_EVENT: &str = "SELECT name, salt, bytes FROM sealed WHERE seq = $1 ORDER BY name";
+/// Sealed values of a range of events.
+pub const SEALED_FROM: &str = "SELECT seq, name, salt, bytes FROM sealed WHERE seq >= $1 AND seq < $2 ORDER BY seq, name";
+/// Sealed values of one ticket's events.
+pub const SEALED_OF_TICKET: &str = "SELECT s.seq, s.name, s.salt, s.bytes FROM event e JOIN sealed s ON s.seq = e.seq WHERE e.ticket = $1 AND e.rev > $2 AND e.rev <= $3 ORDER BY s.seq, s.name";
+
+/// One ticket.
+pub const TICKET: &str = "SELECT state FROM ticket WHERE number = $1";
+/// Tickets in the order of their opening, after a position.
+pub const TICKETS: &str = "SELECT opened_seq, state FROM ticket WHERE opened_seq > $1 AND ($2 = '' OR kind = $2) AND ($3 = '' OR status = $3) ORDER BY opened_seq LIMIT $4";
+/// Tickets whose work goes on, in the order of their opening, after a position.
+pub const TICKETS_OPEN: &str = "SELECT opened_seq, state FROM ticket WHERE ended = 0 AND opened_seq > $1 ORDER BY opened_seq LIMIT $2";
+/// How many tickets of each kind and status.
+pub const TICKETS_COUNTED: &str = "SELECT kind, status, COUNT(*) FROM ticket GROUP BY kind, status";
+/// Every ticket, for comparing with a rebuild.
+pub const TICKETS_ALL: &str = "SELECT number, state FROM ticket WHERE number > $1 ORDER BY number LIMIT $2";
+/// Highest number per prefix.
+pub const COUNTERS: &str = "SELECT prefix, last FROM counter ORDER BY prefix";
+/// Alerts of one ticket.
+pub const ALERTS_OF_TICKET: &str = "SELECT id, record FROM alert WHERE ticket = $1 ORDER BY id";
+/// One alert.
+pub const ALERT: &str = "SELECT record FROM alert WHERE id = $1";
+/// Every alert, for comparing with a rebuild.
+pub const ALERTS_ALL: &str = "SELECT id, record FROM alert WHERE id > $1 ORDER BY id LIMIT $2";
+/// Every group.
+pub const GROUPS_ALL: &str = "SELECT id, record FROM alert_group WHERE id > $1 ORDER BY id LIMIT $2";
+/// Deadlines that are due.
+pub const DEADLINES_DUE: &str = "SELECT ticket, id, due FROM deadline WHERE due <= $1 ORDER BY due, ticket, id LIMIT $2";
+/// The next one.
+pub const DEADLINE_NEXT: &str = "SELECT COALESCE(MIN(due), -1) FROM deadline";
+/// Every deadline.
+pub const DEADLINES_ALL: &str = "SELECT ticket, id, due FROM deadline ORDER BY ticket, id";
+/// Forgets a ticket's deadlines before its new ones are written.
+pub const FORGET_DEADLINES: &str = "DELETE FROM deadline WHERE ticket = $1";
+/// Every person.
+pub const PEOPLE: &str = "SELECT id, state FROM person ORDER BY id";
+/// Every adoption.
+pub const ADOPTED: &str = "SELECT seq, path, digest FROM adopted ORDER BY seq, path";
+/// An adopted file, by digest.
+pub const PLAYBOOK: &str = "SELECT path, bytes FROM playbook WHERE digest = $1";
+/// Every file that was ever adopted.
+pub const PLAYBOOKS: &str = "SELECT digest, path, bytes FROM playbook ORDER BY digest";
+
+/// One delivery.
+pub const DELIVERY: &str = "SELECT source, received_at, alerts FROM delivery WHERE id = $1";
+/// Repeats that are due to be told.
+pub const REPEATS_DUE: &str = "SELECT id, ticket, count, first_at, last_at, first_delivery, last_delivery FROM repeat_pending WHERE due <= $1 ORDER BY due, id LIMIT $2";
+/// Takes pending repeats out.
+pub const FORGET_REPEATS: &str = "DELETE FROM repeat_pending WHERE id = $1";
+/// This process's latest commit, so that it can be found again when the connection broke.
+pub const MARK: &str = "INSERT INTO dedupe (key, at, outcome) VALUES ($1, $2, $3) ON CONFLICT (key) DO UPDATE SET at = excluded.at, outcome = excluded.outcome";
+/// Forgets what nobody will retry any more.
+pub const FORGET_DEDUPE: &str = "DELETE FROM dedupe WHERE at < $1";
+
+/// Who holds a session.
+pub const SESSION: &str = "SELECT person, id, method, expires_at FROM session WHERE hash = $1";
+/// Ends a session.
+pub const END_SESSION: &str = "DELETE FROM session WHERE hash = $1";
+/// Ends all sessions of one person.
+pub const END_SESSIONS_OF: &str = "DELETE FROM session WHERE person = $1";
+/// Forgets sessions that have run out.
+pub const FORGET_SESSIONS: &str = "DELETE FROM session WHERE expires_at < $1";
+/// Uses a one-time link.
+pub const USE_LINK: &str = "DELETE FROM sign_in_link WHERE hash = $1 AND expires_at > $2 RETURNING person";
+/// Forgets one-time links that have run out.
+pub const FORGET_LINKS: &str = "DELETE FROM sign_in_link WHERE expires_at < $1";
+
+/// The latest signed checkpoint.
+pub const CHECKPOINT_LATEST: &str = "SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1";
+/// Stores a signed checkpoint, or one with more signatures.
+pub const SAVE_CHECKPOINT: &str =
+    "INSERT INTO checkpoint (size, note) VALUES ($1, $2) ON CONFLICT (size) DO UPDATE SET note = excluded.note";
+
+/// What we last cosigned of somebody's log.
+pub const WITNESSED: &str = "SELECT size, root FROM witnessed WHERE origin = $1";
+/// First time that we cosign it.
+pub const WITNESS_FIRST: &str =
+    "INSERT INTO witnessed (origin, size, root) VALUES ($1, $2, $3) ON CONFLICT (origin) DO NOTHING RETURNING size";
+/// Every later time; nothing happens when somebody else was quicker.
+pub const WITNESS_NEXT: &str = "UPDATE witnessed SET size = $2, root = $3 WHERE origin = $1 AND size = $4 AND root = $5 RETURNING size";
+
+/// Puts one entry for a channel into the outbox; a newer one for the same subject takes its place.
+pub const QUEUE: &str = "INSERT INTO outbox (channel, id, queued_at, attempts, not_before, lease_until, payload) VALUES ($1, $2, $3, 0, 0, 0, $4) ON CONFLICT (channel, id) DO UPDATE SET payload = excluded.payload, not_before = 0";
+/// What is due on a channel.
+pub const OUTBOX_DUE: &str =
+    "SELECT id, attempts, payload FROM outbox WHERE channel = $1 AND not_before <= $2 AND lease_until <= $2 ORDER BY id LIMIT 1";
+/// Takes it for a while; nothing happens when another replica was quicker.
+pub const OUTBOX_LEASE: &str =
+    "UPDATE outbox SET lease_until = $3, attempts = attempts + 1 WHERE channel = $1 AND id = $2 AND lease_until <= $4 RETURNING payload";
+/// It arrived: gone, unless something newer took its place.
+pub const OUTBOX_DONE: &str = "DELETE FROM outbox WHERE channel = $1 AND id = $2 AND payload = $3";
+/// It is tried again later.
+pub const OUTBOX_LATER: &str = "UPDATE outbox SET lease_until = 0, not_before = $3 WHERE channel = $1 AND id = $2";
+/// How many wait, and since when.
+pub const OUTBOX_STATE: &str = "SELECT COUNT(*), COALESCE(MIN(queued_at), -1) FROM outbox";
+
+/// Many-row writes.
+pub const EVENT_ROWS: Rows = Rows::new("INSERT INTO event (seq, kind, ticket, rev, leaf, bytes) VALUES", 6, "");
+/// Full tiles.
+pub const TILE_ROWS: Rows = Rows::new("INSERT INTO tile (level, n, root, hashes) VALUES", 4, "");
+/// Sealed values.
+pub const SEALED_ROWS: Rows = Rows::new("INSERT INTO sealed (seq, name, salt, bytes) VALUES", 4, "");
+/// Tickets, new or changed.
+pub const TICKET_ROWS: Rows = Rows::new(
+    "INSERT INTO ticket (number, kind, status, ended, opened_seq, rev, state) VALUES",
+    7,
+    "ON CONFLICT (number) DO UPDATE SET status = excluded.status, ended = excluded.ended, rev = excluded.rev, state = excluded.state",
+);
+/// Counters.
+pub const COUNTER_ROWS: Rows =
+    Rows::new("INSERT INTO counter (prefix, last) VALUES", 2, "ON CONFLICT (prefix) DO UPDATE SET last = excluded.last");
+/// Alerts.
+pub const ALERT_ROWS: Rows = Rows::new(
+    "INSERT INTO alert (id, ticket, record) VALUES",
+    3,
+    "ON CONFLICT (id) DO UPDATE SET ticket = excluded.ticket, record = excluded.record",
+);
+/// Groups.
+pub const GROUP_ROWS: Rows =
+    Rows::new("INSERT INTO alert_group (id, record) VALUES", 2, "ON CONFLICT (id) DO UPDATE SET record = excluded.record");
+/// Deadlines.
+pub const DEADLINE_ROWS: Rows =
+    Rows::new("INSERT INTO deadline (ticket, id, due) VALUES", 3, "ON CONFLICT (ticket, id) DO UPDATE SET due = excluded.due");
+/// People.
+pub const PERSON_ROWS: Rows =
+    Rows::new("INSERT INTO person (id, state) VALUES", 2, "ON CONFLICT (id) DO UPDATE SET state = excluded.state");
+/// Adopted files.
+pub const ADOPTED_ROWS: Rows = Rows::new("INSERT INTO adopted (seq, path, digest) VALUES", 3, "");
+/// Their bytes.
+pub const PLAYBOOK_ROWS: Rows = Rows::new("INSERT INTO playbook (digest, path, bytes) VALUES", 3, "ON CONFLICT (digest) DO NOTHING");
+/// Deliveries.
+pub const DELIVERY_ROWS: Rows = Rows::new("INSERT INTO delivery (id, source, received_at, alerts) VALUES", 4, "");
+/// Repeats that wait to be told.
+pub const REPEAT_ROWS: Rows = Rows::new(
+    "INSERT INTO repeat_pending (id, ticket, grp, count, first_at, last_at, first_delivery, last_delivery, due) VALUES",
+    9,
+    "ON CONFLICT (id) DO UPDATE SET count = repeat_pending.count + excluded.count, last_at = excluded.last_at, last_delivery = excluded.last_delivery",
+);
+/// What a retry with the same key is answered.
+pub const DEDUPE_ROWS: Rows = Rows::new("INSERT INTO dedupe (key, at, outcome) VALUES", 3, "");
+/// Sessions.
+pub const SESSION_ROWS: Rows = Rows::new("INSERT INTO session (hash, person, id, method, expires_at) VALUES", 5, "");
+/// One-time links.
+pub const LINK_ROWS: Rows = Rows::new("INSERT INTO sign_in_link (hash, person, expires_at) VALUES", 3, "");
+
+/// Many-key look-ups.
+pub const DEDUPES: Lookup = Lookup::new("SELECT key, outcome FROM dedupe WHERE key IN");
+/// Tickets by number.
+pub const TICKETS_BY_NUMBER: Lookup = Lookup::new("SELECT number, state FROM ticket WHERE number IN");
+/// Alerts by id.
+pub const ALERTS_BY_ID: Lookup = Lookup::new("SELECT id, record FROM alert WHERE id IN");
+/// Groups by id.
+pub const GROUPS_BY_ID: Lookup = Lookup::new("SELECT id, record FROM alert_group WHERE id IN");
+/// When each of these groups was last repeated, as far as no event tells yet.
+pub const REPEATED_BY_GROUP: Lookup = Lookup::new("SELECT grp, last_at FROM repeat_pending WHERE grp IN");
+
+/// Single statements, for the test that prepares each of them.
+pub const ALL: &[&str] = &[
+    SCHEMA_VERSION,
+    TAKE_HEAD,
+    SEE_HEAD,
+    SEE_SIZE,
+    FOUND_HEAD,
+    MOVE_HEAD,
+    NAME_KEY,
+    EVENTS_FROM,
+    LEAVES,
+    EVENTS_OF_TICKET,
+    EVENT,
+    TILE,
+    TILE_ROOTS,
+    SEALED_OF_EVENT,
+    SEALED_FROM,
+    SEALED_OF_TICKET,
+    TICKET,
+    TICKETS,
+    TICKETS_OPEN,
+    TICKETS_COUNTED,
+    TICKETS_ALL,
+    COUNTERS,
+    ALERTS_OF_TICKET,
+    ALERT,
+    ALERTS_ALL,
+    GROUPS_ALL,
+    DEADLINES_DUE,
+    DEADLINE_NEXT,
+    DEADLINES_ALL,
+    FORGET_DEADLINES,
+    PEOPLE,
+    ADOPTED,
+    PLAYBOOK,
+    PLAYBOOKS,
+    DELIVERY,
+    REPEATS_DUE,
+    FORGET_REPEATS,
+    FORGET_DEDUPE,
+    SESSION,
+    END_SESSION,
+    END_SESSIONS_OF,
+    FORGET_SESSIONS,
+    USE_LINK,
+    FORGET_LINKS,
+    CHECKPOINT_LATEST,
+    SAVE_CHECKPOINT,
+    WITNESSED,
+    WITNESS_FIRST,
+    WITNESS_NEXT,
+    QUEUE,
+    OUTBOX_DUE,
+    OUTBOX_LEASE,
+    OUTBOX_DONE,
+    OUTBOX_LATER,
+    OUTBOX_STATE,
+];
+/// Many-row writes, for the same test.
+pub const ALL_ROWS: &[Rows] = &[
+    EVENT_ROWS,
+    TILE_ROWS,
+    SEALED_ROWS,
+    TICKET_ROWS,
+    COUNTER_ROWS,
+    ALERT_ROWS,
+    GROUP_ROWS,
+    DEADLINE_ROWS,
+    PERSON_ROWS,
+    ADOPTED_ROWS,
+    PLAYBOOK_ROWS,
+    DELIVERY_ROWS,
+    REPEAT_ROWS,
+    DEDUPE_ROWS,
+    SESSION_ROWS,
+    LINK_ROWS,
+];
+/// Look-ups, for the same test.
+pub const ALL_LOOKUPS: &[Lookup] = &[DEDUPES, TICKETS_BY_NUMBER, ALERTS_BY_ID, GROUPS_BY_ID, REPEATED_BY_GROUP];

@@ -1,0 +1,137 @@
+//! The one decision: a command, what stands, and who asks → what happens, or why not.
+//!
+//! Pure. To add a command: add its variant in `command.rs`, a function in the file of its group (`take.rs`,
+//! `notes.rs`, …) that works on a [`Draft`], and its arm in [`decide`].
+
+use super::command::Command;
+use super::correlation::{AlertRecord, GroupRecord, Repeat};
+use super::draft::Draft;
+use super::event::{Actor, Fact, NewEvent, Via};
+use super::number::Number;
+use super::refusal::Refusal;
+use super::state::Ticket;
+use super::{approve, assign, correct, deadlines, escalate, links, notes, open, receive, take};
+use crate::env::Timestamp;
+use crate::procedure::model::{Kind, Library, Response};
+
+/// Everything around one decision.
+pub struct Context<'a> {
+    /// The log's time: every event of the decision bears it.
+    pub now: Timestamp,
+    /// The sequence number that the decision's first event will have; the others follow without a gap.
+    pub next_seq: i64,
+    /// Who asks, with the roles held now.
+    pub actor: &'a Actor,
+    /// By which way.
+    pub via: &'a Via,
+    /// The playbooks as adopted now.
+    pub library: &'a Library,
+    /// The playbooks that tickets are pinned to, old versions as well.
+    pub kinds: &'a dyn KindLookup,
+    /// The directory.
+    pub people: &'a dyn PeopleView,
+    /// Number of the delivery that brought the alerts, when there is one.
+    pub delivery: Option<i64>,
+}
+
+/// Playbooks by digest: every version that was ever adopted.
+pub trait KindLookup {
+    /// The kind read from the file with this digest.
+    fn kind(&self, digest: &str) -> Option<&Kind>;
+    /// The response playbook read from the file with this digest.
+    fn response(&self, digest: &str) -> Option<&Response>;
+}
+
+/// What a decision needs to know of people other than the caller.
+pub trait PeopleView {
+    /// Known, and not disabled.
+    fn is_active(&self, person: &str) -> bool;
+    /// The roles held now; none for an unknown or disabled person.
+    fn roles(&self, person: &str) -> Vec<String>;
+    /// Whether this is the person's e-mail address (groups may name people so).
+    fn has_email(&self, person: &str, email: &str) -> bool;
+}
+
+/// What stands before the decision. The engine keeps its own overlay of what it has decided so far.
+pub trait World {
+    /// The ticket with this number.
+    fn ticket(&self, number: &Number) -> Option<&Ticket>;
+    /// The latest that the log says of this alert.
+    fn alert(&self, source: &str, fingerprint: &str) -> Option<&AlertRecord>;
+    /// The latest ticket of this correlation group.
+    fn group(&self, group: &str) -> Option<&GroupRecord>;
+    /// When the group was last heard of by repeats that no event tells of yet ([`Decision::repeats`]).
+    fn repeated_at(&self, group: &str) -> Option<Timestamp> {
+        let _ = group;
+        None
+    }
+    /// The count that the next ticket with this prefix gets, from 1.
+    fn next_number(&self, prefix: &str) -> u64;
+}
+
+/// What was decided.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Decision {
+    /// What happens, in order; perhaps nothing.
+    pub events: Vec<NewEvent>,
+    /// The tickets that were opened, changed, or that an alert of a delivery belongs to; each once, in order.
+    pub tickets: Vec<Number>,
+    /// Identical repeats: no event, to be counted durably by the caller and summarised later.
+    pub repeats: Vec<Repeat>,
+    /// Resolves and acknowledgements of alerts that nobody knows: accepted, and nothing comes of them.
+    pub dropped: usize,
+}
+
+/// Decides `command`.
+///
+/// # Errors
+/// A [`Refusal`]: nothing happens, and the person reads why.
+pub fn decide(ctx: &Context<'_>, world: &dyn World, command: &Command) -> Result<Decision, Refusal> {
+    let mut draft = Draft::new(ctx, world);
+    match command {
+        Command::Open(open) => open::by_hand(&mut draft, open)?,
+        Command::Receive(receive) => receive::receive(&mut draft, receive)?,
+        Command::Take(take) => take::take(&mut draft, take)?,
+        Command::SetFields { ticket, fields, reason } => correct::set_fields(&mut draft, ticket, fields, reason.as_ref())?,
+        Command::AddNote { ticket, note, occurred_at, reason } => {
+            notes::add(&mut draft, ticket, note, *occurred_at, reason.as_ref())?;
+        }
+        Command::AttachEvidence(file) => notes::attach(&mut draft, file)?,
+        Command::SettleTask { ticket, task, waived } => notes::settle(&mut draft, ticket, *task, waived.as_ref())?,
+        Command::WaiveEvidence { ticket, phase, reason } => notes::waive(&mut draft, ticket, phase, reason)?,
+        Command::AssignOwner { ticket, person } => assign::owner(&mut draft, ticket, person)?,
+        Command::AssignLead { ticket, person } => assign::lead(&mut draft, ticket, person)?,
+        Command::Link { ticket, link, to, target, reason } => {
+            links::link(&mut draft, ticket, link, to.as_ref(), target.as_ref(), reason.as_ref())?;
+        }
+        Command::Unlink { ticket, link, reason } => links::unlink(&mut draft, ticket, *link, reason)?,
+        Command::Escalate { ticket, to, reason } => escalate::by_hand(&mut draft, ticket, to.as_deref(), reason)?,
+        Command::AcknowledgeEscalation { ticket } => escalate::acknowledge(&mut draft, ticket)?,
+        Command::AcknowledgeNotification { ticket, group } => escalate::acknowledge_notification(&mut draft, ticket, group)?,
+        Command::Decide { ticket, transition, approve, digest, reason } => {
+            approve::decide(&mut draft, ticket, transition, *approve, digest, reason)?;
+        }
+        Command::WithdrawDecision { ticket, transition, reason } => approve::withdraw(&mut draft, ticket, transition, reason)?,
+        Command::Fire { ticket, deadline, came_due } => deadlines::fire(&mut draft, ticket, deadline, *came_due)?,
+    }
+    draft.finish()
+}
+
+/// The event that tells of a refusal, for those that an assessor wants to see ([`Refusal::recorded`]). On the
+/// ticket, when there is one.
+#[must_use]
+pub fn refused(command: &Command, refusal: &Refusal, world: &dyn World) -> NewEvent {
+    let fact = Fact::Refused {
+        command: command.name().to_owned(),
+        code: refusal.code().to_owned(),
+        // What nobody defined is not repeated: it may be anything.
+        transition: match refusal {
+            Refusal::NoSuchTransition { .. } => None,
+            _ => command.transition().map(|t| t.chars().take(64).collect()),
+        },
+    };
+    match command.ticket().filter(|n| world.ticket(n).is_some()) {
+        Some(number) => NewEvent::on(number, fact),
+        None => NewEvent::outside(fact),
+    }
+}

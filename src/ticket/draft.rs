@@ -1,0 +1,197 @@
+//! A decision under way: what it has decided so far, and what stands after that.
+
+use std::collections::BTreeMap;
+
+use super::alert::AlertStatus;
+use super::correlation::{self, AlertRecord, GroupRecord, Repeat};
+use super::decide::{Context, Decision, World};
+use super::event::{Actor, NewEvent};
+use super::evolve::evolve;
+use super::number::Number;
+use super::refusal::Refusal;
+use super::state::Ticket;
+use crate::env::Timestamp;
+use crate::procedure::model::{Kind, Permission, Response};
+
+/// The most events that one request may become: the commit's own bound.
+const MAX_EVENTS: usize = 4_000;
+
+/// An overlay over what stands: every event that is pushed is evolved at once, so that later steps of the same
+/// command see it.
+pub(super) struct Draft<'a> {
+    /// Everything around the decision.
+    pub ctx: &'a Context<'a>,
+    world: &'a dyn World,
+    events: Vec<NewEvent>,
+    tickets: BTreeMap<Number, Ticket>,
+    alerts: BTreeMap<(String, String), AlertRecord>,
+    groups: BTreeMap<String, GroupRecord>,
+    heard: BTreeMap<String, Timestamp>,
+    allocated: BTreeMap<String, u64>,
+    touched: Vec<Number>,
+    repeats: Vec<Repeat>,
+    dropped: usize,
+}
+
+/// The pinned procedure of a ticket.
+#[derive(Clone, Copy)]
+pub(super) struct Pinning<'a> {
+    /// The kind.
+    pub kind: &'a Kind,
+    /// The response playbook, when there is one.
+    pub response: Option<&'a Response>,
+}
+
+impl<'a> Draft<'a> {
+    pub fn new(ctx: &'a Context<'a>, world: &'a dyn World) -> Self {
+        Self {
+            ctx,
+            world,
+            events: Vec::new(),
+            tickets: BTreeMap::new(),
+            alerts: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            heard: BTreeMap::new(),
+            allocated: BTreeMap::new(),
+            touched: Vec::new(),
+            repeats: Vec::new(),
+            dropped: 0,
+        }
+    }
+
+    /// The ticket as it stands after what was decided so far.
+    pub fn find(&self, number: &Number) -> Option<&Ticket> {
+        self.tickets.get(number).or_else(|| self.world.ticket(number))
+    }
+
+    /// The same, or the refusal that there is none.
+    pub fn ticket(&self, number: &Number) -> Result<&Ticket, Refusal> {
+        self.find(number).ok_or_else(|| Refusal::NoSuchTicket { ticket: number.clone() })
+    }
+
+    /// The procedure that the ticket is pinned to.
+    pub fn pinning(&self, ticket: &Ticket) -> Result<Pinning<'a>, Refusal> {
+        let missing = |digest: &str| Refusal::ProcedureMissing { ticket: ticket.number.clone(), digest: digest.to_owned() };
+        let kind = self.ctx.kinds.kind(&ticket.kind_digest).ok_or_else(|| missing(&ticket.kind_digest))?;
+        let response = match &ticket.response {
+            None => None,
+            Some(pinned) => Some(self.ctx.kinds.response(&pinned.digest).ok_or_else(|| missing(&pinned.digest))?),
+        };
+        Ok(Pinning { kind, response })
+    }
+
+    /// What the log says of an alert.
+    pub fn alert(&self, source: &str, fingerprint: &str) -> Option<&AlertRecord> {
+        self.alerts.get(&(source.to_owned(), fingerprint.to_owned())).or_else(|| self.world.alert(source, fingerprint))
+    }
+
+    /// The latest ticket of a group.
+    pub fn group(&self, group: &str) -> Option<&GroupRecord> {
+        self.groups.get(group).or_else(|| self.world.group(group))
+    }
+
+    /// When the group was last heard of, repeats that no event tells of included.
+    pub fn heard_at(&self, group: &str) -> Option<Timestamp> {
+        let recorded = self.group(group).map(|g| g.last_seen);
+        recorded.max(self.world.repeated_at(group)).max(self.heard.get(group).copied())
+    }
+
+    /// The next number of a kind, gapless within the decision.
+    pub fn allocate(&mut self, prefix: &str) -> Number {
+        let first = self.world.next_number(prefix);
+        let next = self.allocated.entry(prefix.to_owned()).or_insert(first);
+        let number = Number::new(prefix, *next);
+        *next += 1;
+        number
+    }
+
+    /// Decides an event, and lets it change the overlay.
+    pub fn push(&mut self, event: NewEvent) {
+        let seq = self.ctx.next_seq + i64::try_from(self.events.len()).unwrap_or(i64::MAX);
+        let before = event.ticket.as_ref().and_then(|n| self.tickets.remove(n).or_else(|| self.world.ticket(n).cloned()));
+        let rev = event.ticket.as_ref().map(|_| before.as_ref().map_or(1, |t| t.rev + 1));
+        let recorded = event.recorded(seq, self.ctx.now, self.ctx.actor, self.ctx.via, rev);
+        if let Some(after) = evolve(before, &recorded) {
+            self.touch(&after.number.clone());
+            self.tickets.insert(after.number.clone(), after);
+        }
+        if let Some((source, fingerprint)) = correlation::alert_key(&recorded) {
+            let key = (source.to_owned(), fingerprint.to_owned());
+            let before = self.alert(source, fingerprint).cloned();
+            if let Some(after) = correlation::evolve_alert(before, &recorded) {
+                self.alerts.insert(key, after);
+            }
+        }
+        let alert = correlation::alert_key(&recorded).and_then(|(s, f)| self.alert(s, f));
+        if let Some(group) = correlation::group_key(&recorded, alert) {
+            let before = self.group(&group).cloned();
+            if let Some(after) = correlation::evolve_group(before, &recorded) {
+                self.groups.insert(group, after);
+            }
+        }
+        self.events.push(event);
+    }
+
+    /// Names a ticket in the answer, although perhaps nothing changes.
+    pub fn touch(&mut self, number: &Number) {
+        if !self.touched.contains(number) {
+            self.touched.push(number.clone());
+        }
+    }
+
+    /// An identical repeat.
+    pub fn repeat(&mut self, repeat: Repeat) {
+        if let Some(group) = &repeat.group {
+            let heard = self.heard.entry(group.clone()).or_insert(repeat.received_at);
+            *heard = (*heard).max(repeat.received_at);
+        }
+        self.repeats.push(repeat);
+    }
+
+    /// A change of an alert that nobody knows.
+    pub fn drop_alert(&mut self, status: AlertStatus) {
+        if status != AlertStatus::Firing {
+            self.dropped += 1;
+        }
+    }
+
+    pub fn finish(self) -> Result<Decision, Refusal> {
+        if self.events.len() > MAX_EVENTS {
+            return Err(Refusal::TooMany { what: "changes in one request".into(), most: MAX_EVENTS });
+        }
+        Ok(Decision { events: self.events, tickets: self.touched, repeats: self.repeats, dropped: self.dropped })
+    }
+
+    /// The person who asks; a monitoring tool or the scheduler cannot `what`.
+    pub fn person(&self, what: &str) -> Result<&'a str, Refusal> {
+        self.ctx.actor.person().ok_or_else(|| Refusal::NotForYou { what: what.to_owned() })
+    }
+
+    /// The person who asks, when one of the person's roles may work on tickets.
+    pub fn worker(&self, what: &str) -> Result<&'a str, Refusal> {
+        let person = self.person(what)?;
+        let roles = &self.ctx.library.organisation.roles;
+        let may = roles.iter().any(|(name, role)| role.may.contains(&Permission::Work) && self.ctx.actor.has_role(name));
+        if may { Ok(person) } else { Err(Refusal::NotAllowed { what: what.to_owned(), roles: Vec::new() }) }
+    }
+
+    /// The claimed time, refused when it lies in the future; and whether it is late by the organisation's rule.
+    pub fn claimed(&self, occurred_at: Option<Timestamp>, what: &str) -> Result<bool, Refusal> {
+        match occurred_at {
+            Some(at) if at > self.ctx.now => Err(Refusal::InTheFuture { what: what.to_owned() }),
+            Some(at) => Ok(self.ctx.now.since(at) > self.ctx.library.organisation.late_after),
+            None => Ok(false),
+        }
+    }
+}
+
+/// Whether any of `roles` is held: `anyone`, `owner` and `lead` are understood everywhere.
+pub(super) fn holds_any(actor: &Actor, ticket: Option<&Ticket>, roles: &[String]) -> bool {
+    let Some(person) = actor.person() else { return false };
+    roles.iter().any(|role| match role.as_str() {
+        "anyone" => true,
+        "owner" => ticket.is_some_and(|t| t.owner.as_deref() == Some(person)),
+        "lead" => ticket.is_some_and(|t| t.lead.as_deref() == Some(person)),
+        role => actor.has_role(role),
+    })
+}

@@ -1,0 +1,78 @@
+//! Links to other tickets and to the outside, or the reason for having none.
+
+use super::consequences;
+use super::draft::Draft;
+use super::event::{Fact, NewEvent};
+use super::number::Number;
+use super::refusal::Refusal;
+use crate::ledger::sealed::Sealed;
+
+/// The most links on one ticket.
+const MAX_LINKS: usize = 1_000;
+
+pub(super) fn link(
+    draft: &mut Draft<'_>,
+    number: &Number,
+    link: &str,
+    to: Option<&Number>,
+    target: Option<&Sealed>,
+    reason: Option<&Sealed>,
+) -> Result<(), Refusal> {
+    draft.worker("add a link")?;
+    let ticket = draft.ticket(number)?;
+    let pin = draft.pinning(ticket)?;
+    let word =
+        (1..=40).contains(&link.len()) && link.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-');
+    if !word {
+        return Err(Refusal::BadRequest { because: "a link's kind is one lower-case word, such as caused_by".into() });
+    }
+    if ticket.links.len() >= MAX_LINKS {
+        return Err(Refusal::TooMany { what: "links on one ticket".into(), most: MAX_LINKS });
+    }
+    let target = target.filter(|s| !s.bytes.is_empty());
+    let reason = reason.filter(|s| !s.bytes.is_empty());
+    match (to, target, reason) {
+        (None, None, None) => return Err(Refusal::EmptyLink { link: link.to_owned() }),
+        (Some(_), Some(_), _) => {
+            return Err(Refusal::BadRequest { because: "a link leads to a ticket or to an address, not to both".into() });
+        }
+        (None, None, Some(_)) if ticket.ended => {
+            // The reason for having no link stands in for a requirement: after the end that would change the record.
+            return Err(Refusal::Locked { ticket: number.clone(), status: ticket.status.clone() });
+        }
+        _ => {}
+    }
+    if let Some(other) = to {
+        if draft.ticket(other)?.number == ticket.number {
+            return Err(Refusal::BadRequest { because: "a ticket cannot be linked to itself".into() });
+        }
+        if ticket.links.iter().any(|l| l.link == link && l.to.as_ref() == Some(other)) {
+            return Err(Refusal::NothingToDo);
+        }
+    }
+    let mut event = NewEvent::on(number, Fact::Linked { link: link.to_owned(), to: to.cloned() }).by(&pin.kind.digest);
+    for (name, value) in [("target", target), ("reason", reason)] {
+        if let Some(value) = value {
+            event = event.seal(name, value.clone());
+        }
+    }
+    draft.push(event);
+    consequences::follow(draft, number)
+}
+
+pub(super) fn unlink(draft: &mut Draft<'_>, number: &Number, link: i64, reason: &Sealed) -> Result<(), Refusal> {
+    draft.worker("take a link back")?;
+    let ticket = draft.ticket(number)?;
+    let pin = draft.pinning(ticket)?;
+    if ticket.ended {
+        return Err(Refusal::Locked { ticket: number.clone(), status: ticket.status.clone() });
+    }
+    if !ticket.links.iter().any(|l| l.id == link) {
+        return Err(Refusal::NoSuchLink { link });
+    }
+    if reason.bytes.is_empty() {
+        return Err(Refusal::ReasonMissing { because: "a link is not taken back without saying why".into() });
+    }
+    draft.push(NewEvent::on(number, Fact::Unlinked { link }).by(&pin.kind.digest).seal("reason", reason.clone()));
+    Ok(())
+}

@@ -1,0 +1,290 @@
+//! Why the engine says no. A refusal is a value that people read: what is wrong and what to do about it.
+//!
+//! To add one: add the variant, its code (it becomes part of the API and of the log), its sentence, and say in
+//! [`Refusal::recorded`] whether an assessor wants to see the attempt.
+
+use std::collections::BTreeMap;
+
+use super::fields::FieldProblem;
+use super::missing::{Missing, sentence_of};
+use super::number::Number;
+
+/// Why a command was refused. Nothing has changed.
+#[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No ticket has this number.
+    NoSuchTicket { ticket: Number },
+    /// No kind of ticket has this name.
+    NoSuchKind { kind: String },
+    /// The kind has no such transition; `nearest` may be empty.
+    NoSuchTransition { transition: String, nearest: String },
+    /// No response playbook of this kind has this name.
+    NoSuchResponse { response: String },
+    /// The person is unknown or disabled.
+    NoSuchPerson { person: String },
+    /// The procedure has no such phase, or it does not apply here.
+    NoSuchPhase { phase: String },
+    /// The ticket has no such task.
+    NoSuchTask { task: i64 },
+    /// The ticket has no such link.
+    NoSuchLink { link: i64 },
+    /// The group was not asked to read this.
+    NoSuchGroup { group: String },
+    /// Nobody is being called.
+    NoEscalation { ticket: Number },
+    /// There is no decision of this person to take back.
+    NoDecision { transition: String },
+    /// The procedure that the ticket was opened by is not among the adopted ones.
+    ProcedureMissing { ticket: Number, digest: String },
+    /// The transition does not start where the ticket stands. `offered`: what can be done now.
+    WrongStatus { ticket: Number, status: String, transition: String, offered: Vec<String> },
+    /// The response playbook says that this phase does not apply.
+    NotApplicable { ticket: Number, label: String },
+    /// The person holds none of the roles.
+    NotAllowed { what: String, roles: Vec<String> },
+    /// This kind of caller cannot do that at all (a monitoring tool that closes, a person that fires a deadline).
+    NotForYou { what: String },
+    /// The requester cannot approve.
+    OwnRequest { ticket: Number },
+    /// Approving needs a person at a console or in chat.
+    NotByKey { ticket: Number },
+    /// Somebody else must do it: this person did the work, or opened it.
+    SecondPersonNeeded { ticket: Number, label: String },
+    /// The person must sign with a passkey.
+    PasskeyNeeded { label: String },
+    /// The same person decided on this already.
+    AlreadyDecided { transition: String },
+    /// The transition needs no approval.
+    NoApprovalNeeded { transition: String },
+    /// What was shown is not what stands there now.
+    Stale { ticket: Number, status: String, changed: Vec<String> },
+    /// The work has ended, so this is locked.
+    Locked { ticket: Number, status: String },
+    /// A reason is needed, and why.
+    ReasonMissing { because: String },
+    /// Something must be there first. `verb`: the transition's name, or "be opened".
+    Missing { ticket: Option<Number>, verb: String, missing: Vec<Missing> },
+    /// Values that cannot stand in their fields.
+    BadFields { problems: Vec<FieldProblem> },
+    /// A claimed time lies in the future.
+    InTheFuture { what: String },
+    /// The other ticket is missing, is the same, has ended, or is of another kind.
+    BadMerge { because: String },
+    /// A link needs another ticket, an address, or a reason.
+    EmptyLink { link: String },
+    /// It is settled already.
+    AlreadySettled { task: i64 },
+    /// Nothing would change.
+    NothingToDo,
+    /// More than one ticket or one request may hold.
+    TooMany { what: String, most: usize },
+    /// The request contradicts itself or leaves out what it is about.
+    BadRequest { because: String },
+}
+
+impl Refusal {
+    /// The reason as one word: in the log, in the API's `code`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoSuchTicket { .. } => "NoSuchTicket",
+            Self::NoSuchKind { .. } => "NoSuchKind",
+            Self::NoSuchTransition { .. } => "NoSuchTransition",
+            Self::NoSuchResponse { .. } => "NoSuchResponse",
+            Self::NoSuchPerson { .. } => "NoSuchPerson",
+            Self::NoSuchPhase { .. } => "NoSuchPhase",
+            Self::NoSuchTask { .. } => "NoSuchTask",
+            Self::NoSuchLink { .. } => "NoSuchLink",
+            Self::NoSuchGroup { .. } => "NoSuchGroup",
+            Self::NoEscalation { .. } => "NoEscalation",
+            Self::NoDecision { .. } => "NoDecision",
+            Self::ProcedureMissing { .. } => "ProcedureMissing",
+            Self::WrongStatus { .. } => "WrongStatus",
+            Self::NotApplicable { .. } => "NotApplicable",
+            Self::NotAllowed { .. } => "NotAllowed",
+            Self::NotForYou { .. } => "NotForYou",
+            Self::OwnRequest { .. } => "OwnRequest",
+            Self::NotByKey { .. } => "NotByKey",
+            Self::SecondPersonNeeded { .. } => "SecondPersonNeeded",
+            Self::PasskeyNeeded { .. } => "PasskeyNeeded",
+            Self::AlreadyDecided { .. } => "AlreadyDecided",
+            Self::NoApprovalNeeded { .. } => "NoApprovalNeeded",
+            Self::Stale { .. } => "Stale",
+            Self::Locked { .. } => "Locked",
+            Self::ReasonMissing { .. } => "ReasonMissing",
+            Self::Missing { missing, .. } => missing.first().map_or("FieldMissing", Missing::code),
+            Self::BadFields { .. } => "BadFields",
+            Self::InTheFuture { .. } => "InTheFuture",
+            Self::BadMerge { .. } => "BadMerge",
+            Self::EmptyLink { .. } => "EmptyLink",
+            Self::AlreadySettled { .. } => "AlreadySettled",
+            Self::NothingToDo => "NothingToDo",
+            Self::TooMany { .. } => "TooMany",
+            Self::BadRequest { .. } => "BadRequest",
+        }
+    }
+
+    /// What the person reads.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::NoSuchTicket { .. }
+            | Self::NoSuchKind { .. }
+            | Self::NoSuchTransition { .. }
+            | Self::NoSuchResponse { .. }
+            | Self::NoSuchPerson { .. }
+            | Self::NoSuchPhase { .. }
+            | Self::NoSuchTask { .. }
+            | Self::NoSuchLink { .. }
+            | Self::NoSuchGroup { .. }
+            | Self::NoEscalation { .. }
+            | Self::NoDecision { .. }
+            | Self::ProcedureMissing { .. } => self.not_found(),
+            Self::NotAllowed { .. }
+            | Self::NotForYou { .. }
+            | Self::OwnRequest { .. }
+            | Self::NotByKey { .. }
+            | Self::SecondPersonNeeded { .. }
+            | Self::PasskeyNeeded { .. }
+            | Self::AlreadyDecided { .. } => self.not_this_person(),
+            _ => self.not_now(),
+        }
+    }
+
+    fn not_found(&self) -> String {
+        match self {
+            Self::NoSuchTicket { ticket } => format!("There is no {ticket}. Please check the number."),
+            Self::NoSuchKind { kind } => format!("There is no kind of ticket called “{kind}”."),
+            Self::NoSuchTransition { transition, nearest } if nearest.is_empty() => {
+                format!("This procedure has no step called “{transition}”.")
+            }
+            Self::NoSuchTransition { transition, nearest } => {
+                format!("This procedure has no step called “{transition}”. Did you mean “{nearest}”?")
+            }
+            Self::NoSuchResponse { response } => format!("There is no response playbook called “{response}” for this kind of ticket."),
+            Self::NoSuchPerson { person } => format!("{person} is not an active person here. Please choose somebody else."),
+            Self::NoSuchPhase { phase } => format!("“{phase}” is not a phase of this ticket. Leave the phase out, or choose another."),
+            Self::NoSuchTask { task } => format!("This ticket has no task {task}."),
+            Self::NoSuchLink { link } => format!("This ticket has no link {link}."),
+            Self::NoSuchGroup { group } => format!("{group} was not asked to read this."),
+            Self::NoEscalation { ticket } => format!("Nobody is being called for {ticket} now, so there is nothing to acknowledge."),
+            Self::NoDecision { transition } => format!("You have no decision on “{transition}” to take back."),
+            Self::ProcedureMissing { ticket, .. } => {
+                format!(
+                    "The procedure that {ticket} was opened by is not available here. Please tell an administrator; nothing was changed."
+                )
+            }
+            _ => String::new(),
+        }
+    }
+
+    fn not_this_person(&self) -> String {
+        match self {
+            Self::NotAllowed { what, roles } if roles.is_empty() => {
+                format!("Your roles do not allow you to {what}. Ask somebody who may, or an administrator.")
+            }
+            Self::NotAllowed { what, roles } => format!("To {what}, one needs to be {}. Ask one of them.", any_of(roles)),
+            Self::NotForYou { what } => format!("Only a person, signed in by themselves, can {what}."),
+            Self::OwnRequest { ticket } => format!("You asked for {ticket}, so somebody else must approve it."),
+            Self::NotByKey { ticket } => {
+                format!("Approving {ticket} needs you in person: please open it in the console or in chat. An API key cannot approve.")
+            }
+            Self::SecondPersonNeeded { ticket, label } => {
+                format!("You did the work on {ticket}, so somebody else must take “{label}”. Ask a colleague to look at it.")
+            }
+            Self::PasskeyNeeded { label } => format!("“{label}” must be signed with your passkey. Please take it in the console."),
+            Self::AlreadyDecided { .. } => {
+                "You have decided on this already. Take that decision back first if you changed your mind.".into()
+            }
+            _ => String::new(),
+        }
+    }
+
+    fn not_now(&self) -> String {
+        match self {
+            Self::WrongStatus { ticket, status, transition, offered } if offered.is_empty() => {
+                format!("{ticket} is {status}, so “{transition}” is not possible now.")
+            }
+            Self::WrongStatus { ticket, status, transition, offered } => {
+                format!("{ticket} is {status}, so “{transition}” is not possible now. What you can do: {}.", offered.join(", "))
+            }
+            Self::NotApplicable { ticket, label } => format!("“{label}” does not apply to {ticket}. Take the next step instead."),
+            Self::NoApprovalNeeded { transition } => format!("“{transition}” needs no approval here."),
+            Self::Stale { ticket, status, changed } if changed.is_empty() => {
+                format!("{ticket} changed while you were reading: it is {status} now. Please look again.")
+            }
+            Self::Stale { ticket, changed, .. } => {
+                format!("{ticket} changed while you were reading: {}. Please look again.", changed.join(", "))
+            }
+            Self::Locked { ticket, status } => {
+                format!("{ticket} is {status}, so this is locked. Reopen it first if it must change; a note can still be added.")
+            }
+            Self::ReasonMissing { because } => format!("Please give a reason: {because}."),
+            Self::Missing { ticket, verb, missing } => sentence_of(ticket.as_ref(), verb, missing),
+            Self::BadFields { problems } => problems.iter().map(FieldProblem::sentence).collect::<Vec<_>>().join(" "),
+            Self::InTheFuture { what } => format!("{what} lies in the future. Please give a time that has passed."),
+            Self::BadMerge { because } => format!("These two cannot be merged: {because}."),
+            Self::EmptyLink { link } => format!("The link “{link}” needs a ticket, an address, or a reason why there is none."),
+            Self::AlreadySettled { task } => format!("Task {task} is settled already."),
+            Self::NothingToDo => "That is how it stands already, so nothing was changed.".into(),
+            Self::TooMany { what, most } => format!("That are too many {what}: at most {most} are possible."),
+            Self::BadRequest { because } => format!("That could not be understood: {because}."),
+            _ => String::new(),
+        }
+    }
+
+    /// What is wrong with single fields of a form: name → sentence.
+    #[must_use]
+    pub fn fields(&self) -> BTreeMap<String, String> {
+        match self {
+            Self::BadFields { problems } => problems.iter().map(|p| (p.field.clone(), p.sentence())).collect(),
+            Self::Missing { missing, .. } => missing.iter().filter_map(Missing::field_problem).collect(),
+            Self::ReasonMissing { because } => BTreeMap::from([("reason".into(), format!("Needed: {because}."))]),
+            _ => BTreeMap::new(),
+        }
+    }
+
+    /// Whether an assessor wants to see the attempt: then it becomes an event of its own.
+    #[must_use]
+    pub fn recorded(&self) -> bool {
+        match self {
+            Self::NotAllowed { .. }
+            | Self::NotForYou { .. }
+            | Self::OwnRequest { .. }
+            | Self::NotByKey { .. }
+            | Self::SecondPersonNeeded { .. }
+            | Self::PasskeyNeeded { .. }
+            | Self::Locked { .. }
+            | Self::WrongStatus { .. } => true,
+            // A forgotten field is everyday work; going ahead without an approval is not.
+            Self::Missing { missing, .. } => missing.iter().any(|m| matches!(m, Missing::Approval { .. } | Missing::Rejected { .. })),
+            _ => false,
+        }
+    }
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.sentence())
+    }
+}
+
+/// "the owner, an incident-manager or a responder", in the roles' own words.
+fn any_of(roles: &[String]) -> String {
+    let named: Vec<String> = roles
+        .iter()
+        .map(|role| match role.as_str() {
+            "owner" => "the ticket's owner".to_owned(),
+            "lead" => "the ticket's lead".to_owned(),
+            "anyone" => "a verified person".to_owned(),
+            role if role.starts_with(['a', 'e', 'i', 'o', 'u']) => format!("an {role}"),
+            role => format!("a {role}"),
+        })
+        .collect();
+    match named.split_last() {
+        None => "somebody else".to_owned(),
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+    }
+}

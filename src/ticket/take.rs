@@ -1,0 +1,351 @@
+//! Taking transitions: who may, from where, what must be there, and everything that follows at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::binding::binding;
+use super::command::{FieldInput, Fields, Step, Take};
+use super::draft::{Draft, Pinning, holds_any};
+use super::event::{Fact, NewEvent, NewTask, TransitionTaken};
+use super::missing::missing;
+use super::nearest::nearest;
+use super::number::Number;
+use super::refusal::Refusal;
+use super::state::{Held, SealedRef, Ticket};
+use super::{clock, consequences, fields, merge, owed, view};
+use crate::ledger::sealed::Sealed;
+use crate::procedure::model::{Ask, Transition};
+
+/// The most transitions in one request.
+const MAX_STEPS: usize = 8;
+
+pub(super) fn take(draft: &mut Draft<'_>, take: &Take) -> Result<(), Refusal> {
+    let Some(first) = take.steps.first() else {
+        return Err(Refusal::BadRequest { because: "no step was named".into() });
+    };
+    if take.steps.len() > MAX_STEPS {
+        return Err(Refusal::TooMany { what: "steps at once".into(), most: MAX_STEPS });
+    }
+    fresh(draft, take, first)?;
+    for step in &take.steps {
+        let taken = check(draft, &take.ticket, step)?;
+        record(draft, &take.ticket, step, taken)?;
+    }
+    consequences::follow(draft, &take.ticket)
+}
+
+/// Refuses when what the person saw is not what stands there. Asked after the role, so that a stale button tells
+/// nothing to somebody who may not press it.
+fn fresh(draft: &Draft<'_>, take: &Take, first: &Step) -> Result<(), Refusal> {
+    let ticket = draft.ticket(&take.ticket)?;
+    let pin = draft.pinning(ticket)?;
+    let transition = named(pin, &first.transition)?;
+    permitted(draft, ticket, pin, transition)?;
+    let moved = take.rev.is_some_and(|rev| rev != ticket.rev);
+    let unbound = take.binding.as_ref().is_some_and(|bound| *bound != binding(ticket, pin.kind, transition));
+    if moved || unbound {
+        let changed = if moved { vec![format!("it is at revision {} now, and {}", ticket.rev, ticket.status)] } else { Vec::new() };
+        return Err(Refusal::Stale { ticket: ticket.number.clone(), status: ticket.status.clone(), changed });
+    }
+    Ok(())
+}
+
+/// The transition of that name.
+pub(super) fn named<'a>(pin: Pinning<'a>, name: &str) -> Result<&'a Transition, Refusal> {
+    pin.kind.transitions.get(name).ok_or_else(|| Refusal::NoSuchTransition {
+        transition: name.chars().filter(|c| !c.is_control()).take(60).collect(),
+        nearest: nearest(name, pin.kind.transitions.keys().map(String::as_str)).unwrap_or_default().to_owned(),
+    })
+}
+
+fn permitted(draft: &Draft<'_>, ticket: &Ticket, pin: Pinning<'_>, transition: &Transition) -> Result<(), Refusal> {
+    let label = view::label(pin.kind, pin.response, &transition.name);
+    let what = format!("take “{label}”");
+    draft.person(&what)?;
+    if !holds_any(draft.ctx.actor, Some(ticket), &transition.by) {
+        return Err(Refusal::NotAllowed { what, roles: transition.by.clone() });
+    }
+    if transition.fresh_auth && draft.ctx.via.auth != "passkey" {
+        return Err(Refusal::PasskeyNeeded { label: label.to_owned() });
+    }
+    Ok(())
+}
+
+/// A step that was checked and is not yet recorded.
+pub(super) struct Checked<'a> {
+    transition: &'a Transition,
+    pin: Pinning<'a>,
+    /// What it sets: the form's fields and the procedure's own.
+    fields: Fields,
+    to: String,
+    late: bool,
+    automatic: bool,
+}
+
+fn check<'a>(draft: &Draft<'a>, number: &Number, step: &Step) -> Result<Checked<'a>, Refusal> {
+    let ticket = draft.ticket(number)?;
+    let pin = draft.pinning(ticket)?;
+    let transition = named(pin, &step.transition)?;
+    permitted(draft, ticket, pin, transition)?;
+    startable(ticket, pin, transition)?;
+    if ticket.ended && !transition.reopens && !step.fields.is_empty() {
+        return Err(Refusal::Locked { ticket: number.clone(), status: ticket.status.clone() });
+    }
+    fields::check(pin.kind, draft.ctx.library, &step.fields).map_err(|problems| Refusal::BadFields { problems })?;
+    let late = draft.claimed(step.occurred_at, "The time that you gave")?;
+    reasoned(ticket, transition, step, late)?;
+    let to = destination(draft, ticket, transition, step)?;
+    let mut fields = step.fields.clone();
+    for (name, value) in &transition.sets {
+        fields.insert(name.clone(), FieldInput::Plain(value.clone()));
+    }
+    let after = with_fields(ticket, &fields);
+    second_person(draft, &after, pin, transition)?;
+    complete(draft, &after, pin, transition)?;
+    Ok(Checked { transition, pin, fields, to, late, automatic: false })
+}
+
+/// Whether the transition can start where the ticket stands: its statuses and their conditions, passing over
+/// phases that the response playbook says do not apply.
+pub(super) fn startable(ticket: &Ticket, pin: Pinning<'_>, transition: &Transition) -> Result<(), Refusal> {
+    if !view::applies(pin.response, &transition.name) {
+        let label = view::label(pin.kind, pin.response, &transition.name).to_owned();
+        return Err(Refusal::NotApplicable { ticket: ticket.number.clone(), label });
+    }
+    if starts(ticket, pin, transition) {
+        return Ok(());
+    }
+    Err(Refusal::WrongStatus {
+        ticket: ticket.number.clone(),
+        status: ticket.status.clone(),
+        transition: view::label(pin.kind, pin.response, &transition.name).to_owned(),
+        offered: offered(ticket, pin).iter().map(|t| view::label(pin.kind, pin.response, &t.name).to_owned()).collect(),
+    })
+}
+
+/// The transitions that can start where the ticket stands, in the procedure's order.
+fn offered<'a>(ticket: &Ticket, pin: Pinning<'a>) -> Vec<&'a Transition> {
+    pin.kind.transitions.values().filter(|t| !t.automatic && view::applies(pin.response, &t.name) && starts(ticket, pin, t)).collect()
+}
+
+fn starts(ticket: &Ticket, pin: Pinning<'_>, transition: &Transition) -> bool {
+    let variables = view::variables(ticket, pin.kind, pin.response);
+    let stands = stands_as(ticket, pin);
+    transition
+        .from
+        .iter()
+        .any(|from| stands.contains(from.status.as_str()) && from.when.as_ref().is_none_or(|w| w.holds(&variables).unwrap_or(false)))
+}
+
+/// The ticket's status, and those that it would have reached by phases that do not apply.
+fn stands_as<'a>(ticket: &'a Ticket, pin: Pinning<'a>) -> BTreeSet<&'a str> {
+    let mut stands = BTreeSet::from([ticket.status.as_str()]);
+    for phase in pin.kind.transitions.values().filter(|t| t.phase && !view::applies(pin.response, &t.name)) {
+        if phase.from.iter().any(|f| f.when.is_none() && stands.contains(f.status.as_str())) {
+            stands.insert(&phase.to);
+        }
+    }
+    stands
+}
+
+fn reasoned(ticket: &Ticket, transition: &Transition, step: &Step, late: bool) -> Result<(), Refusal> {
+    if step.reason.as_ref().is_some_and(|r| !r.bytes.is_empty()) {
+        return Ok(());
+    }
+    let because = if transition.asks.contains(&Ask::Reason) {
+        format!("“{}” is not taken without saying why", transition.label)
+    } else if late {
+        "it happened long before now, so this is a late entry".to_owned()
+    } else if let Some((before, after)) = severity_override(ticket, &step.fields) {
+        format!("the severity changes from {before} to {after}")
+    } else {
+        return Ok(());
+    };
+    Err(Refusal::ReasonMissing { because })
+}
+
+/// The severity before and after, when a severity that stood is replaced or cleared.
+pub(super) fn severity_override(ticket: &Ticket, fields: &Fields) -> Option<(String, String)> {
+    let Some(FieldInput::Plain(value)) = fields.get("severity") else { return None };
+    let after = value.as_str().unwrap_or("none");
+    let before = ticket.severity();
+    (!before.is_empty() && before != after).then(|| (before.to_owned(), after.to_owned()))
+}
+
+fn destination(draft: &Draft<'_>, ticket: &Ticket, transition: &Transition, step: &Step) -> Result<String, Refusal> {
+    if transition.unmerges {
+        let status = ticket.merged_into.as_ref().map(|(_, status)| status.clone());
+        return status.ok_or_else(|| Refusal::BadMerge { because: "it was not merged".into() });
+    }
+    if transition.merges || transition.asks.contains(&Ask::Ticket) {
+        merge::partner(draft, ticket, step.other.as_ref())?;
+    }
+    Ok(transition.to.clone())
+}
+
+/// The ticket as it would be with these values, to look at only: references are provisional.
+pub(super) fn with_fields(ticket: &Ticket, fields: &Fields) -> Ticket {
+    let mut after = ticket.clone();
+    for (name, input) in fields {
+        match input {
+            FieldInput::Plain(Value::Null) => {
+                after.fields.remove(name);
+            }
+            FieldInput::Plain(value) => {
+                after.fields.insert(name.clone(), Held::Plain(value.clone()));
+            }
+            FieldInput::Sealed(sealed) => {
+                let held = SealedRef { seq: -1, name: format!("field.{name}"), commitment: sealed.commitment };
+                after.fields.insert(name.clone(), Held::Sealed(held));
+            }
+        }
+    }
+    after
+}
+
+/// Refuses when the taker did the latest phase of the work, or opened the ticket by hand before any.
+fn second_person(draft: &Draft<'_>, after: &Ticket, pin: Pinning<'_>, transition: &Transition) -> Result<(), Refusal> {
+    let Some(rule) = &transition.requires.second_person else { return Ok(()) };
+    let variables = view::variables(after, pin.kind, pin.response);
+    // A condition that cannot be evaluated asks for the second person: the safe side.
+    if !rule.when.as_ref().is_none_or(|w| w.holds(&variables).unwrap_or(true)) {
+        return Ok(());
+    }
+    let worked = after.steps.iter().rev().find(|s| s.phase).map_or(&after.opened_by, |s| &s.by);
+    if worked.person().is_some() && worked.person() == draft.ctx.actor.person() {
+        let label = view::label(pin.kind, pin.response, &transition.name).to_owned();
+        return Err(Refusal::SecondPersonNeeded { ticket: after.number.clone(), label });
+    }
+    Ok(())
+}
+
+fn complete(draft: &Draft<'_>, after: &Ticket, pin: Pinning<'_>, transition: &Transition) -> Result<(), Refusal> {
+    let missing = missing(after, pin.kind, pin.response, transition, draft.ctx.people);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Refusal::Missing { ticket: Some(after.number.clone()), verb: transition.name.clone(), missing })
+}
+
+fn record(draft: &mut Draft<'_>, number: &Number, step: &Step, checked: Checked<'_>) -> Result<(), Refusal> {
+    let ticket = draft.ticket(number)?;
+    let Checked { transition, pin, fields, to, late, automatic } = checked;
+    let before = ticket.status.clone();
+    let rescaled = severity_override(ticket, &fields).is_some() || (ticket.severity().is_empty() && fields.contains_key("severity"));
+    let skipped = skipped(ticket, pin, transition);
+    let after = with_fields(ticket, &fields);
+    let (plain, sealed) = split(&fields);
+    let ended = pin.kind.ended.contains(&to);
+    let taken = TransitionTaken {
+        transition: transition.name.clone(),
+        from: before.clone(),
+        to: to.clone(),
+        fields: plain,
+        sealed_fields: sealed.iter().map(|(name, _)| name.clone()).collect(),
+        tasks: new_tasks(ticket, pin, &to),
+        owed: owed::left_by(draft, &after, pin, transition),
+        phase: transition.phase,
+        skipped: skipped.clone(),
+        occurred_at: step.occurred_at,
+        late,
+        automatic,
+        ended,
+    };
+    let decided_by = if skipped.is_empty() { None } else { pin.response.map(|r| r.digest.as_str()) };
+    let mut event = NewEvent::on(number, Fact::TransitionTaken(taken)).by(decided_by.unwrap_or(&pin.kind.digest));
+    for (name, value) in sealed {
+        event = event.seal(format!("field.{name}"), value.clone());
+    }
+    for (name, value) in [("line", &step.line), ("reason", &step.reason)] {
+        if let Some(value) = value.as_ref().filter(|v| !v.bytes.is_empty()) {
+            event = event.seal(name, value.clone());
+        }
+    }
+    if automatic {
+        event.actor = Some(super::event::Actor::Scheduler);
+    }
+    draft.push(event);
+    let unowned = draft.ticket(number)?.owner.is_none();
+    if let (true, false, Some(person)) = (unowned, ended || automatic, draft.ctx.actor.person()) {
+        // Whoever takes the first step has it.
+        draft.push(NewEvent::on(number, Fact::OwnerAssigned { person: person.to_owned() }).by(&pin.kind.digest));
+    }
+    if transition.unmerges {
+        merge::undone(draft, number, pin);
+    }
+    if let (true, Some(other)) = (transition.merges, &step.other) {
+        merge::merged(draft, number, other, before, pin);
+    }
+    clock::after_step(draft, number, pin, transition, &skipped);
+    if rescaled {
+        clock::retarget(draft, number, pin);
+    }
+    consequences::notify(draft, number, pin, Some(&transition.name));
+    Ok(())
+}
+
+/// Takes by itself what nothing keeps from being taken. `true` when something was taken.
+pub(super) fn automatic(draft: &mut Draft<'_>, number: &Number) -> Result<bool, Refusal> {
+    let ticket = draft.ticket(number)?;
+    let pin = draft.pinning(ticket)?;
+    let ready = pin.kind.transitions.values().filter(|t| t.automatic && view::applies(pin.response, &t.name)).find(|t| {
+        let sets: Fields = t.sets.iter().map(|(n, v)| (n.clone(), FieldInput::Plain(v.clone()))).collect();
+        let after = with_fields(ticket, &sets);
+        // What needs somebody's word cannot be taken by nobody.
+        let unattended = t.asks.iter().all(|a| matches!(a, Ask::Line | Ask::Field(_) | Ask::When));
+        unattended
+            && !t.merges
+            && !t.unmerges
+            && !t.fresh_auth
+            && t.requires.second_person.is_none()
+            && starts(ticket, pin, t)
+            && missing(&after, pin.kind, pin.response, t, draft.ctx.people).is_empty()
+    });
+    let Some(transition) = ready else { return Ok(false) };
+    let step = Step { transition: transition.name.clone(), ..Step::default() };
+    let fields = transition.sets.iter().map(|(n, v)| (n.clone(), FieldInput::Plain(v.clone()))).collect();
+    let checked = Checked { transition, pin, fields, to: transition.to.clone(), late: false, automatic: true };
+    record(draft, number, &step, checked)?;
+    Ok(true)
+}
+
+/// Phases that this step passes over: between where the ticket stands and where the step leads.
+fn skipped(ticket: &Ticket, pin: Pinning<'_>, transition: &Transition) -> Vec<String> {
+    if !transition.phase {
+        return Vec::new();
+    }
+    let position = |status: &str| pin.kind.statuses.iter().position(|s| s == status);
+    let (here, there) = (position(&ticket.status), position(&transition.to));
+    pin.kind
+        .transitions
+        .values()
+        .filter(|t| t.phase && t.name != transition.name && position(&t.to) > here && position(&t.to) < there)
+        .map(|t| t.name.clone())
+        .collect()
+}
+
+/// Tasks of a status appear when it is reached for the first time.
+pub(super) fn new_tasks(ticket: &Ticket, pin: Pinning<'_>, status: &str) -> Vec<NewTask> {
+    if ticket.tasks.iter().any(|t| t.on == status) {
+        return Vec::new();
+    }
+    let next = ticket.tasks.iter().map(|t| t.task).max().unwrap_or(0) + 1;
+    let texts = pin.response.and_then(|r| r.tasks.get(status)).map_or(&[][..], Vec::as_slice);
+    (next..).zip(texts).map(|(task, text)| NewTask { task, on: status.to_owned(), text: text.clone() }).collect()
+}
+
+/// Plain values (null clears) and sealed ones.
+pub(super) fn split(fields: &Fields) -> (BTreeMap<String, Value>, Vec<(String, &Sealed)>) {
+    let mut plain = BTreeMap::new();
+    let mut sealed = Vec::new();
+    for (name, input) in fields {
+        match input {
+            FieldInput::Plain(value) => {
+                plain.insert(name.clone(), value.clone());
+            }
+            FieldInput::Sealed(value) => sealed.push((name.clone(), value)),
+        }
+    }
+    (plain, sealed)
+}

@@ -1,0 +1,64 @@
+//! A ticket as conditions of the procedure see it, and as its response playbook words it.
+
+use serde_json::{Map, Value, json};
+
+use super::state::{Held, Ticket};
+use crate::procedure::expression::Variables;
+use crate::procedure::model::{Kind, Response};
+
+/// `ticket` and `phases` for CEL. Plain fields only: what is sealed is never looked at, so it can be redacted
+/// without changing a decision. `phases.skippable`, and `phases.<name>`: whether the phase applies.
+#[must_use]
+pub fn variables(ticket: &Ticket, kind: &Kind, response: Option<&Response>) -> Variables {
+    let fields: Map<String, Value> = ticket
+        .fields
+        .iter()
+        .filter_map(|(name, held)| match held {
+            Held::Plain(value) => Some((name.clone(), value.clone())),
+            Held::Sealed(_) => None,
+        })
+        .collect();
+    let held: Vec<&String> = ticket.fields.keys().collect();
+    let mut phases = Map::new();
+    phases.insert("skippable".into(), Value::Bool(response.is_some_and(|r| r.skippable)));
+    for transition in kind.transitions.values().filter(|t| t.phase) {
+        phases.insert(transition.name.clone(), Value::Bool(applies(response, &transition.name)));
+    }
+    let mut out = Variables::new();
+    out.insert(
+        "ticket".into(),
+        json!({
+            "number": ticket.number.to_string(),
+            "kind": ticket.kind,
+            "status": ticket.status,
+            "ended": ticket.ended,
+            "severity": ticket.severity(),
+            "intake": ticket.intake,
+            "response": ticket.response.as_ref().map_or("", |r| r.name.as_str()),
+            "owner": ticket.owner.as_deref().unwrap_or_default(),
+            "lead": ticket.lead.as_deref().unwrap_or_default(),
+            "fields": fields,
+            "held": held,
+            "notes": ticket.notes,
+            "files": ticket.files.len(),
+            "alerts": { "attached": ticket.alerts.attached, "firing": ticket.alerts.firing },
+        }),
+    );
+    out.insert("phases".into(), Value::Object(phases));
+    out
+}
+
+/// Whether the response playbook lets this phase apply.
+#[must_use]
+pub fn applies(response: Option<&Response>, phase: &str) -> bool {
+    response.is_none_or(|r| !r.not_applicable.contains(phase))
+}
+
+/// What this ticket calls a transition: the response playbook's word, or the kind's.
+#[must_use]
+pub fn label<'a>(kind: &'a Kind, response: Option<&'a Response>, transition: &'a str) -> &'a str {
+    response
+        .and_then(|r| r.labels.get(transition))
+        .or_else(|| kind.transitions.get(transition).map(|t| &t.label))
+        .map_or(transition, String::as_str)
+}

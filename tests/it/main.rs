@@ -1,0 +1,17 @@
+//! The integration tests: one binary, so that one link serves them all.
+//!
+//! `walls` and `rows` read the repository itself. Everything else speaks to a running server. What a test
+//! needs from outside (a database, a browser, a monitoring tool) it finds through [`machine`], and fails, saying what
+//! to install, when it is missing: a test that skips itself proves nothing.
+//!
+//! To add a story: a file here, `mod` it below, and name each test for the behaviour it shows.
+
+#![expect(clippy::expect_used, reason = "a helper of a test may stop it, saying why")]
+#![expect(clippy::print_stdout, reason = "some tests list what they found, for people to read")]
+
+mod browser;
+mod machine;
+mod rows;
+mod source;
+mod tools;
+mod walls;
