@@ -1,5 +1,6 @@
 //! Procedures are data: the playbooks' schema, how they are loaded and checked, and how their expressions are evaluated.
 
+pub mod calendar;
 mod check;
 mod check_graph;
 pub mod expression;
@@ -22,4 +23,4 @@ mod yaml;
 pub use check::{ALERT_MEMBERS, EVENT_MEMBERS, TICKET_MEMBERS};
 pub use finding::Finding;
 pub use load::load;
-pub use shipped::{DEFAULT_PROFILE, built_in, built_in_profile, profiles};
+pub use shipped::{built_in, built_in_profile, profiles};

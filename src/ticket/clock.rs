@@ -77,8 +77,8 @@ pub(super) fn on_open(draft: &mut Draft<'_>, number: &Number, pin: Pinning<'_>) 
 pub(super) fn after_step(draft: &mut Draft<'_>, number: &Number, pin: Pinning<'_>, step: &Transition, skipped: &[String]) {
     for clock in pin.kind.clocks.values() {
         let Some(ticket) = draft.find(number) else { return };
-        let stops = clock.stops.iter().any(|s| *s == step.name || skipped.contains(s)) || step.stops.contains(&clock.name);
         // A merged ticket's clocks rest (`super::deadlines`) until the merge is taken back.
+        let stops = !step.merges && clock.stops.iter().any(|s| *s == step.name || skipped.contains(s)) || step.stops.contains(&clock.name);
         let over = ticket.ended && !step.merges;
         let running = ticket.clocks.get(&clock.name).filter(|c| c.stopped.is_none()).cloned();
         if let (Some(state), true) = (&running, stops || over) {
@@ -96,9 +96,11 @@ pub(super) fn after_step(draft: &mut Draft<'_>, number: &Number, pin: Pinning<'_
 /// After a reopening, a clock counts again when a step that stops it is ahead once more.
 fn is_ahead(pin: Pinning<'_>, clock: &Clock, status: &str) -> bool {
     let position = |s: &str| pin.kind.statuses.iter().position(|x| x == s);
-    let here = position(status);
-    let stopped_later = clock.stops.iter().filter_map(|s| pin.kind.transitions.get(s)).any(|t| position(&t.to) > here);
-    clock.starts == ClockStart::Open && stopped_later
+    let goals: Vec<&str> = clock.stops.iter().filter_map(|s| pin.kind.transitions.get(s)).map(|t| t.to.as_str()).collect();
+    // What ends a ticket stops every clock; only where it leads to says whether a clock's own goal is ahead.
+    let mut at_work = goals.iter().filter(|to| !pin.kind.ended.contains(**to)).peekable();
+    let ahead = at_work.peek().is_none() || at_work.any(|to| position(to) > position(status));
+    clock.starts == ClockStart::Open && ahead
 }
 
 fn stop(draft: &mut Draft<'_>, number: &Number, pin: Pinning<'_>, clock: &Clock, state: &ClockState) {

@@ -1,6 +1,6 @@
 //! What follows from a change by itself: groups that must hear of it, and transitions that take themselves.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::draft::{Draft, Pinning};
 use super::event::{Fact, NewEvent};
@@ -21,14 +21,14 @@ pub(super) fn follow(draft: &mut Draft<'_>, number: &Number) -> Result<(), Refus
     Ok(())
 }
 
-/// Tells groups for which something has become true; each once per ticket. `transition`: the step just taken.
-pub(super) fn notify(draft: &mut Draft<'_>, number: &Number, pin: Pinning<'_>, transition: Option<&str>) {
+/// Tells groups for which something has become true; each once per ticket. `event`: what just happened, as
+/// conditions see it (`kind`, and for a step `transition`, `from`, `to`).
+pub(super) fn notify(draft: &mut Draft<'_>, number: &Number, pin: Pinning<'_>, event: Value) {
     if pin.kind.notifies.is_empty() {
         return;
     }
     let Some(ticket) = draft.find(number) else { return };
     let mut variables = view::variables(ticket, pin.kind, pin.response);
-    let event: Value = json!({ "transition": transition.unwrap_or_default() });
     variables.insert("event".into(), event);
     let mut told = Vec::new();
     for rule in &pin.kind.notifies {

@@ -1,12 +1,14 @@
 //! Setting and correcting fields between steps.
 
+use serde_json::json;
+
 use super::command::Fields;
 use super::draft::Draft;
 use super::event::{Fact, NewEvent};
 use super::number::Number;
 use super::refusal::Refusal;
 use super::state::Held;
-use super::{clock, consequences, fields, take};
+use super::{clock, consequences, severity, take};
 use crate::ledger::sealed::Sealed;
 
 pub(super) fn set_fields(draft: &mut Draft<'_>, number: &Number, given: &Fields, reason: Option<&Sealed>) -> Result<(), Refusal> {
@@ -16,14 +18,16 @@ pub(super) fn set_fields(draft: &mut Draft<'_>, number: &Number, given: &Fields,
     if ticket.ended {
         return Err(Refusal::Locked { ticket: number.clone(), status: ticket.status.clone() });
     }
-    fields::check(pin.kind, draft.ctx.library, given).map_err(|problems| Refusal::BadFields { problems })?;
-    let rescaled = take::severity_override(ticket, given);
+    draft.check_fields(pin.kind, given)?;
+    let overridden = severity::overridden(pin.kind, ticket, given);
     let reason = reason.filter(|r| !r.bytes.is_empty());
-    if let (Some((before, after)), None) = (&rescaled, reason) {
+    if let (Some((before, after)), None) = (overridden, reason) {
         return Err(Refusal::ReasonMissing { because: format!("the severity changes from {before} to {after}") });
     }
-    let first_severity = ticket.severity().is_empty() && given.contains_key("severity");
-    let (mut plain, sealed) = take::split(given);
+    let scale = ticket.severity().to_owned();
+    let mut given = given.clone();
+    severity::propose(pin.kind, Some(ticket), &mut given);
+    let (mut plain, sealed) = take::split(&given);
     // A sealed value is a new commitment each time, so only plain ones can be seen to be the same.
     plain.retain(|name, value| match ticket.fields.get(name) {
         Some(Held::Plain(held)) => held != value,
@@ -42,9 +46,9 @@ pub(super) fn set_fields(draft: &mut Draft<'_>, number: &Number, given: &Fields,
         event = event.seal("reason", reason.clone());
     }
     draft.push(event);
-    if rescaled.is_some() || first_severity {
+    if draft.ticket(number)?.severity() != scale {
         clock::retarget(draft, number, pin);
     }
-    consequences::notify(draft, number, pin, None);
+    consequences::notify(draft, number, pin, json!({ "kind": "FieldsSet" }));
     consequences::follow(draft, number)
 }

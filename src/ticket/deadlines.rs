@@ -79,7 +79,7 @@ pub(super) fn fire(draft: &mut Draft<'_>, number: &Number, id: &str, came_due: T
         }
         (Some("escalation"), ..) => escalate::next_tier(draft, number, pin),
         (Some("notified"), Some(_), _) => {
-            let group = id.trim_start_matches("notified:").to_owned();
+            let group = id.strip_prefix("notified:").unwrap_or_default().to_owned();
             let fact = Fact::NotificationOverdue { group, due: pending.at };
             draft.push(NewEvent::on(number, fact).by(&pin.kind.digest));
             Ok(())

@@ -3,6 +3,8 @@
 //! Pure. To add a command: add its variant in `command.rs`, a function in the file of its group (`take.rs`,
 //! `notes.rs`, …) that works on a [`Draft`], and its arm in [`decide`].
 
+use std::collections::BTreeMap;
+
 use super::command::Command;
 use super::correlation::{AlertRecord, GroupRecord, Repeat};
 use super::draft::Draft;
@@ -76,6 +78,9 @@ pub struct Decision {
     pub events: Vec<NewEvent>,
     /// The tickets that were opened, changed, or that an alert of a delivery belongs to; each once, in order.
     pub tickets: Vec<Number>,
+    /// Tickets that changed, as they stand once the events are recorded with the sequence numbers from
+    /// [`Context::next_seq`] on. What [`super::evolve::evolve`] makes of the events is the same.
+    pub after: BTreeMap<Number, Ticket>,
     /// Identical repeats: no event, to be counted durably by the caller and summarised later.
     pub repeats: Vec<Repeat>,
     /// Resolves and acknowledgements of alerts that nobody knows: accepted, and nothing comes of them.

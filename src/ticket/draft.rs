@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 
 use super::alert::AlertStatus;
+use super::command::{FieldInput, Fields};
 use super::correlation::{self, AlertRecord, GroupRecord, Repeat};
 use super::decide::{Context, Decision, World};
 use super::event::{Actor, NewEvent};
 use super::evolve::evolve;
+use super::fields::{self, FieldProblem};
 use super::number::Number;
 use super::refusal::Refusal;
 use super::state::Ticket;
 use crate::env::Timestamp;
-use crate::procedure::model::{Kind, Permission, Response};
+use crate::procedure::model::{FieldType, Kind, Permission, Response};
 
-/// The most events that one request may become: the commit's own bound.
-const MAX_EVENTS: usize = 4_000;
+/// The most events that one request may become. A delivery of unrelated alerts opens many tickets.
+const MAX_EVENTS: usize = 50_000;
 
 /// An overlay over what stands: every event that is pushed is evolved at once, so that later steps of the same
 /// command see it.
@@ -159,7 +161,28 @@ impl<'a> Draft<'a> {
         if self.events.len() > MAX_EVENTS {
             return Err(Refusal::TooMany { what: "changes in one request".into(), most: MAX_EVENTS });
         }
-        Ok(Decision { events: self.events, tickets: self.touched, repeats: self.repeats, dropped: self.dropped })
+        Ok(Decision {
+            events: self.events,
+            tickets: self.touched,
+            after: self.tickets,
+            repeats: self.repeats,
+            dropped: self.dropped,
+        })
+    }
+
+    /// Refuses values that cannot stand in their fields, and people and tickets that do not exist.
+    pub fn check_fields(&self, kind: &Kind, given: &Fields) -> Result<(), Refusal> {
+        let mut problems = fields::check(kind, self.ctx.library, given).err().unwrap_or_default();
+        for (name, input) in given {
+            let (Some(field), FieldInput::Plain(serde_json::Value::String(value))) = (kind.fields.get(name), input) else { continue };
+            let problem = match field.of {
+                FieldType::Person if !self.ctx.people.is_active(value) => "must be an active person; please choose one from the list",
+                FieldType::Ticket if value.parse().is_ok_and(|n| self.find(&n).is_none()) => "names a ticket that does not exist",
+                _ => continue,
+            };
+            problems.push(FieldProblem { field: name.clone(), label: field.label.clone(), problem: problem.into() });
+        }
+        if problems.is_empty() { Ok(()) } else { Err(Refusal::BadFields { problems }) }
     }
 
     /// The person who asks; a monitoring tool or the scheduler cannot `what`.

@@ -7,6 +7,8 @@ pub mod alert;
 pub mod approval;
 mod approve;
 mod assign;
+#[cfg(test)]
+mod bench;
 pub mod binding;
 mod clock;
 pub mod command;
@@ -30,6 +32,9 @@ mod open;
 mod owed;
 mod receive;
 pub mod refusal;
+mod severity;
 pub mod state;
 mod take;
+#[cfg(test)]
+mod tests;
 pub mod view;

@@ -1,12 +1,14 @@
 //! Opening tickets: by hand, and for an alert.
 
+use serde_json::json;
+
 use super::command::{FieldInput, Fields, Matched, Open};
 use super::draft::{Draft, Pinning, holds_any};
 use super::event::{Fact, NewEvent, NewTask, Pinned, TicketOpened};
 use super::missing::Missing;
 use super::number::Number;
 use super::refusal::Refusal;
-use super::{clock, consequences, fields, take};
+use super::{clock, consequences, fields, severity, take};
 use crate::env::Timestamp;
 use crate::procedure::model::{Kind, Response};
 
@@ -26,7 +28,7 @@ pub(super) fn by_hand(draft: &mut Draft<'_>, open: &Open) -> Result<(), Refusal>
             Some(found.ok_or_else(|| Refusal::NoSuchResponse { response: named(name) })?.as_ref())
         }
     };
-    fields::check(kind, library, &open.fields).map_err(|problems| Refusal::BadFields { problems })?;
+    draft.check_fields(kind, &open.fields)?;
     draft.claimed(open.occurred_at, "The time at which it began")?;
     let filled = filled(kind, response, &open.fields);
     let missing: Vec<Missing> = kind
@@ -91,6 +93,7 @@ struct Opening {
 fn filled(kind: &Kind, response: Option<&Response>, given: &Fields) -> Fields {
     let mut out: Fields =
         given.iter().filter(|(_, v)| **v != FieldInput::Plain(serde_json::Value::Null)).map(|(n, v)| (n.clone(), v.clone())).collect();
+    severity::propose(kind, None, &mut out);
     let prefilled = response.into_iter().flat_map(|r| &r.prefill).map(|(n, v)| (n, v));
     let defaults = kind.fields.iter().filter_map(|(n, f)| f.default.as_ref().map(|d| (n, d)));
     for (name, value) in prefilled.chain(defaults) {
@@ -130,6 +133,6 @@ fn record(draft: &mut Draft<'_>, kind: &Kind, response: Option<&Response>, openi
     draft.push(event);
     let pin = Pinning { kind, response };
     clock::on_open(draft, &number, pin);
-    consequences::notify(draft, &number, pin, None);
+    consequences::notify(draft, &number, pin, json!({ "kind": "TicketOpened" }));
     number
 }

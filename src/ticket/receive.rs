@@ -17,7 +17,7 @@ use super::refusal::Refusal;
 use super::{consequences, open};
 
 /// The most alerts in one delivery.
-const MAX_ALERTS: usize = 1_000;
+const MAX_ALERTS: usize = 5_000;
 
 pub(super) fn receive(draft: &mut Draft<'_>, delivery: &Receive) -> Result<(), Refusal> {
     if !matches!(draft.ctx.actor, super::event::Actor::Source { name } if *name == delivery.source) {
@@ -88,7 +88,8 @@ fn known(draft: &mut Draft<'_>, delivery: &Receive, matched: &MatchedAlert, reco
     }
     // The work has ended and the tool still says the same: it has one window to notice before that counts as new.
     let window = window_of(draft, &record, matched);
-    if ended && record.status == AlertStatus::Firing && ended_at.is_some_and(|at| delivery.received_at.since(at) <= window) {
+    let elsewhere = record.group.as_deref().and_then(|g| draft.group(g)).and_then(|g| survivor(draft, &g.ticket)).is_some_and(|t| !t.ended);
+    if ended && !elsewhere && record.status == AlertStatus::Firing && ended_at.is_some_and(|at| delivery.received_at.since(at) <= window) {
         repeat(draft, delivery, matched, &record, Some(&home));
         return Ok(());
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::binding::binding;
 use super::command::{FieldInput, Fields, Step, Take};
@@ -13,7 +13,7 @@ use super::nearest::nearest;
 use super::number::Number;
 use super::refusal::Refusal;
 use super::state::{Held, SealedRef, Ticket};
-use super::{clock, consequences, fields, merge, owed, view};
+use super::{clock, consequences, merge, owed, severity, view};
 use crate::ledger::sealed::Sealed;
 use crate::procedure::model::{Ask, Transition};
 
@@ -92,11 +92,12 @@ fn check<'a>(draft: &Draft<'a>, number: &Number, step: &Step) -> Result<Checked<
     if ticket.ended && !transition.reopens && !step.fields.is_empty() {
         return Err(Refusal::Locked { ticket: number.clone(), status: ticket.status.clone() });
     }
-    fields::check(pin.kind, draft.ctx.library, &step.fields).map_err(|problems| Refusal::BadFields { problems })?;
+    draft.check_fields(pin.kind, &step.fields)?;
     let late = draft.claimed(step.occurred_at, "The time that you gave")?;
-    reasoned(ticket, transition, step, late)?;
+    reasoned(ticket, pin, transition, step, late)?;
     let to = destination(draft, ticket, transition, step)?;
     let mut fields = step.fields.clone();
+    severity::propose(pin.kind, Some(ticket), &mut fields);
     for (name, value) in &transition.sets {
         fields.insert(name.clone(), FieldInput::Plain(value.clone()));
     }
@@ -149,7 +150,7 @@ fn stands_as<'a>(ticket: &'a Ticket, pin: Pinning<'a>) -> BTreeSet<&'a str> {
     stands
 }
 
-fn reasoned(ticket: &Ticket, transition: &Transition, step: &Step, late: bool) -> Result<(), Refusal> {
+fn reasoned(ticket: &Ticket, pin: Pinning<'_>, transition: &Transition, step: &Step, late: bool) -> Result<(), Refusal> {
     if step.reason.as_ref().is_some_and(|r| !r.bytes.is_empty()) {
         return Ok(());
     }
@@ -157,20 +158,12 @@ fn reasoned(ticket: &Ticket, transition: &Transition, step: &Step, late: bool) -
         format!("“{}” is not taken without saying why", transition.label)
     } else if late {
         "it happened long before now, so this is a late entry".to_owned()
-    } else if let Some((before, after)) = severity_override(ticket, &step.fields) {
+    } else if let Some((before, after)) = severity::overridden(pin.kind, ticket, &step.fields) {
         format!("the severity changes from {before} to {after}")
     } else {
         return Ok(());
     };
     Err(Refusal::ReasonMissing { because })
-}
-
-/// The severity before and after, when a severity that stood is replaced or cleared.
-pub(super) fn severity_override(ticket: &Ticket, fields: &Fields) -> Option<(String, String)> {
-    let Some(FieldInput::Plain(value)) = fields.get("severity") else { return None };
-    let after = value.as_str().unwrap_or("none");
-    let before = ticket.severity();
-    (!before.is_empty() && before != after).then(|| (before.to_owned(), after.to_owned()))
 }
 
 fn destination(draft: &Draft<'_>, ticket: &Ticket, transition: &Transition, step: &Step) -> Result<String, Refusal> {
@@ -232,7 +225,7 @@ fn record(draft: &mut Draft<'_>, number: &Number, step: &Step, checked: Checked<
     let ticket = draft.ticket(number)?;
     let Checked { transition, pin, fields, to, late, automatic } = checked;
     let before = ticket.status.clone();
-    let rescaled = severity_override(ticket, &fields).is_some() || (ticket.severity().is_empty() && fields.contains_key("severity"));
+    let scale = ticket.severity().to_owned();
     let skipped = skipped(ticket, pin, transition);
     let after = with_fields(ticket, &fields);
     let (plain, sealed) = split(&fields);
@@ -275,13 +268,14 @@ fn record(draft: &mut Draft<'_>, number: &Number, step: &Step, checked: Checked<
         merge::undone(draft, number, pin);
     }
     if let (true, Some(other)) = (transition.merges, &step.other) {
-        merge::merged(draft, number, other, before, pin);
+        merge::merged(draft, number, other, before.clone(), pin);
     }
     clock::after_step(draft, number, pin, transition, &skipped);
-    if rescaled {
+    if draft.ticket(number)?.severity() != scale {
         clock::retarget(draft, number, pin);
     }
-    consequences::notify(draft, number, pin, Some(&transition.name));
+    let happened = json!({ "kind": "TransitionTaken", "transition": transition.name, "from": before, "to": to });
+    consequences::notify(draft, number, pin, happened);
     Ok(())
 }
 

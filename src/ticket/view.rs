@@ -18,7 +18,6 @@ pub fn variables(ticket: &Ticket, kind: &Kind, response: Option<&Response>) -> V
             Held::Sealed(_) => None,
         })
         .collect();
-    let held: Vec<&String> = ticket.fields.keys().collect();
     let mut phases = Map::new();
     phases.insert("skippable".into(), Value::Bool(response.is_some_and(|r| r.skippable)));
     for transition in kind.transitions.values().filter(|t| t.phase) {
@@ -31,17 +30,13 @@ pub fn variables(ticket: &Ticket, kind: &Kind, response: Option<&Response>) -> V
             "number": ticket.number.to_string(),
             "kind": ticket.kind,
             "status": ticket.status,
-            "ended": ticket.ended,
             "severity": ticket.severity(),
             "intake": ticket.intake,
             "response": ticket.response.as_ref().map_or("", |r| r.name.as_str()),
             "owner": ticket.owner.as_deref().unwrap_or_default(),
             "lead": ticket.lead.as_deref().unwrap_or_default(),
             "fields": fields,
-            "held": held,
-            "notes": ticket.notes,
-            "files": ticket.files.len(),
-            "alerts": { "attached": ticket.alerts.attached, "firing": ticket.alerts.firing },
+            "alerts": ticket.alerts,
         }),
     );
     out.insert("phases".into(), Value::Object(phases));

@@ -1,0 +1,10 @@
+//! What the engine promises, told on the [`super::bench`].
+
+mod approving;
+mod clocks;
+mod correlating;
+mod golden;
+mod random;
+mod recording;
+mod taking;
+mod values;
