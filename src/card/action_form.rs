@@ -82,7 +82,11 @@ fn edit(scene: &Scene<'_>, people: &[Choice]) -> Vec<FormField> {
     let opened_with = |name: &str| scene.kind.declare.requires.iter().any(|f| f == name);
     let later = |name: &str| owed(name).or_else(|| requiring(name)).or_else(|| wanted(name)).map_or(Needed::No, Needed::OwedBy);
     let needed = |name: &str| if opened_with(name) { Needed::Now } else { later(name) };
-    scene.kind.fields.values().map(|field| FormField::held(scene, field, people, needed(&field.name))).collect()
+    let mut fields: Vec<FormField> =
+        scene.kind.fields.values().map(|field| FormField::held(scene, field, people, needed(&field.name))).collect();
+    let help = "Needed when a value is set against what follows from the others.";
+    fields.push(FormField::plain("reason", "Why", help, Input::Text(2_000), Needed::No));
+    fields
 }
 
 fn note() -> Vec<FormField> {
@@ -94,8 +98,7 @@ fn note() -> Vec<FormField> {
 }
 
 fn evidence(scene: &Scene<'_>, phase: Option<&str>) -> Vec<FormField> {
-    let applies = |name: &str| scene.response.is_none_or(|r| !r.not_applicable.contains(name));
-    let phases = scene.kind.transitions.values().filter(|t| t.phase && applies(&t.name));
+    let phases = scene.kind.transitions.values().filter(|t| t.phase && scene.applies(&t.name));
     let mut choices = vec![Choice { value: String::new(), label: "The incident as a whole".to_owned() }];
     choices.extend(phases.map(|t| Choice { value: t.name.clone(), label: scene.label(t) }));
     if let Some(whole) = choices.first_mut() {

@@ -149,9 +149,9 @@ impl Button {
 #[must_use]
 pub fn possible<'a>(scene: &Scene<'a>) -> Vec<&'a Transition> {
     let status = scene.ticket.status.as_str();
-    let applies = |t: &Transition| scene.response.is_none_or(|r| !r.not_applicable.contains(&t.name));
+    let applies = |t: &Transition| scene.applies(&t.name);
     let starts_here =
-        |t: &Transition| t.from.iter().any(|from| from.status == status && from.when.as_ref().is_none_or(|when| (scene.holds)(when)));
+        |t: &Transition| t.from.iter().any(|from| from.status == status && from.when.as_ref().is_none_or(|when| scene.holds(when)));
     scene.kind.transitions.values().filter(|t| !t.automatic && applies(t) && starts_here(t)).collect()
 }
 
@@ -197,7 +197,7 @@ fn step(scene: &Scene<'_>, transition: &Transition) -> Button {
         action: Action::Step(transition.name.clone()),
         style: if careful { Style::Careful } else { Style::Plain },
         opens_form: opens_form(transition),
-        binding: Some((scene.binding)(transition)),
+        binding: Some(scene.binding(transition)),
     }
 }
 
@@ -272,8 +272,9 @@ mod tests {
         ticket.status = "acknowledged".to_owned();
         let scene = stage.scene(&ticket, at("03:10"));
         assert_eq!(labels(&main(&scene)), ["Mitigated", "Restored", "False alarm"], "in the response's words");
-        let scene = Scene { holds: &|_| false, ..scene };
-        assert_eq!(labels(&main(&scene)), ["Mitigated", "False alarm"]);
+        stage.response.skippable = false;
+        assert_eq!(labels(&main(&stage.scene(&ticket, at("03:10")))), ["Mitigated", "False alarm"]);
+        stage.response.skippable = true;
         stage.response.not_applicable.insert("contain".to_owned());
         assert_eq!(labels(&main(&stage.scene(&ticket, at("03:10")))), ["Restored", "False alarm"]);
     }

@@ -51,6 +51,8 @@ pub struct Card {
     pub more: Vec<Button>,
     /// Revision of the ticket that this shows.
     pub rev: i64,
+    /// Sequence number of its latest event.
+    pub seq: i64,
 }
 
 /// One phase of work on the way.
@@ -157,12 +159,13 @@ pub fn card(scene: &Scene<'_>) -> Card {
         buttons: buttons::main(scene),
         more: buttons::more(scene),
         rev: ticket.rev,
+        seq: ticket.seq,
     }
 }
 
 /// The clock that runs out next, and its label.
 fn next_clock<'a>(scene: &Scene<'a>) -> Option<(String, &'a ClockState)> {
-    let running = scene.ticket.clocks.iter().filter(|(_, c)| c.stopped.is_none());
+    let running = scene.ticket.clocks.iter().filter(|(_, c)| c.stopped.is_none() && c.paused.is_none());
     running.min_by_key(|(_, c)| c.due).map(|(name, clock)| (clock_label(scene, name), clock))
 }
 
@@ -201,7 +204,7 @@ fn next_needs(scene: &Scene<'_>) -> Words {
     let steps = buttons::main(scene);
     let Some(Action::Step(name)) = steps.first().map(|b| &b.action) else { return Words::new() };
     let Some(step) = scene.kind.transitions.get(name) else { return Words::new() };
-    let waits = missing::fields(scene, step).len() + missing::beside_fields(scene, step).len();
+    let waits = missing::count(scene, step);
     if waits == 0 {
         return Words::new();
     }
@@ -231,9 +234,8 @@ fn alerts(ticket: &Ticket) -> Words {
 
 fn phases(scene: &Scene<'_>) -> Vec<Phase> {
     let ticket = scene.ticket;
-    let applies = |name: &str| scene.response.is_none_or(|r| !r.not_applicable.contains(name));
     let skipped = |name: &str| ticket.steps.iter().any(|s| s.skipped.iter().any(|p| p == name));
-    let on_the_way = scene.kind.transitions.values().filter(|t| t.phase && applies(&t.name));
+    let on_the_way = scene.kind.transitions.values().filter(|t| t.phase && scene.applies(&t.name));
     on_the_way
         .map(|t| {
             let progress = match () {
@@ -287,11 +289,12 @@ fn clocks(scene: &Scene<'_>) -> Vec<ClockLine> {
 }
 
 fn clock_line(label: String, clock: &ClockState, now: Timestamp) -> ClockLine {
-    let until = clock.stopped.unwrap_or(now);
+    let until = clock.stopped.or(clock.paused).unwrap_or(now);
     let (whole, gone) = (clock.due.since(clock.started).as_secs().max(1), until.since(clock.started).as_secs());
     let words = match clock.stopped {
         Some(at) if clock.breached || at > clock.due => format!("late, after {}", duration(at.since(clock.started))),
         Some(at) => format!("in time, after {}", duration(at.since(clock.started))),
+        None if clock.paused.is_some() => "stands still".to_owned(),
         None => remaining(clock.due, now),
     };
     ClockLine {
@@ -299,7 +302,7 @@ fn clock_line(label: String, clock: &ClockState, now: Timestamp) -> ClockLine {
         due: clock.due,
         words,
         breached: clock.breached || until > clock.due,
-        running: clock.stopped.is_none(),
+        running: clock.stopped.is_none() && clock.paused.is_none(),
         gone: u8::try_from(gone.saturating_mul(100).div_euclid(whole).min(100)).unwrap_or(100),
     }
 }

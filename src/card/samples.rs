@@ -14,6 +14,7 @@ use crate::procedure::model::{
     Ask, Channel, Clock, ClockStart, Declare, Field, FieldType, From, Hours, Kind, Organisation, Owed, OwedTo, OwedWhat, Requires,
     Response, Role, SecondPerson, Transition,
 };
+use crate::ticket::decide::PeopleView;
 use crate::ticket::event::{Actor, Event, Fact, OwedItem, Pinned, Via};
 use crate::ticket::number::Number;
 use crate::ticket::state::{AlertCount, ClockState, File, Held, SealedRef, StepTaken, Task, Ticket};
@@ -191,6 +192,7 @@ pub(crate) fn kind() -> Kind {
         opens: Vec::new(),
         channel: Channel::default(),
         retention: "6 years".to_owned(),
+        matrix: None,
     }
 }
 
@@ -243,7 +245,7 @@ pub(crate) fn source() -> Actor {
 }
 
 fn clock(due: &str) -> ClockState {
-    ClockState { started: at("03:02"), due: at(due), reminders: Vec::new(), stopped: None, breached: false }
+    ClockState { started: at("03:02"), due: at(due), reminders: Vec::new(), stopped: None, breached: false, paused: None }
 }
 
 /// Opened by a storm at 03:02, nobody has it.
@@ -259,6 +261,7 @@ pub(crate) fn opened() -> Ticket {
         ended: false,
         rev: 41,
         seq: 51,
+        opened_seq: 10,
         opened_at: at("03:02"),
         updated_at: at("03:03"),
         ended_at: None,
@@ -314,7 +317,7 @@ pub(crate) fn contained() -> Ticket {
         }
     }
     let (what, of, by, who) = ("evidence".to_owned(), "contain".to_owned(), "close".to_owned(), "p_ana".to_owned());
-    ticket.owed = vec![OwedItem { what, of, by, who, due: Timestamp::parse("2026-11-23T08:00:00Z").expect("a time") }];
+    ticket.owed = vec![OwedItem { what, of, by, who, count: 1, due: Timestamp::parse("2026-11-23T08:00:00Z").expect("a time") }];
     ticket.alerts.firing = 4;
     ticket
 }
@@ -329,6 +332,23 @@ pub(crate) fn recovered() -> Ticket {
     ticket
 }
 
+/// A directory in which everybody is active and holds no role.
+pub(crate) struct Everybody;
+
+impl PeopleView for Everybody {
+    fn is_active(&self, _: &str) -> bool {
+        true
+    }
+
+    fn roles(&self, _: &str) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn has_email(&self, _: &str, _: &str) -> bool {
+        false
+    }
+}
+
 pub(crate) struct Stage {
     pub(crate) kind: Kind,
     pub(crate) response: Response,
@@ -341,16 +361,7 @@ impl Stage {
     }
 
     pub(crate) fn scene<'a>(&'a self, ticket: &'a Ticket, now: Timestamp) -> Scene<'a> {
-        Scene {
-            ticket,
-            kind: &self.kind,
-            response: Some(&self.response),
-            taxonomies: &self.taxonomies,
-            known: known(),
-            holds: &|_| true,
-            binding: &|_| "ab".repeat(32),
-            now,
-        }
+        Scene::new(ticket, (&self.kind, Some(&self.response), &self.taxonomies), known(), &Everybody, now)
     }
 }
 

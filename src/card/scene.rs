@@ -7,10 +7,13 @@ use serde_json::Value;
 
 use super::words::{humanise, one_line};
 use crate::env::Timestamp;
-use crate::procedure::expression::Expression;
+use crate::procedure::expression::{Expression, Variables};
 use crate::procedure::model::{Field, FieldType, Kind, Response, Transition};
+use crate::ticket::binding::binding;
+use crate::ticket::decide::PeopleView;
 use crate::ticket::event::Actor;
 use crate::ticket::state::{Held, Ticket};
+use crate::ticket::view;
 
 /// Lists of allowed values by name, as [`crate::procedure::model::Library::taxonomies`].
 pub type Taxonomies = BTreeMap<String, IndexMap<String, String>>;
@@ -53,7 +56,7 @@ impl Known<'_> {
 }
 
 /// A ticket at one moment, with everything that its cards and forms need.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Scene<'a> {
     /// The ticket.
     pub ticket: &'a Ticket,
@@ -65,12 +68,44 @@ pub struct Scene<'a> {
     pub taxonomies: &'a Taxonomies,
     /// Names and plaintext.
     pub known: Known<'a>,
-    /// Whether a condition of the procedure holds on this ticket now.
-    pub holds: &'a dyn Fn(&Expression) -> bool,
-    /// Digest of what a transition's button is bound to.
-    pub binding: &'a dyn Fn(&Transition) -> String,
+    /// Who is active and which roles they hold, as far as approvals need it.
+    pub people: &'a dyn PeopleView,
     /// The moment.
     pub now: Timestamp,
+    /// The ticket as conditions see it.
+    variables: Variables,
+}
+
+impl<'a> Scene<'a> {
+    /// A ticket with its pinned procedure.
+    #[must_use]
+    pub fn new(
+        ticket: &'a Ticket,
+        (kind, response, taxonomies): (&'a Kind, Option<&'a Response>, &'a Taxonomies),
+        known: Known<'a>,
+        people: &'a dyn PeopleView,
+        now: Timestamp,
+    ) -> Self {
+        Self { ticket, kind, response, taxonomies, known, people, now, variables: view::variables(ticket, kind, response) }
+    }
+
+    /// Whether a condition of the procedure holds on this ticket now; one that cannot be evaluated does not.
+    #[must_use]
+    pub fn holds(&self, when: &Expression) -> bool {
+        when.holds(&self.variables).unwrap_or(false)
+    }
+
+    /// Digest of what a transition's button is bound to.
+    #[must_use]
+    pub fn binding(&self, transition: &Transition) -> String {
+        binding(self.ticket, self.kind, transition)
+    }
+
+    /// Whether a phase applies on this ticket.
+    #[must_use]
+    pub fn applies(&self, phase: &str) -> bool {
+        view::applies(self.response, phase)
+    }
 }
 
 impl Scene<'_> {

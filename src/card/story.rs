@@ -66,6 +66,8 @@ pub struct Said {
 pub struct Message {
     /// The event's sequence number (the first one's, when several are gathered).
     pub seq: i64,
+    /// The sequence number of the last event that it tells.
+    pub last: i64,
     /// Whose message it is.
     pub who: Speaker,
     /// When it was recorded.
@@ -122,10 +124,10 @@ impl Heard {
             Fact::ClockStarted { clock, due, .. } => {
                 self.clocks.insert(clock.clone(), (event.at, *due));
             }
-            Fact::ClockRetargeted { clock, due, .. } => {
+            Fact::ClockRetargeted { clock, due, .. } | Fact::ClockResumed { clock, due, .. } => {
                 self.clocks.entry(clock.clone()).and_modify(|(_, old)| *old = *due).or_insert((event.at, *due));
             }
-            Fact::ClockStopped { clock, .. } => {
+            Fact::ClockStopped { clock, .. } | Fact::ClockPaused { clock } => {
                 self.clocks.remove(clock);
             }
             _ => {}
@@ -175,7 +177,7 @@ impl Story<'_> {
     fn message(&self, event: &Event, heard: &Heard) -> Message {
         let said = sentences::sentence(self, event, heard);
         let details = if said.tone == Tone::Alert { self.alert_title(event).into_iter().collect() } else { Vec::new() };
-        Message { seq: event.seq, who: self.speaker(event), at: event.at, occurred_at: claimed(&event.fact), said, details, events: 1 }
+        Message { seq: event.seq, last: event.seq, who: self.speaker(event), at: event.at, occurred_at: claimed(&event.fact), said, details, events: 1 }
     }
 
     fn speaker(&self, event: &Event) -> Speaker {
@@ -220,6 +222,7 @@ fn gathers(last: &Message, next: &Message) -> bool {
 
 fn gather(last: &mut Message, next: Message) {
     last.events += next.events;
+    last.last = next.last;
     for name in next.details {
         if last.details.len() < NAMED_ALERTS && !last.details.contains(&name) {
             last.details.push(name);
@@ -251,6 +254,7 @@ mod tests {
             received_at: at(when),
             group: None,
             after_end: false,
+            was: None,
         };
         event(seq, when, source(), Fact::AlertAttached(seen), &["alert"])
     }

@@ -21,7 +21,7 @@ pub fn transition_form(scene: &Scene<'_>, transition: &Transition, people: &[Cho
         notices: notices(scene, transition),
         error: None,
         submit: scene.label(transition),
-        binding: Some((scene.binding)(transition)),
+        binding: Some(scene.binding(transition)),
     }
 }
 
@@ -77,7 +77,7 @@ fn notices(scene: &Scene<'_>, transition: &Transition) -> Vec<Words> {
 }
 
 fn second_person(scene: &Scene<'_>, requires: &Requires) -> Option<Words> {
-    let wanted = requires.second_person.as_ref().is_some_and(|s| s.when.as_ref().is_none_or(|when| (scene.holds)(when)));
+    let wanted = requires.second_person.as_ref().is_some_and(|s| s.when.as_ref().is_none_or(|when| scene.holds(when)));
     let latest_phase = scene.ticket.steps.iter().rev().find(|s| s.phase).map(|s| &s.by);
     let first = latest_phase.or_else(|| scene.ticket.opened_by.person().map(|_| &scene.ticket.opened_by))?;
     wanted.then(|| Words::of("Somebody other than ").name(scene.known.actor(first)).text(" must take this step."))
@@ -122,10 +122,10 @@ mod tests {
         assert_eq!(form.fields[0].values, ["sev1"], "what is known stands in the form");
         let missing: Vec<_> = form.missing.iter().map(|m| m.what.as_str()).collect();
         let wanted = [
-            "a note on what was found or done",
+            "a note on what was found and done",
             "evidence for “Mitigated”",
-            "a link “caused by”, or the reason why there is none",
-            "1 open task: tick it off, or say why it is not needed",
+            "a “caused by” link, or the reason why there is none",
+            "the task “Check the last deployments”",
         ];
         assert_eq!(missing, wanted);
         assert_eq!(form.notices[0].plain(chrono_tz::UTC, at("04:20")), "Somebody other than Ana Lima must take this step.");

@@ -54,6 +54,8 @@ impl Teller<'_> {
             Fact::ClockStarted { .. }
             | Fact::ClockRetargeted { .. }
             | Fact::ClockStopped { .. }
+            | Fact::ClockPaused { .. }
+            | Fact::ClockResumed { .. }
             | Fact::ClockWarned { .. }
             | Fact::ClockBreached { .. } => self.clock(),
             Fact::Linked { .. }
@@ -64,6 +66,8 @@ impl Teller<'_> {
             Fact::Escalated { .. }
             | Fact::EscalationAcknowledged { .. }
             | Fact::GroupNotified { .. }
+            | Fact::NotificationOverdue { .. }
+            | Fact::OwedReminded { .. }
             | Fact::NotificationAcknowledged { .. } => self.called(),
             Fact::ApprovalDecided { .. } | Fact::ApprovalWithdrawn { .. } | Fact::Refused { .. } => self.judged(),
             Fact::FieldsSet { .. }

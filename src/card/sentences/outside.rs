@@ -60,7 +60,7 @@ impl Teller<'_> {
                 .name(self.person(person))
                 .text(", whose accounts stopped at once")
                 .then(self.because(&["reason"])),
-            Fact::KeyIssued { person, key } => {
+            Fact::KeyIssued { person, key, .. } => {
                 self.who().text(format!(" issued the key {} to ", one_line(key, 40))).name(self.person(person)).text(".")
             }
             Fact::KeyRevoked { person, key } => {

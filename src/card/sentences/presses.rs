@@ -3,7 +3,7 @@
 use super::Teller;
 use super::said;
 use crate::card::story::{Said, Tone};
-use crate::card::words::{Span, Words, capitalise, count, duration, one_line, remaining, seconds};
+use crate::card::words::{Span, Words, capitalise, count, duration, list, number_word, one_line, remaining, seconds};
 use crate::ticket::alert::AlertStatus;
 use crate::ticket::event::{AlertSeen, Fact};
 
@@ -26,6 +26,16 @@ impl Teller<'_> {
                     None => told.text("."),
                 };
                 said(Tone::Step, text)
+            }
+            Fact::NotificationOverdue { group, due } => {
+                let text = Words::new().name(capitalise(&called(group))).text(" has not said by ").time(*due).text(" that they have read it.");
+                said(Tone::Pressing, text)
+            }
+            Fact::OwedReminded { owed, .. } => {
+                let things: Vec<String> = owed.iter().map(|item| self.owed_thing(item)).collect();
+                let verb = if owed.len() == 1 { "is" } else { "are" };
+                let text = format!(" still owes {}: {} {verb} asked for.", number_word_things(owed.len()), list(&things, "and"));
+                said(Tone::Pressing, self.number().text(text))
             }
             Fact::NotificationAcknowledged { group } => {
                 said(Tone::Step, self.who().text(" has read it for ").name(called(group)).text("."))
@@ -74,6 +84,10 @@ impl Teller<'_> {
                 let text = format!("The severity changed, and with it the time: {} by ", self.clock_label(clock));
                 said(Tone::Step, Words::of(text).time(*due).text("."))
             }
+            Fact::ClockPaused { clock } => said(Tone::Quiet, Words::of(format!("The time to {} stands still.", self.clock_label(clock)))),
+            Fact::ClockResumed { clock, due, .. } => {
+                said(Tone::Quiet, Words::of(format!("The time to {} counts again: by ", self.clock_label(clock))).time(*due).text("."))
+            }
             Fact::ClockStopped { clock, elapsed_seconds, late } => {
                 let how = if *late { "late" } else { "in time" };
                 let label = capitalise(&self.clock_label(clock));
@@ -101,4 +115,9 @@ fn changed(alert: &AlertSeen, title: Span) -> Words {
         AlertStatus::Resolved => " is over.",
     };
     Words::of(format!("{} says that ", one_line(&alert.source, 80))).span(title).text(now)
+}
+
+/// `one thing`, `three things`.
+fn number_word_things(n: usize) -> String {
+    if n == 1 { "one thing".to_owned() } else { format!("{} things", number_word(n)) }
 }

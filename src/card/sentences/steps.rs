@@ -4,7 +4,7 @@ use super::{SHORT, Teller, said};
 use crate::card::scene::texts_of;
 use crate::card::story::{Said, Tone};
 use crate::card::words::{Words, capitalise, humanise, list, one_line};
-use crate::ticket::event::{Fact, TicketOpened, TransitionTaken};
+use crate::ticket::event::{Fact, OwedItem, TicketOpened, TransitionTaken};
 
 impl Teller<'_> {
     pub(super) fn opened(&self, opened: &TicketOpened) -> Said {
@@ -69,6 +69,11 @@ impl Teller<'_> {
             out = out.text(format!(" {what} is owed before “{}”.", self.step(&item.by)));
         }
         out
+    }
+
+    /// `evidence for “Mitigated”`, `root cause`
+    pub(super) fn owed_thing(&self, item: &OwedItem) -> String {
+        if item.what == "evidence" { format!("evidence for “{}”", self.step(&item.of)) } else { self.field(&item.of) }
     }
 
     pub(super) fn judged(&self) -> Said {

@@ -40,6 +40,7 @@ fn alert(status: AlertStatus) -> AlertSeen {
         received_at: at("03:02"),
         group: None,
         after_end: false,
+        was: None,
     }
 }
 
@@ -59,6 +60,11 @@ fn taken(transition: &str, from: &str, to: &str) -> TransitionTaken {
         automatic: false,
         ended: to == "closed",
     }
+}
+
+fn owed_evidence() -> OwedItem {
+    let (what, of, by, who) = ("evidence".to_owned(), "contain".to_owned(), "close".to_owned(), "p_ana".to_owned());
+    OwedItem { what, of, by, who, count: 1, due: at("09:00") }
 }
 
 fn opening() -> Event {
@@ -88,8 +94,7 @@ fn steps_say_who_when_what_was_done_and_what_comes_next() {
         cause: Some(20),
         ..event(21, "03:04", ana(), Fact::ClockStopped { clock: "acknowledge".into(), elapsed_seconds: 120, late: false }, &[])
     };
-    let (what, of, by, who) = ("evidence".to_owned(), "contain".to_owned(), "close".to_owned(), "p_ana".to_owned());
-    let owed = vec![OwedItem { what, of, by, who, due: at("09:00") }];
+    let owed = vec![owed_evidence()];
     let events = [
         opening(),
         clock(11, "acknowledge", "03:17"),
@@ -217,13 +222,17 @@ fn alerts_clocks_and_calls_say_what_presses() {
         tick(Fact::ClockBreached { clock: acknowledge(), due: at("03:17"), owner: None }),
         tick(Fact::ClockRetargeted { clock: acknowledge(), due: at("03:32"), reminders: vec![] }),
         tick(Fact::ClockStopped { clock: acknowledge(), elapsed_seconds: 1_900, late: true }),
-        tick(Fact::Escalated { clock: Some(acknowledge()), from_tier: 0, to_tier: 1, to: "p_bo".into() }),
-        tick(Fact::Escalated { clock: Some(acknowledge()), from_tier: 1, to_tier: 2, to: "incident-manager".into() }),
-        by_ana(Fact::Escalated { clock: None, from_tier: 0, to_tier: 1, to: "on-call".into() }, &["reason"]),
+        tick(Fact::Escalated { clock: Some(acknowledge()), from_tier: 0, to_tier: 1, to: "p_bo".into(), next: None }),
+        tick(Fact::Escalated { clock: Some(acknowledge()), from_tier: 1, to_tier: 2, to: "incident-manager".into(), next: None }),
+        by_ana(Fact::Escalated { clock: None, from_tier: 0, to_tier: 1, to: "on-call".into(), next: None }, &["reason"]),
         by_ana(Fact::EscalationAcknowledged { tier: 1 }, &[]),
         tick(Fact::GroupNotified { group: "legal".into(), due: Some(at("05:17")) }),
         tick(Fact::GroupNotified { group: "communications".into(), due: None }),
         by_ana(Fact::NotificationAcknowledged { group: "legal".into() }, &[]),
+        tick(Fact::NotificationOverdue { group: "legal".into(), due: at("05:17") }),
+        tick(Fact::OwedReminded { owed: vec![owed_evidence()], came_due: at("08:00") }),
+        tick(Fact::ClockPaused { clock: acknowledge() }),
+        tick(Fact::ClockResumed { clock: acknowledge(), due: at("03:40"), reminders: vec![] }),
     ];
     insta::assert_snapshot!(told(&events), @r#"
     INC-000042 · sev1 · payments-api is down. Opened by alertmanager.
@@ -243,6 +252,10 @@ fn alerts_clocks_and_calls_say_what_presses() {
     Legal was told, and must say by 05:17 that they have read it.
     Communications was told.
     Ana Lima has read it for legal.
+    Legal has not said by 05:17 that they have read it.
+    INC-000042 still owes one thing: evidence for “Mitigated” is asked for.
+    The time to acknowledge stands still.
+    The time to acknowledge counts again: by 03:40.
     "#);
 }
 
@@ -265,7 +278,7 @@ fn the_log_and_the_directory_speak_plainly() {
         outside(Fact::PersonAdded { person: bo(), roles: roles(&["incident-manager", "responder"]) }, &["name", "email"]),
         outside(Fact::RolesChanged { person: bo(), roles: roles(&[]) }, &[]),
         outside(Fact::PersonDisabled { person: bo() }, &["reason"]),
-        outside(Fact::KeyIssued { person: bo(), key: "k_1".into() }, &[]),
+        outside(Fact::KeyIssued { person: bo(), key: "k_1".into(), sha256: String::new() }, &[]),
         outside(Fact::KeyRevoked { person: bo(), key: "k_1".into() }, &[]),
         outside(Fact::SignedIn { person: bo(), session: String::new(), method: "one_time_link".into() }, &[]),
     ];

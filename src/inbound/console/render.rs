@@ -370,7 +370,7 @@ mod tests {
         scene.known.plaintext = &plaintext;
         let mut desk = samples::ticket_desk();
         let card = card(&scene);
-        desk.shell.channels = vec![super::super::views::ChannelLink::of(&card, 1)];
+        desk.shell.channels = vec![super::super::views::ChannelLink::of(&card)];
         desk.room = Room::Ticket { card: Box::new(card.clone()), messages: Vec::new(), may_write: true };
         let html = desk_page(&desk);
         assert!(!html.contains("<script>") && !html.contains("\"' onmouseover"), "{html}");

@@ -47,6 +47,7 @@ fn alert(seq: i64, when: &str, status: AlertStatus) -> Event {
         received_at: at(when),
         group: None,
         after_end: false,
+        was: None,
     };
     let fact = if status == AlertStatus::Firing { Fact::AlertAttached(seen) } else { Fact::AlertChanged(seen) };
     event(seq, when, source(), fact, &["alert"])
@@ -119,7 +120,7 @@ fn busy() -> Ticket {
     ticket
 }
 
-fn link(number: &str, title: &str, level: u8, state: &str, due: Option<&str>, unread: u32) -> ChannelLink {
+fn link(number: &str, title: &str, level: u8, state: &str, due: Option<&str>, seq: i64) -> ChannelLink {
     let severity = Some(Severity { level, name: format!("sev{level}") });
     ChannelLink {
         number: number.into(),
@@ -129,7 +130,7 @@ fn link(number: &str, title: &str, level: u8, state: &str, due: Option<&str>, un
         due: due.map(at),
         breached: due.is_some_and(|due| at(due) < at("03:40")),
         ended: false,
-        unread,
+        seq,
     }
 }
 
@@ -145,7 +146,7 @@ pub(super) fn shell(here: Option<&str>) -> Shell {
             person("p_chidi", "Chidi Eze", "auditor"),
         ],
         channels: vec![
-            ChannelLink::of(&card_of(&busy()), 0),
+            ChannelLink::of(&card_of(&busy())),
             link("INC-000043", "Sign-in from two countries for one account", 2, "Open", Some("03:28"), 4),
             link(
                 "INC-000041",

@@ -73,14 +73,14 @@ pub struct ChannelLink {
     pub breached: bool,
     /// The work has ended.
     pub ended: bool,
-    /// Messages that the reader has not seen.
-    pub unread: u32,
+    /// Sequence number of its latest event: the script marks a channel that moved on since it was last open.
+    pub seq: i64,
 }
 
 impl ChannelLink {
     /// The channel of a ticket, from its card.
     #[must_use]
-    pub fn of(card: &Card, unread: u32) -> Self {
+    pub fn of(card: &Card) -> Self {
         let clock = card.clocks.iter().find(|c| c.running).filter(|_| !card.ended);
         Self {
             number: card.number.clone(),
@@ -90,7 +90,7 @@ impl ChannelLink {
             due: clock.map(|c| c.due),
             breached: clock.is_some_and(|c| c.breached),
             ended: card.ended,
-            unread,
+            seq: card.seq,
         }
     }
 }

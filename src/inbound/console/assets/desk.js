@@ -243,7 +243,26 @@
       list.append(next);
     }
     tick();
+    if (id === "channels") unread();
   };
+  // A channel that moved on since it was last open here is marked. What was seen stays in this browser.
+  const unread = () => {
+    let seen = {};
+    try { seen = JSON.parse(localStorage.getItem("seen") || "{}"); } catch { /* storage is off: nothing is marked */ }
+    const first = Object.keys(seen).length === 0;
+    const channels = $$("[data-channel]");
+    for (const link of channels) {
+      const { channel, seq } = link.dataset;
+      if (link.hasAttribute("aria-current") || first) seen[channel] = Number(seq);
+      const news = !(seen[channel] >= Number(seq));
+      link.classList.toggle("unread", news);
+      if (news && !$(".count", link)) link.insertAdjacentHTML("beforeend", '<span class="count">new</span>');
+    }
+    const open = new Set(channels.map((link) => link.dataset.channel));
+    for (const channel of Object.keys(seen)) if (!open.has(channel)) delete seen[channel];
+    try { localStorage.setItem("seen", JSON.stringify({ "#": 1, ...seen })); } catch { /* as above */ }
+  };
+
   const key = (element) => element.getAttribute("href") || element.form?.getAttribute("action") || element.textContent;
 
   const listen = () => {
@@ -271,6 +290,7 @@
   $$("[data-hide]").forEach((element) => { element.hidden = true; });
   localise(document);
   tick();
+  unread();
   setInterval(tick, 1000);
   listen();
 })();
