@@ -11,7 +11,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use super::{console, deliver, health, log, witness};
+use super::{api, console, deliver, health, log, witness};
 use crate::config::Config;
 use crate::desk::Desk;
 use crate::env::Timestamp;
@@ -52,6 +52,7 @@ impl App {
 pub fn router(app: App) -> Router {
     let answered = Router::new()
         .merge(deliver::routes())
+        .merge(api::routes())
         .merge(log::routes())
         .merge(witness::routes())
         .merge(health::routes())
