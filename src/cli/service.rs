@@ -26,7 +26,7 @@ use crate::store::attachments::Attachments;
 use super::keyfile;
 
 /// How often the scheduler looks.
-const TICK: Duration = Duration::from_millis(500);
+const TICK: Duration = Duration::from_millis(250);
 /// Checkpoints are signed at most this often.
 const PUBLISH: Duration = Duration::from_millis(250);
 
@@ -140,6 +140,7 @@ impl Running {
     /// Stops: requests under way are answered, the log is signed once more.
     pub async fn stop(self) {
         self.stop.send_replace(true);
+        self.app.stopping.send_replace(true);
         for task in self.tasks {
             if tokio::time::timeout(Duration::from_secs(10), task).await.is_err() {
                 tracing::warn!("something did not stop in time");

@@ -50,7 +50,7 @@ fn log_and_people() -> Vec<Fact> {
         Fact::PersonAdded { person: person.clone(), roles: vec!["responder".into()] },
         Fact::RolesChanged { person: person.clone(), roles: vec![] },
         Fact::PersonDisabled { person: person.clone() },
-        Fact::KeyIssued { person: person.clone(), key: key.clone() },
+        Fact::KeyIssued { person: person.clone(), key: key.clone(), sha256: "5f".repeat(32) },
         Fact::KeyRevoked { person: person.clone(), key },
         Fact::SignedIn { person, session: "s_1".into(), method: "link".into() },
     ]
