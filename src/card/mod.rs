@@ -1,1 +1,35 @@
 //! Every message, form and button as platform-neutral values, and every sentence the bot says.
+//!
+//! Pure and without mark-up: a surface (the console, later Slack and Discord) turns these values into its own
+//! shapes. Where a sentence speaks of a person, a time or a ticket, it says so ([`words::Span`]), so that each
+//! surface can show names and the reader's own time zone in its way.
+//!
+//! | | |
+//! |---|---|
+//! | [`words`] | sentences made of spans; durations as people say them; cleaning of hostile text |
+//! | [`scene`] | what a card is made from: the ticket, its procedure, names and plaintext |
+//! | [`live`] | the live card of a ticket |
+//! | [`buttons`] | which steps and actions are offered, and in which order |
+//! | [`form`], [`transition_form`], [`action_form`] | forms generated from the procedure |
+//! | [`missing`] | what a step still waits for, and what to do about it |
+//! | [`story`] | one message per event; the conversation of a channel |
+//! | [`sentences`] | the sentence for each kind of fact |
+//! | [`replies`] | what is said to one person only: refusals, reminders, confirmations |
+//!
+//! To let the bot say something new: a fact's sentence goes into `sentences.rs`, an answer into `replies.rs`; the
+//! tone is short, plain, kind and exact, without exclamation marks, and a refusal says what to do.
+
+pub mod action_form;
+pub mod buttons;
+pub mod form;
+pub mod live;
+pub mod missing;
+pub mod replies;
+pub mod scene;
+pub mod sentences;
+pub mod story;
+pub mod transition_form;
+pub mod words;
+
+#[cfg(test)]
+pub(crate) mod samples;

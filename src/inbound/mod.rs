@@ -16,6 +16,7 @@
 pub mod api;
 pub mod app;
 pub mod caller;
+pub mod console;
 pub mod deliver;
 pub mod health;
 pub mod hooks;

@@ -8,22 +8,13 @@ use super::refusal::Refusal;
 use super::state::EscalationState;
 use crate::ledger::sealed::Sealed;
 
-/// After a missed target: the first tier is called, unless somebody is being called already.
+/// After a missed target: the first tier is called, unless somebody is being called already. Leaving the status ends
+/// it ([`super::evolve`]), and so does somebody who says that they have seen it; a later clock calls anew.
 pub(super) fn begin(draft: &mut Draft<'_>, number: &Number, pin: Pinning<'_>, clock: &str) {
     let under_way = draft.find(number).is_some_and(|t| t.escalation.as_ref().is_some_and(|e| e.acknowledged_by.is_none()));
-    let Some(escalate) = &pin.kind.escalate else { return };
-    // Reaching the status that ends escalations keeps further ones from beginning for the same clock only; a later
-    // clock has its own reason to call somebody.
-    let settled = draft.find(number).is_none_or(|t| t.status == escalate.until && Some(clock) == until_clock(pin, &escalate.until));
-    if !under_way && !settled {
+    if !under_way {
         call(draft, number, pin, Some(clock), 0, None);
     }
-}
-
-/// The clock that reaching `until` stops.
-fn until_clock<'a>(pin: Pinning<'a>, until: &str) -> Option<&'a str> {
-    let reaches = |name: &String| pin.kind.transitions.get(name).is_some_and(|t| t.to == until);
-    pin.kind.clocks.values().find(|c| c.stops.iter().any(reaches)).map(|c| c.name.as_str())
 }
 
 /// Nobody said in time that they have seen it.

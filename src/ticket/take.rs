@@ -102,6 +102,8 @@ fn check<'a>(draft: &Draft<'a>, number: &Number, step: &Step) -> Result<Checked<
         fields.insert(name.clone(), FieldInput::Plain(value.clone()));
     }
     let after = with_fields(ticket, &fields);
+    // Asked of the ticket as it stands and as it will be: the form that closes cannot also lower the bar.
+    second_person(draft, ticket, pin, transition)?;
     second_person(draft, &after, pin, transition)?;
     complete(draft, &after, pin, transition)?;
     Ok(Checked { transition, pin, fields, to, late, automatic: false })
@@ -176,17 +178,17 @@ pub(super) fn with_fields(ticket: &Ticket, fields: &Fields) -> Ticket {
 }
 
 /// Refuses when the taker did the latest phase of the work, or opened the ticket by hand before any.
-fn second_person(draft: &Draft<'_>, after: &Ticket, pin: Pinning<'_>, transition: &Transition) -> Result<(), Refusal> {
+fn second_person(draft: &Draft<'_>, ticket: &Ticket, pin: Pinning<'_>, transition: &Transition) -> Result<(), Refusal> {
     let Some(rule) = &transition.requires.second_person else { return Ok(()) };
-    let variables = view::variables(after, pin.kind, pin.response);
+    let variables = view::variables(ticket, pin.kind, pin.response);
     // A condition that cannot be evaluated asks for the second person: the safe side.
     if !rule.when.as_ref().is_none_or(|w| w.holds(&variables).unwrap_or(true)) {
         return Ok(());
     }
-    let worked = after.steps.iter().rev().find(|s| s.phase).map_or(&after.opened_by, |s| &s.by);
+    let worked = ticket.steps.iter().rev().find(|s| s.phase).map_or(&ticket.opened_by, |s| &s.by);
     if worked.person().is_some() && worked.person() == draft.ctx.actor.person() {
         let label = view::label(pin.kind, pin.response, &transition.name).to_owned();
-        return Err(Refusal::SecondPersonNeeded { ticket: after.number.clone(), label });
+        return Err(Refusal::SecondPersonNeeded { ticket: ticket.number.clone(), label });
     }
     Ok(())
 }

@@ -24,7 +24,7 @@ fn told(b: &Bench) -> Vec<String> {
         .collect()
 }
 
-// proves: SLA-02, SLA-04, INC-07
+// proves: SLA-04, INC-07
 #[test]
 fn an_unanswered_sev1_reminds_is_missed_and_escalates_tier_by_tier_each_once() {
     let mut b = Bench::new();
@@ -105,7 +105,6 @@ fn a_deadline_that_is_not_due_yet_does_not_fire() {
     assert!(b.ask(&Actor::Scheduler, &fire).unwrap().events.is_empty());
 }
 
-// proves: INC-04
 #[test]
 fn another_severity_needs_a_reason_and_moves_the_targets_from_their_original_start() {
     let mut b = Bench::new();
@@ -212,6 +211,7 @@ fn a_person_can_call_the_next_one_with_a_reason() {
     assert_eq!(tiers, [(0, 1, "on-call.next".into()), (1, 2, "legal".into())]);
 }
 
+// proves: INC-04
 #[test]
 fn impact_and_urgency_propose_the_severity_and_choosing_another_needs_a_reason() {
     let mut b = shipped();
@@ -227,5 +227,16 @@ fn impact_and_urgency_propose_the_severity_and_choosing_another_needs_a_reason()
         reason: Some(text("a workaround exists")),
     };
     b.ask(&person("p_ana"), &with_reason).unwrap();
+    assert!(b.log.iter().rev().find(|e| matches!(e.fact, Fact::FieldsSet { .. })).unwrap().sealed.contains_key("reason"));
     b.set("p_ana", &n, "severity", json!("sev1")).expect("what the matrix proposes needs none");
+    let cells = b.library.kinds["incident"].matrix.as_ref().unwrap().cells.clone();
+    for (impact, row) in &cells {
+        for (urgency, severity) in row {
+            let mut b = shipped();
+            let n = b.open("p_ana", "sev3");
+            b.set("p_ana", &n, "impact", json!(impact)).unwrap();
+            b.set("p_ana", &n, "urgency", json!(urgency)).unwrap();
+            assert_eq!(b.ticket(&n).severity(), severity, "{impact} impact, {urgency} urgency");
+        }
+    }
 }

@@ -34,7 +34,7 @@ fn numbers_have_no_gaps_even_when_opening_is_refused_in_between() {
     assert_eq!(decision.tickets, (21..=26).map(number).collect::<Vec<_>>());
 }
 
-// proves: REC-14, ATT-04
+// proves: REC-14
 #[test]
 fn a_ticket_knows_who_opened_it_and_how_it_came_in() {
     let mut b = Bench::new();
@@ -108,7 +108,7 @@ fn a_file_from_before_the_ticket_is_flagged() {
     assert_eq!(b.ask(&person("p_vic"), &file(None)).unwrap_err().code(), "NotAllowed");
 }
 
-// proves: REC-11, REC-19
+// proves: REC-11
 #[test]
 fn a_corrected_field_leaves_both_values_in_the_log() {
     let mut b = Bench::new();

@@ -54,7 +54,7 @@ fn link(b: &mut Bench, n: &Number, link: &str) {
     b.ask(&person("p_ana"), &Command::Link { ticket: n.clone(), link: link.into(), to: None, target: None, reason }).unwrap();
 }
 
-// proves: INC-06, INC-23, INC-24
+// proves: INC-23
 #[test]
 fn an_outage_is_light_at_night_and_complete_by_closure() {
     let mut b = shipped();
@@ -74,6 +74,7 @@ fn an_outage_is_light_at_night_and_complete_by_closure() {
     let close = |fields: Fields| Step { transition: "close".into(), fields, reason: Some(text("done")), ..Step::default() };
     let refusal = b.step("p_mia", &n, close(Fields::new())).unwrap_err();
     assert!(refusal.fields().contains_key("root_cause"), "{refusal}");
+    assert!(refusal.sentence().contains("a “caused by” link") && refusal.sentence().contains("a “remediated by” link"), "{refusal}");
     b.note("p_ana", &n).unwrap();
     b.file("p_ana", &n, "contain").unwrap();
     b.file("p_ana", &n, "eradicate").unwrap();
@@ -117,7 +118,6 @@ fn recovered(b: &mut Bench) -> Number {
     n
 }
 
-// proves: INC-20
 #[test]
 fn nobody_at_three_in_the_morning_is_called_tier_by_tier() {
     let mut b = shipped();

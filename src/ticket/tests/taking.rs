@@ -27,7 +27,7 @@ fn an_incident_is_worked_from_opening_to_closure() {
     b.assert_replay_equals_state();
 }
 
-// proves: INC-01, INC-02
+// proves: INC-02, INC-08
 #[test]
 fn closing_names_everything_that_is_missing_and_changes_nothing() {
     let mut b = Bench::new();
@@ -169,6 +169,29 @@ fn a_sev1_is_closed_by_somebody_who_did_not_do_the_work() {
     let n = b.recovered("sev3");
     b.fill(&n);
     b.take("p_ana", &n, "close").expect("the owner alone may close a sev3");
+}
+
+#[test]
+fn the_form_that_closes_cannot_lower_the_severity_to_pass_without_a_second_person() {
+    let mut b = Bench::new();
+    let n = b.recovered("sev1");
+    b.fill(&n);
+    let fields = [("severity".to_owned(), FieldInput::Plain(json!("sev3")))].into();
+    let refusal = b.step("p_ana", &n, Step { fields, ..reasoned("close") }).unwrap_err();
+    assert_eq!(refusal.code(), "SecondPersonNeeded");
+}
+
+#[test]
+fn a_refusal_in_the_log_repeats_nothing_that_somebody_typed() {
+    let mut b = Bench::new();
+    let n = b.open("p_ana", "sev3");
+    for typed in ["my password is hunter2", "ACKNOWLEDGE\u{0}", &"x".repeat(1000)] {
+        let decide =
+            Command::Decide { ticket: n.clone(), transition: typed.into(), approve: true, digest: String::new(), reason: text("x") };
+        assert_eq!(b.ask(&Actor::Source { name: "am".into() }, &decide).unwrap_err().code(), "NotForYou");
+        let Fact::Refused { transition, .. } = &b.log.last().unwrap().fact else { panic!() };
+        assert_eq!(*transition, None);
+    }
 }
 
 // proves: INC-16
@@ -372,7 +395,6 @@ fn a_late_entry_needs_a_reason_and_the_recorded_time_stays_the_servers() {
     assert_eq!(b.ticket(&n).steps[0].occurred_at, Some(two_days_ago));
 }
 
-// proves: INC-05
 #[test]
 fn somebody_who_is_not_active_cannot_be_given_a_ticket() {
     let mut b = Bench::new();

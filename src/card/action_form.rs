@@ -1,0 +1,165 @@
+//! The forms of everyday actions: declaring, editing, notes, evidence, tasks, people, links, escalation.
+
+use super::buttons::{self, Action};
+use super::form::{Choice, Form, FormField, Input, Needed};
+use super::scene::{Scene, Taxonomies};
+use super::transition_form::transition_form;
+use super::words::{Words, humanise, uncapitalise};
+use crate::procedure::model::{Kind, Organisation, OwedWhat};
+
+/// The form of any action on a ticket; none when the procedure knows no such step.
+#[must_use]
+pub fn form(scene: &Scene<'_>, action: &Action, people: &[Choice], organisation: &Organisation) -> Option<Form> {
+    let (fields, intro, submit) = match action {
+        Action::Declare => return None,
+        Action::Step(name) => return scene.kind.transitions.get(name).map(|t| transition_form(scene, t, people)),
+        Action::Edit => (edit(scene, people), "Leave a field as it is to keep it; empty it to clear it.", "Save"),
+        Action::Note => (note(), "It becomes part of the record, with your name and the time.", "Add"),
+        Action::Evidence(phase) => {
+            (evidence(scene, phase.as_deref()), "The file is kept unchanged, with its SHA-256 in the record.", "File it")
+        }
+        Action::WaiveEvidence(_) => (vec![reason("Why there is no evidence; an assessor reads this.")], "", "Record the reason"),
+        Action::TaskDone(_) => (Vec::new(), "", "Done"),
+        Action::TaskWaive(_) => (vec![reason("Why this task is not needed here.")], "", "Not needed"),
+        Action::Owner => {
+            (vec![person(people, scene.ticket.owner.as_deref())], "The owner sees to the ticket until it is closed.", "Assign")
+        }
+        Action::Lead => (vec![person(people, scene.ticket.lead.as_deref())], "The lead leads the work now.", "Assign"),
+        Action::Link(link) => {
+            (link_fields(scene, link.as_deref()), "Give a ticket, or an address, or the reason why there is none.", "Link")
+        }
+        Action::Escalate => (escalate(organisation), "They are called at once.", "Escalate"),
+        Action::Seen | Action::ReadBy(_) => (Vec::new(), "", "I have seen it"),
+    };
+    Some(Form {
+        title: buttons::title(scene, action),
+        intro: intro.to_owned(),
+        action: action.clone(),
+        fields,
+        missing: Vec::new(),
+        notices: Vec::new(),
+        error: None,
+        submit: submit.to_owned(),
+        binding: None,
+    })
+}
+
+/// The form that opens a ticket of `kind` by hand: light at three in the morning, the rest is owed later.
+#[must_use]
+pub fn declare_form(kind: &Kind, taxonomies: &Taxonomies, people: &[Choice]) -> Form {
+    let needed = |name: &String| if kind.declare.requires.contains(name) { Needed::Now } else { Needed::No };
+    let input = |name: &String| kind.fields.get(name).map(|field| declare_field(field, taxonomies, people, needed(name)));
+    let kind_words = uncapitalise(&kind.title);
+    Form {
+        title: format!("New {kind_words}"),
+        intro: kind.purpose.clone(),
+        action: Action::Declare,
+        fields: kind.declare.asks.iter().filter_map(input).collect(),
+        missing: Vec::new(),
+        notices: vec![Words::of("Everything else can follow later.")],
+        error: None,
+        submit: format!("Open the {kind_words}"),
+        binding: None,
+    }
+}
+
+fn declare_field(field: &crate::procedure::model::Field, taxonomies: &Taxonomies, people: &[Choice], needed: Needed) -> FormField {
+    let default = field.default.as_ref().map(super::scene::texts_of).unwrap_or_default();
+    FormField { values: default, ..FormField::of(field, taxonomies, people, needed) }
+}
+
+fn edit(scene: &Scene<'_>, people: &[Choice]) -> Vec<FormField> {
+    let transitions = &scene.kind.transitions;
+    let requiring = |name: &str| transitions.values().find(|t| t.requires.fields.iter().any(|f| f == name)).map(|t| scene.label(t));
+    let owed = |name: &str| {
+        let by = scene.ticket.owed.iter().find(|o| o.what == "field" && o.of == name).map(|o| &o.by)?;
+        transitions.get(by).map(|t| scene.label(t))
+    };
+    let wanted = |name: &str| {
+        let leaves = |t: &&crate::procedure::model::Transition| t.wants.iter().any(|o| matches!(&o.what, OwedWhat::Field(f) if f == name));
+        transitions.values().find(leaves).map(|t| scene.label(t))
+    };
+    let opened_with = |name: &str| scene.kind.declare.requires.iter().any(|f| f == name);
+    let later = |name: &str| owed(name).or_else(|| requiring(name)).or_else(|| wanted(name)).map_or(Needed::No, Needed::OwedBy);
+    let needed = |name: &str| if opened_with(name) { Needed::Now } else { later(name) };
+    let mut fields: Vec<FormField> =
+        scene.kind.fields.values().map(|field| FormField::held(scene, field, people, needed(&field.name))).collect();
+    let help = "Needed when a value is set against what follows from the others.";
+    fields.push(FormField::plain("reason", "Why", help, Input::Text(2_000), Needed::No));
+    fields
+}
+
+fn note() -> Vec<FormField> {
+    vec![
+        FormField::plain("note", "Note", "What was seen, tried or found.", Input::Text(10_000), Needed::Now),
+        FormField::plain("occurred_at", "When it happened", "Leave it empty for just now.", Input::Time, Needed::No),
+        FormField::plain("reason", "Why it is written only now", "Needed when the two times lie far apart.", Input::Line(200), Needed::No),
+    ]
+}
+
+fn evidence(scene: &Scene<'_>, phase: Option<&str>) -> Vec<FormField> {
+    let phases = scene.kind.transitions.values().filter(|t| t.phase && scene.applies(&t.name));
+    let mut choices = vec![Choice { value: String::new(), label: "The incident as a whole".to_owned() }];
+    choices.extend(phases.map(|t| Choice { value: t.name.clone(), label: scene.label(t) }));
+    if let Some(whole) = choices.first_mut() {
+        whole.label = format!("The {} as a whole", uncapitalise(&scene.kind.title));
+    }
+    let mut of_phase = FormField::plain(
+        "phase",
+        "What it is evidence of",
+        "Closing may need evidence for each phase.",
+        Input::Choice(choices),
+        Needed::No,
+    );
+    of_phase.values = vec![phase.unwrap_or_default().to_owned()];
+    vec![
+        FormField::plain(
+            "file",
+            "File",
+            "A log excerpt, a screenshot, a command's output. No passwords or keys, please.",
+            Input::File,
+            Needed::Now,
+        ),
+        of_phase,
+        FormField::plain("captured_at", "When it was captured", "Leave it empty for just now.", Input::Time, Needed::No),
+    ]
+}
+
+fn reason(help: &str) -> FormField {
+    FormField::plain("reason", "Reason", help, Input::Text(2_000), Needed::Now)
+}
+
+fn person(people: &[Choice], current: Option<&str>) -> FormField {
+    let mut field = FormField::plain("person", "Who", "They are told.", Input::Pick(people.to_vec()), Needed::Now);
+    field.values = current.into_iter().map(str::to_owned).collect();
+    field
+}
+
+fn link_fields(scene: &Scene<'_>, link: Option<&str>) -> Vec<FormField> {
+    let mut kinds: Vec<&str> = scene.kind.transitions.values().flat_map(|t| t.requires.links.keys().map(String::as_str)).collect();
+    kinds.extend(["alert", "dashboard", "related"]);
+    let mut choices: Vec<Choice> = Vec::new();
+    for kind in kinds {
+        if !choices.iter().any(|c| c.value == kind) {
+            choices.push(Choice { value: kind.to_owned(), label: humanise(kind) });
+        }
+    }
+    let mut which =
+        FormField::plain("link", "What the link says", "How the other thing relates to this one.", Input::Choice(choices), Needed::Now);
+    which.values = link.into_iter().map(str::to_owned).collect();
+    let ticket_help = format!("Its number, such as {}-000042.", scene.kind.prefix);
+    vec![
+        which,
+        FormField::plain("to", "Ticket", &ticket_help, Input::Ticket, Needed::No),
+        FormField::plain("target", "Or an address outside", "A dashboard, a commit, a vendor's notice.", Input::Line(200), Needed::No),
+        FormField::plain("reason", "Or why there is none", "A sentence on what was looked at.", Input::Text(2_000), Needed::No),
+    ]
+}
+
+fn escalate(organisation: &Organisation) -> Vec<FormField> {
+    let mut choices = vec![Choice { value: String::new(), label: "The next on call".to_owned() }];
+    choices.extend(organisation.roles.keys().map(|role| Choice { value: role.clone(), label: humanise(role) }));
+    let mut to = FormField::plain("to", "Whom", "Empty calls the next tier.", Input::Choice(choices), Needed::No);
+    to.values = vec![String::new()];
+    vec![to, reason("Why somebody else is needed now.")]
+}

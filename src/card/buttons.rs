@@ -1,0 +1,323 @@
+//! Which steps and actions a card offers, in which order, and what each button is bound to.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::scene::Scene;
+use super::words::{humanise, uncapitalise};
+use crate::procedure::model::{Ask, Transition};
+
+/// The longest action that is read from an address.
+const MAX_ACTION: usize = 80;
+
+/// What a button does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Open a ticket by hand.
+    Declare,
+    /// Take a step of the procedure.
+    Step(String),
+    /// Set or correct fields.
+    Edit,
+    /// Add a note.
+    Note,
+    /// File evidence, perhaps of a phase.
+    Evidence(Option<String>),
+    /// Say with a reason why a phase has no evidence.
+    WaiveEvidence(String),
+    /// Tick off a task.
+    TaskDone(i64),
+    /// Say with a reason why a task is not done.
+    TaskWaive(i64),
+    /// Make somebody the owner.
+    Owner,
+    /// Make somebody the lead.
+    Lead,
+    /// Link to another ticket or something outside, or say why there is no link; perhaps of one kind.
+    Link(Option<String>),
+    /// Call the next tier, or a role.
+    Escalate,
+    /// "I have seen it", after an escalation.
+    Seen,
+    /// A notified group says that it read this.
+    ReadBy(String),
+}
+
+impl fmt::Display for Action {
+    /// As it stands in an address: `step.contain`, `evidence`, `task-done.3`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Declare => f.write_str("declare"),
+            Self::Step(transition) => write!(f, "step.{transition}"),
+            Self::Edit => f.write_str("edit"),
+            Self::Note => f.write_str("note"),
+            Self::Evidence(None) => f.write_str("evidence"),
+            Self::Evidence(Some(phase)) => write!(f, "evidence.{phase}"),
+            Self::WaiveEvidence(phase) => write!(f, "waive-evidence.{phase}"),
+            Self::TaskDone(task) => write!(f, "task-done.{task}"),
+            Self::TaskWaive(task) => write!(f, "task-waive.{task}"),
+            Self::Owner => f.write_str("owner"),
+            Self::Lead => f.write_str("lead"),
+            Self::Link(None) => f.write_str("link"),
+            Self::Link(Some(link)) => write!(f, "link.{link}"),
+            Self::Escalate => f.write_str("escalate"),
+            Self::Seen => f.write_str("seen"),
+            Self::ReadBy(group) => write!(f, "read-by.{group}"),
+        }
+    }
+}
+
+/// Not an action that a card offers.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no such action")]
+pub struct NoSuchAction;
+
+impl FromStr for Action {
+    type Err = NoSuchAction;
+
+    fn from_str(text: &str) -> Result<Self, NoSuchAction> {
+        let (verb, of) = text.split_once('.').map_or((text, None), |(verb, of)| (verb, Some(of)));
+        let plain = |of: &str| of.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')) && !of.is_empty();
+        if text.len() > MAX_ACTION || !of.is_none_or(plain) {
+            return Err(NoSuchAction);
+        }
+        let task = |of: &str| of.parse::<i64>().ok().filter(|task| *task > 0).ok_or(NoSuchAction);
+        Ok(match (verb, of) {
+            ("declare", None) => Self::Declare,
+            ("step", Some(transition)) => Self::Step(transition.to_owned()),
+            ("edit", None) => Self::Edit,
+            ("note", None) => Self::Note,
+            ("evidence", phase) => Self::Evidence(phase.map(str::to_owned)),
+            ("waive-evidence", Some(phase)) => Self::WaiveEvidence(phase.to_owned()),
+            ("task-done", Some(of)) => Self::TaskDone(task(of)?),
+            ("task-waive", Some(of)) => Self::TaskWaive(task(of)?),
+            ("owner", None) => Self::Owner,
+            ("lead", None) => Self::Lead,
+            ("link", link) => Self::Link(link.map(str::to_owned)),
+            ("escalate", None) => Self::Escalate,
+            ("seen", None) => Self::Seen,
+            ("read-by", Some(group)) => Self::ReadBy(group.to_owned()),
+            _ => return Err(NoSuchAction),
+        })
+    }
+}
+
+/// How a button looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// The one next step.
+    Primary,
+    /// One of several.
+    Plain,
+    /// Ends or undoes something.
+    Careful,
+}
+
+/// A button.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Button {
+    /// What it says; never empty.
+    pub label: String,
+    /// One sentence on what it means.
+    pub help: String,
+    /// What it does.
+    pub action: Action,
+    /// How it looks.
+    pub style: Style,
+    /// It opens a form; otherwise one click does it.
+    pub opens_form: bool,
+    /// Digest of what it is bound to, for steps.
+    pub binding: Option<String>,
+}
+
+impl Button {
+    /// A button that opens a form and is bound to nothing.
+    #[must_use]
+    pub fn form(label: &str, help: &str, action: Action) -> Self {
+        Self { label: label.to_owned(), help: help.to_owned(), action, style: Style::Plain, opens_form: true, binding: None }
+    }
+
+    /// A button that acts at one click and is bound to nothing.
+    #[must_use]
+    pub fn click(label: &str, help: &str, action: Action) -> Self {
+        Self { opens_form: false, ..Self::form(label, help, action) }
+    }
+}
+
+/// The steps that can be taken now, in the procedure's order: from this status, under their conditions, without
+/// phases that do not apply.
+#[must_use]
+pub fn possible<'a>(scene: &Scene<'a>) -> Vec<&'a Transition> {
+    let status = scene.ticket.status.as_str();
+    let applies = |t: &Transition| scene.applies(&t.name);
+    let starts_here =
+        |t: &Transition| t.from.iter().any(|from| from.status == status && from.when.as_ref().is_none_or(|when| scene.holds(when)));
+    scene.kind.transitions.values().filter(|t| !t.automatic && applies(t) && starts_here(t)).collect()
+}
+
+/// The main buttons: the next step first, then the other ways forward, then those that end the ticket with an
+/// outcome of their own (`False alarm`). Everything else is in [`more`].
+#[must_use]
+pub fn main(scene: &Scene<'_>) -> Vec<Button> {
+    let steps = possible(scene);
+    let mut out: Vec<Button> = steps.iter().filter(|t| is_forward(t)).map(|t| step(scene, t)).collect();
+    if let Some(first) = out.first_mut() {
+        first.style = Style::Primary;
+    }
+    out.extend(steps.iter().filter(|t| is_outcome(t)).map(|t| step(scene, t)));
+    if scene.ticket.escalation.as_ref().is_some_and(|e| e.acknowledged_by.is_none()) && !scene.ticket.ended {
+        out.push(Button::click("I have seen it", "Stops the paging; the step itself is still to be taken.", Action::Seen));
+    }
+    out
+}
+
+/// What stands under "More…": everyday actions first, then the remaining steps.
+#[must_use]
+pub fn more(scene: &Scene<'_>) -> Vec<Button> {
+    let mut out = Vec::new();
+    if !scene.ticket.ended {
+        out.push(Button::form("Edit fields", "Set or correct what is known.", Action::Edit));
+        out.push(Button::form("Add evidence", "A file that shows what was found or done.", Action::Evidence(None)));
+        out.push(Button::form("Assign owner", "Who sees to it until closure.", Action::Owner));
+        out.push(Button::form("Assign lead", "Who leads the work now.", Action::Lead));
+        out.push(Button::form("Link", "To the cause, the remedy, a dashboard, another ticket.", Action::Link(None)));
+        out.push(Button::form("Escalate", "Call the next person on call, or a role.", Action::Escalate));
+    }
+    out.extend(possible(scene).iter().filter(|t| !is_forward(t) && !is_outcome(t)).map(|t| step(scene, t)));
+    out
+}
+
+/// A step's button.
+fn step(scene: &Scene<'_>, transition: &Transition) -> Button {
+    let careful = !is_forward(transition) && !is_outcome(transition) && !transition.unmerges;
+    let ellipsis = if careful { "…" } else { "" };
+    Button {
+        label: format!("{}{ellipsis}", scene.label(transition)),
+        help: transition.help.clone(),
+        action: Action::Step(transition.name.clone()),
+        style: if careful { Style::Careful } else { Style::Plain },
+        opens_form: opens_form(transition),
+        binding: Some(scene.binding(transition)),
+    }
+}
+
+/// A step of which the form would be empty takes effect at one click.
+fn opens_form(transition: &Transition) -> bool {
+    let wants_fields = transition.wants.iter().any(|owed| matches!(owed.what, crate::procedure::model::OwedWhat::Field(_)));
+    !transition.asks.is_empty() || !transition.requires.fields.is_empty() || wants_fields
+}
+
+/// It leads on along the procedure: no reason is needed, nothing is merged or taken back.
+fn is_forward(transition: &Transition) -> bool {
+    !(transition.asks.contains(&Ask::Reason) || transition.merges || transition.unmerges || transition.reopens)
+}
+
+/// It asks for a reason and settles how the ticket ended (a disposition), as a false alarm does.
+fn is_outcome(transition: &Transition) -> bool {
+    transition.asks.contains(&Ask::Reason) && !transition.sets.is_empty() && !transition.reopens && !transition.merges
+}
+
+/// What an action is called where there is no button at hand: the title of its form.
+#[must_use]
+pub fn title(scene: &Scene<'_>, action: &Action) -> String {
+    let phase = |name: &String| scene.kind.transitions.get(name).map_or_else(|| humanise(name), |t| scene.label(t));
+    let task = |n: &i64| scene.ticket.tasks.iter().find(|t| t.task == *n).map_or_else(|| format!("Task {n}"), |t| t.text.clone());
+    match action {
+        Action::Declare => format!("New {}", uncapitalise(&scene.kind.title)),
+        Action::Step(name) => phase(name),
+        Action::Edit => "Edit fields".to_owned(),
+        Action::Note => "Add a note".to_owned(),
+        Action::Evidence(None) => "Add evidence".to_owned(),
+        Action::Evidence(Some(name)) => format!("Evidence: {}", phase(name)),
+        Action::WaiveEvidence(name) => format!("No evidence: {}", phase(name)),
+        Action::TaskDone(n) => format!("Done: {}", task(n)),
+        Action::TaskWaive(n) => format!("Not needed: {}", task(n)),
+        Action::Owner => "Assign owner".to_owned(),
+        Action::Lead => "Assign lead".to_owned(),
+        Action::Link(_) => "Link".to_owned(),
+        Action::Escalate => "Escalate".to_owned(),
+        Action::Seen => "I have seen it".to_owned(),
+        Action::ReadBy(group) => format!("Read by {}", humanise(group)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{Stage, at, contained, opened};
+    use super::*;
+
+    fn labels(buttons: &[Button]) -> Vec<&str> {
+        buttons.iter().map(|b| b.label.as_str()).collect()
+    }
+
+    #[test]
+    fn the_next_step_comes_first_then_the_false_alarm_and_the_rest_is_under_more() {
+        let (stage, ticket) = (Stage::new(), opened());
+        let scene = stage.scene(&ticket, at("03:03"));
+        let main = main(&scene);
+        assert_eq!(labels(&main), ["Acknowledge", "False alarm"]);
+        assert_eq!(main[0].style, Style::Primary);
+        assert!(!main[0].opens_form, "acknowledging asks for nothing");
+        assert!(main[1].opens_form, "a false alarm asks for its reason");
+        assert!(main.iter().all(|b| b.binding.is_some()), "steps are bound to what was shown");
+        assert_eq!(
+            labels(&more(&scene)),
+            ["Edit fields", "Add evidence", "Assign owner", "Assign lead", "Link", "Escalate", "Merge…", "Void…"]
+        );
+    }
+
+    #[test]
+    fn a_condition_that_does_not_hold_and_a_phase_that_does_not_apply_offer_no_button() {
+        let (mut stage, mut ticket) = (Stage::new(), opened());
+        ticket.status = "acknowledged".to_owned();
+        let scene = stage.scene(&ticket, at("03:10"));
+        assert_eq!(labels(&main(&scene)), ["Mitigated", "Restored", "False alarm"], "in the response's words");
+        stage.response.skippable = false;
+        assert_eq!(labels(&main(&stage.scene(&ticket, at("03:10")))), ["Mitigated", "False alarm"]);
+        stage.response.skippable = true;
+        stage.response.not_applicable.insert("contain".to_owned());
+        assert_eq!(labels(&main(&stage.scene(&ticket, at("03:10")))), ["Restored", "False alarm"]);
+    }
+
+    #[test]
+    fn every_button_on_every_status_has_a_name_and_a_sentence() {
+        let stage = Stage::new();
+        for status in &stage.kind.statuses {
+            let mut ticket = contained();
+            ticket.status.clone_from(status);
+            ticket.ended = stage.kind.ended.contains(status);
+            let scene = stage.scene(&ticket, at("03:40"));
+            for button in main(&scene).into_iter().chain(more(&scene)) {
+                assert!(!button.label.is_empty() && !button.help.is_empty(), "{button:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_ended_ticket_offers_reopening_only() {
+        let (stage, mut ticket) = (Stage::new(), contained());
+        (ticket.status, ticket.ended) = ("closed".to_owned(), true);
+        let scene = stage.scene(&ticket, at("09:00"));
+        assert!(main(&scene).is_empty());
+        assert_eq!(labels(&more(&scene)), ["Reopen…"]);
+    }
+
+    #[test]
+    fn an_action_reads_back_from_its_address_and_nothing_else_does() {
+        let actions = [
+            Action::Declare,
+            Action::Step("false_positive".into()),
+            Action::Evidence(None),
+            Action::Evidence(Some("contain".into())),
+            Action::TaskDone(3),
+            Action::Link(Some("caused_by".into())),
+            Action::ReadBy("on-call.manager".into()),
+        ];
+        for action in actions {
+            assert_eq!(action.to_string().parse(), Ok(action));
+        }
+        for wrong in ["", "step", "step.", "step.a/b", "task-done.0", "task-done.x", "declare.x", "nothing", &"link.".repeat(40)] {
+            assert_eq!(wrong.parse::<Action>(), Err(NoSuchAction), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Forms as values: fields with their help, what is needed now and what is owed later, and what was typed.
+
+use std::collections::BTreeMap;
+
+use super::buttons::Action;
+use super::missing::Missing;
+use super::scene::{Scene, Taxonomies};
+use super::words::Words;
+use crate::procedure::model::{Field, FieldType};
+
+/// Prefix of the names of inputs that hold a field of the procedure.
+pub const FIELD: &str = "field.";
+
+/// A form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Form {
+    /// What it is for.
+    pub title: String,
+    /// A sentence on what it means.
+    pub intro: String,
+    /// What sending it does.
+    pub action: Action,
+    /// Its inputs, in order.
+    pub fields: Vec<FormField>,
+    /// What it still waits for that cannot be typed here.
+    pub missing: Vec<Missing>,
+    /// What else is good to know before sending it.
+    pub notices: Vec<Words>,
+    /// Why it was refused, when that belongs to no single field.
+    pub error: Option<String>,
+    /// What the sending button says.
+    pub submit: String,
+    /// Digest of what it is bound to, for steps.
+    pub binding: Option<String>,
+}
+
+/// One input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FormField {
+    /// The name it is sent under.
+    pub name: String,
+    /// What it is called.
+    pub label: String,
+    /// The sentence under it.
+    pub help: String,
+    /// What kind of input.
+    pub input: Input,
+    /// Whether it must be filled in now.
+    pub needed: Needed,
+    /// Assessors look at it.
+    pub audit: bool,
+    /// What stands in it.
+    pub values: Vec<String>,
+    /// What is wrong with it, and what to do.
+    pub error: Option<String>,
+}
+
+/// What kind of input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// One line of so many characters at most.
+    Line(usize),
+    /// Text of so many characters at most.
+    Text(usize),
+    /// One of a few.
+    Choice(Vec<Choice>),
+    /// Any number of a few.
+    Choices(Vec<Choice>),
+    /// One of a long list.
+    Pick(Vec<Choice>),
+    /// Names, one per line, or `none`.
+    Names,
+    /// A whole number.
+    Number(i64, i64),
+    /// Yes or no.
+    Bool,
+    /// A moment.
+    Time,
+    /// A ticket's number.
+    Ticket,
+    /// A file.
+    File,
+}
+
+/// One of the values of a choice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// What is sent.
+    pub value: String,
+    /// What people read.
+    pub label: String,
+}
+
+/// Whether an input must be filled in now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Needed {
+    /// It is refused without.
+    Now,
+    /// It can wait for the step with this label.
+    OwedBy(String),
+    /// It can stay empty.
+    No,
+}
+
+/// What somebody typed, and what was wrong with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Typed {
+    /// Values by input name.
+    pub values: BTreeMap<String, Vec<String>>,
+    /// What is wrong, by input name (with or without the prefix `field.`).
+    pub errors: BTreeMap<String, String>,
+    /// What is wrong with the whole.
+    pub error: Option<String>,
+}
+
+impl Form {
+    /// The form with what was typed kept in place, each error at its field. An error of a field that the form does
+    /// not show stands above all of them.
+    #[must_use]
+    pub fn with(mut self, typed: &Typed) -> Self {
+        let mut homeless: Vec<&str> = typed.error.as_deref().into_iter().collect();
+        for field in &mut self.fields {
+            if let Some(values) = typed.values.get(&field.name) {
+                field.values.clone_from(values);
+            }
+        }
+        for (name, error) in &typed.errors {
+            let its = |f: &&mut FormField| f.name == *name || f.name.strip_prefix(FIELD) == Some(name);
+            match self.fields.iter_mut().find(its) {
+                Some(field) => field.error = Some(error.clone()),
+                None => homeless.push(error),
+            }
+        }
+        if !homeless.is_empty() {
+            self.error = Some(homeless.join(" "));
+        }
+        self
+    }
+}
+
+impl FormField {
+    /// An input that is not a field of the procedure.
+    #[must_use]
+    pub fn plain(name: &str, label: &str, help: &str, input: Input, needed: Needed) -> Self {
+        let (name, label, help) = (name.to_owned(), label.to_owned(), help.to_owned());
+        Self { name, label, help, input, needed, audit: false, values: Vec::new(), error: None }
+    }
+
+    /// The input for a field of the procedure, empty.
+    #[must_use]
+    pub fn of(field: &Field, taxonomies: &Taxonomies, people: &[Choice], needed: Needed) -> Self {
+        Self {
+            name: format!("{FIELD}{}", field.name),
+            label: field.label.clone(),
+            help: field.help.clone(),
+            input: input(&field.of, taxonomies, people),
+            needed,
+            audit: field.audit,
+            values: Vec::new(),
+            error: None,
+        }
+    }
+
+    /// The input for a field of the procedure, with what stands in it on this ticket.
+    #[must_use]
+    pub fn held(scene: &Scene<'_>, field: &Field, people: &[Choice], needed: Needed) -> Self {
+        Self { values: scene.texts(&field.name), ..Self::of(field, scene.taxonomies, people, needed) }
+    }
+}
+
+fn input(of: &FieldType, taxonomies: &Taxonomies, people: &[Choice]) -> Input {
+    match of {
+        FieldType::Line => Input::Line(200),
+        FieldType::Text => Input::Text(10_000),
+        FieldType::Choice(values) => Input::Choice(choices(values)),
+        FieldType::Choices(values) => Input::Choices(choices(values)),
+        FieldType::Taxonomy(list) => Input::Pick(taxonomies.get(list).map(choices).unwrap_or_default()),
+        FieldType::Assets => Input::Names,
+        FieldType::Number { min, max } => Input::Number(*min, *max),
+        FieldType::Bool => Input::Bool,
+        FieldType::Time => Input::Time,
+        FieldType::Person => Input::Pick(people.to_vec()),
+        FieldType::Ticket => Input::Ticket,
+    }
+}
+
+fn choices(values: &indexmap::IndexMap<String, String>) -> Vec<Choice> {
+    values.iter().map(|(value, label)| Choice { value: value.clone(), label: label.clone() }).collect()
+}

@@ -1,0 +1,431 @@
+//! The live card of a ticket: what it is, who has it, what comes next, how long is left.
+
+use super::buttons::{self, Action, Button};
+use super::missing;
+use super::scene::{Scene, Severity};
+use super::words::{Words, capitalise, count, duration, humanise, one_line, remaining, uncapitalise};
+use crate::env::Timestamp;
+use crate::procedure::model::FieldType;
+use crate::ticket::event::Actor;
+use crate::ticket::state::{ClockState, Ticket};
+
+/// The most facts a card shows.
+const MAX_FACTS: usize = 12;
+
+/// A ticket's card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Card {
+    /// `INC-000042`
+    pub number: String,
+    /// `Incident`
+    pub kind: String,
+    /// What it is about.
+    pub title: String,
+    /// How bad it is.
+    pub severity: Option<Severity>,
+    /// Where it stands, in words.
+    pub status: String,
+    /// The work has ended.
+    pub ended: bool,
+    /// The phases of work and which of them are behind us, in order.
+    pub phases: Vec<Phase>,
+    /// Who has it, what comes next, how long is left.
+    pub state: Words,
+    /// Alerts behind it, in one line; empty when there are none.
+    pub alerts: Words,
+    /// What is known.
+    pub facts: Vec<FactLine>,
+    /// Running clocks by due time, then stopped ones.
+    pub clocks: Vec<ClockLine>,
+    /// Tasks.
+    pub tasks: Vec<TaskLine>,
+    /// What is owed later.
+    pub owed: Vec<Words>,
+    /// Groups that were told, and whether they said that they have read it.
+    pub notified: Vec<NotifiedLine>,
+    /// Files, newest last.
+    pub files: Vec<FileLine>,
+    /// Main buttons.
+    pub buttons: Vec<Button>,
+    /// What stands under "More…".
+    pub more: Vec<Button>,
+    /// Revision of the ticket that this shows.
+    pub rev: i64,
+    /// Sequence number of its latest event.
+    pub seq: i64,
+}
+
+/// One phase of work on the way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Phase {
+    /// What people read.
+    pub label: String,
+    /// How far it is.
+    pub progress: Progress,
+}
+
+/// How far a phase is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Behind us.
+    Done,
+    /// Passed over.
+    Skipped,
+    /// The ticket stands here.
+    Here,
+    /// Still to come.
+    Ahead,
+}
+
+/// Something that is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FactLine {
+    /// What it is called.
+    pub label: String,
+    /// What it is.
+    pub value: Words,
+}
+
+/// A clock in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClockLine {
+    /// `Acknowledge`
+    pub label: String,
+    /// When it is due.
+    pub due: Timestamp,
+    /// `14 min left`, `2 h 5 min late`, `in time, after 3 min`
+    pub words: String,
+    /// The target was missed, or the moment has passed.
+    pub breached: bool,
+    /// It still runs.
+    pub running: bool,
+    /// How much of its time has gone, in percent, at most 100.
+    pub gone: u8,
+}
+
+/// A task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskLine {
+    /// Its number within the ticket.
+    pub task: i64,
+    /// What to do.
+    pub text: String,
+    /// Who settled it.
+    pub settled_by: Option<String>,
+    /// It was waived.
+    pub waived: bool,
+}
+
+/// A group that was told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotifiedLine {
+    /// The group, and what is known of its reading.
+    pub words: Words,
+    /// What the group presses.
+    pub button: Option<Button>,
+}
+
+/// A file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileLine {
+    /// Its number within the ticket.
+    pub file: i64,
+    /// Its name.
+    pub name: String,
+    /// Size, type and the phase it is evidence of.
+    pub about: String,
+}
+
+/// The card of a ticket as it stands now.
+#[must_use]
+pub fn card(scene: &Scene<'_>) -> Card {
+    let ticket = scene.ticket;
+    Card {
+        number: ticket.number.to_string(),
+        kind: scene.kind.title.clone(),
+        title: scene.title(),
+        severity: scene.severity(),
+        status: scene.status_label(&ticket.status),
+        ended: ticket.ended,
+        phases: phases(scene),
+        state: state(scene),
+        alerts: alerts(ticket),
+        facts: facts(scene),
+        clocks: clocks(scene),
+        tasks: tasks(scene),
+        owed: owed(scene),
+        notified: notified(scene),
+        files: files(scene),
+        buttons: buttons::main(scene),
+        more: buttons::more(scene),
+        rev: ticket.rev,
+        seq: ticket.seq,
+    }
+}
+
+/// The clock that runs out next, and its label.
+fn next_clock<'a>(scene: &Scene<'a>) -> Option<(String, &'a ClockState)> {
+    let running = scene.ticket.clocks.iter().filter(|(_, c)| c.stopped.is_none() && c.paused.is_none());
+    running.min_by_key(|(_, c)| c.due).map(|(name, clock)| (clock_label(scene, name), clock))
+}
+
+fn clock_label(scene: &Scene<'_>, name: &str) -> String {
+    scene.kind.clocks.get(name).map_or_else(|| humanise(name), |c| c.label.clone())
+}
+
+/// Who has it: the owner, otherwise whoever took the latest step.
+fn holder(ticket: &Ticket) -> Option<&str> {
+    let latest = || ticket.steps.iter().rev().find_map(|s| s.by.person());
+    ticket.owner.as_deref().or_else(latest)
+}
+
+/// One or two sentences: who has it, what comes next, how long is left.
+#[must_use]
+pub fn state(scene: &Scene<'_>) -> Words {
+    let ticket = scene.ticket;
+    if let Some((into, _)) = &ticket.merged_into {
+        return Words::of("It lives on in ").ticket(into).text(".");
+    }
+    if ticket.ended {
+        let how = scene.status_label(&ticket.status);
+        let said = ticket.steps.last().map_or_else(Words::new, |s| Words::of(" by ").name(scene.known.actor(&s.by)));
+        return ticket.ended_at.map_or_else(|| Words::of(&how), |at| Words::of(format!("{how} at ")).time(at).then(said)).text(".");
+    }
+    let who = match holder(ticket) {
+        Some(person) => Words::new().name(scene.known.person(person)).text(" has it"),
+        None => Words::of("Nobody has it yet"),
+    };
+    let next = next_clock(scene).map(|(label, clock)| Words::of(", ").left(clock.due).text(format!(" to {}", uncapitalise(&label))));
+    who.then(next.unwrap_or_default()).text(".").then(next_needs(scene))
+}
+
+/// "Closing still needs two things: …", when the next step cannot be taken yet.
+fn next_needs(scene: &Scene<'_>) -> Words {
+    let steps = buttons::main(scene);
+    let Some(Action::Step(name)) = steps.first().map(|b| &b.action) else { return Words::new() };
+    let Some(step) = scene.kind.transitions.get(name) else { return Words::new() };
+    let waits = missing::count(scene, step);
+    if waits == 0 {
+        return Words::new();
+    }
+    let things = if waits == 1 { "one thing".to_owned() } else { format!("{} things", super::words::number_word(waits)) };
+    Words::of(format!(" “{}” still needs {things}.", scene.label(step)))
+}
+
+fn alerts(ticket: &Ticket) -> Words {
+    let counts = ticket.alerts;
+    if counts.attached == 0 {
+        return Words::new();
+    }
+    let from = match &ticket.opened_by {
+        Actor::Source { name } => format!(" from {}", one_line(name, 80)),
+        _ => String::new(),
+    };
+    let firing = match counts.firing {
+        0 => ", all resolved".to_owned(),
+        n if n == counts.attached => String::new(),
+        n => format!(", {n} still firing"),
+    };
+    let repeats = if counts.repeats == 0 { String::new() } else { format!(", {}", count(counts.repeats, "repeat", "repeats")) };
+    Words::of(format!("{}{from} since ", count(counts.attached, "alert", "alerts")))
+        .time(ticket.opened_at)
+        .text(format!("{firing}{repeats}"))
+}
+
+fn phases(scene: &Scene<'_>) -> Vec<Phase> {
+    let ticket = scene.ticket;
+    let skipped = |name: &str| ticket.steps.iter().any(|s| s.skipped.iter().any(|p| p == name));
+    let on_the_way = scene.kind.transitions.values().filter(|t| t.phase && scene.applies(&t.name));
+    on_the_way
+        .map(|t| {
+            let progress = match () {
+                () if ticket.status == t.to => Progress::Here,
+                () if ticket.steps.iter().any(|s| s.transition == t.name) => Progress::Done,
+                () if skipped(&t.name) => Progress::Skipped,
+                () => Progress::Ahead,
+            };
+            Phase { label: scene.label(t), progress }
+        })
+        .collect()
+}
+
+fn facts(scene: &Scene<'_>) -> Vec<FactLine> {
+    let ticket = scene.ticket;
+    let mut out = Vec::new();
+    let mut fact = |label: &str, value: Words| out.push(FactLine { label: label.to_owned(), value });
+    if let Some(owner) = &ticket.owner {
+        fact("Owner", Words::new().name(scene.known.person(owner)));
+    }
+    if let Some(lead) = &ticket.lead {
+        fact("Lead", Words::new().name(scene.known.person(lead)));
+    }
+    fact("Opened", Words::new().time(ticket.opened_at).text(" by ").name(scene.known.actor(&ticket.opened_by)));
+    if let Some(response) = scene.response {
+        fact("Playbook", Words::of(&response.title));
+    }
+    for field in scene.kind.fields.values().filter(|f| !matches!(f.name.as_str(), "title" | "severity")) {
+        let shown = scene.shown(field);
+        if shown.is_empty() || out.len() >= MAX_FACTS {
+            continue;
+        }
+        let value = match (&field.of, shown.first().and_then(|at| Timestamp::parse(at))) {
+            (FieldType::Time, Some(at)) => Words::new().time(at),
+            _ => Words::of(one_line(&shown.join(", "), 160)),
+        };
+        out.push(FactLine { label: field.label.clone(), value });
+    }
+    for link in &ticket.links {
+        if let (Some(to), true) = (&link.to, out.len() < MAX_FACTS) {
+            out.push(FactLine { label: humanise(&link.link), value: Words::new().ticket(to) });
+        }
+    }
+    out
+}
+
+fn clocks(scene: &Scene<'_>) -> Vec<ClockLine> {
+    let mut sorted: Vec<_> = scene.ticket.clocks.iter().collect();
+    sorted.sort_by_key(|(_, c)| (c.stopped.is_some(), c.due));
+    sorted.into_iter().map(|(name, clock)| clock_line(capitalise(&clock_label(scene, name)), clock, scene.now)).collect()
+}
+
+fn clock_line(label: String, clock: &ClockState, now: Timestamp) -> ClockLine {
+    let until = clock.stopped.or(clock.paused).unwrap_or(now);
+    let (whole, gone) = (clock.due.since(clock.started).as_secs().max(1), until.since(clock.started).as_secs());
+    let words = match clock.stopped {
+        Some(at) if clock.breached || at > clock.due => format!("late, after {}", duration(at.since(clock.started))),
+        Some(at) => format!("in time, after {}", duration(at.since(clock.started))),
+        None if clock.paused.is_some() => "stands still".to_owned(),
+        None => remaining(clock.due, now),
+    };
+    ClockLine {
+        label,
+        due: clock.due,
+        words,
+        breached: clock.breached || until > clock.due,
+        running: clock.stopped.is_none() && clock.paused.is_none(),
+        gone: u8::try_from(gone.saturating_mul(100).div_euclid(whole).min(100)).unwrap_or(100),
+    }
+}
+
+fn tasks(scene: &Scene<'_>) -> Vec<TaskLine> {
+    let line = |t: &crate::ticket::state::Task| TaskLine {
+        task: t.task,
+        text: one_line(&t.text, 300),
+        settled_by: t.settled_by.as_deref().map(|p| scene.known.person(p)),
+        waived: t.waived,
+    };
+    scene.ticket.tasks.iter().map(line).collect()
+}
+
+fn owed(scene: &Scene<'_>) -> Vec<Words> {
+    let step = |name: &str| scene.kind.transitions.get(name).map_or_else(|| humanise(name), |t| scene.label(t));
+    let line = |item: &crate::ticket::event::OwedItem| {
+        let what = match item.what.as_str() {
+            "evidence" => format!("Evidence for “{}”", step(&item.of)),
+            _ => scene.kind.fields.get(&item.of).map_or_else(|| humanise(&item.of), |f| f.label.clone()),
+        };
+        Words::of(format!("{what}, before “{}”; asked of ", step(&item.by)))
+            .name(scene.known.person_or_role(&item.who))
+            .text(" by ")
+            .time(item.due)
+    };
+    scene.ticket.owed.iter().map(line).collect()
+}
+
+fn notified(scene: &Scene<'_>) -> Vec<NotifiedLine> {
+    let line = |(group, told): (&String, &crate::ticket::state::NotifiedState)| {
+        let name = humanise(group);
+        match (&told.acknowledged_by, told.due) {
+            (Some(by), _) => NotifiedLine { words: Words::of(format!("{name}: read by ")).name(scene.known.person(by)), button: None },
+            (None, due) => {
+                let by_when = due.map_or_else(Words::new, |at| Words::of(" by ").time(at));
+                let help = format!("Says that {name} has read this.");
+                let button = Button::click(&format!("{name} has read it"), &help, Action::ReadBy(group.clone()));
+                NotifiedLine { words: Words::of(format!("{name} must say that they have read it")).then(by_when), button: Some(button) }
+            }
+        }
+    };
+    scene.ticket.notified.iter().map(line).collect()
+}
+
+fn files(scene: &Scene<'_>) -> Vec<FileLine> {
+    let line = |file: &crate::ticket::state::File| {
+        let name = (scene.known.plaintext)(file.seq, "name").unwrap_or_else(|| super::scene::WITHHELD.to_owned());
+        let phase = file.phase.as_ref().and_then(|p| scene.kind.transitions.get(p)).map(|t| format!(" · {}", scene.label(t)));
+        FileLine {
+            file: file.file,
+            name: one_line(&name, 120),
+            about: format!("{} · {}{}", super::words::size(file.size), one_line(&file.media_type, 60), phase.unwrap_or_default()),
+        }
+    };
+    scene.ticket.files.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{Stage, at, contained, opened, recovered};
+    use super::*;
+    use crate::ticket::number::Number;
+
+    fn plain(words: &Words, now: &str) -> String {
+        words.plain(chrono_tz::UTC, at(now))
+    }
+
+    #[test]
+    fn a_new_incident_says_that_nobody_has_it_and_how_long_is_left() {
+        let (stage, ticket) = (Stage::new(), opened());
+        let card = card(&stage.scene(&ticket, at("03:03")));
+        assert_eq!((card.number.as_str(), card.title.as_str(), card.status.as_str()), ("INC-000042", "payments-api is down", "Open"));
+        assert_eq!(card.severity, Some(Severity { level: 1, name: "sev1".into() }));
+        insta::assert_snapshot!(plain(&card.state, "03:03"), @"Nobody has it yet, 14 min left to acknowledge.");
+        insta::assert_snapshot!(plain(&card.alerts, "03:03"), @"37 alerts from alertmanager since 03:02");
+    }
+
+    #[test]
+    fn a_mitigated_incident_says_who_has_it_and_what_is_owed() {
+        let (stage, ticket) = (Stage::new(), contained());
+        let card = card(&stage.scene(&ticket, at("03:40")));
+        assert_eq!(card.status, "Mitigated", "the response's word for contained");
+        insta::assert_snapshot!(plain(&card.state, "03:40"), @"Ana Lima has it, 7 h 22 min left to resolve.");
+        insta::assert_snapshot!(plain(&card.alerts, "03:40"), @"37 alerts from alertmanager since 03:02, 4 still firing");
+        insta::assert_snapshot!(plain(&card.owed[0], "03:40"), @"Evidence for “Mitigated”, before “Close”; asked of Ana Lima by Mon 23 Nov 08:00");
+        let progress: Vec<_> = card.phases.iter().map(|p| (p.label.as_str(), p.progress)).collect();
+        assert_eq!(progress, [("Mitigated", Progress::Here), ("Cause removed", Progress::Ahead), ("Restored", Progress::Ahead)]);
+    }
+
+    #[test]
+    fn what_the_next_step_still_needs_is_counted() {
+        let (stage, ticket) = (Stage::new(), recovered());
+        let card = card(&stage.scene(&ticket, at("04:20")));
+        insta::assert_snapshot!(plain(&card.state, "04:20"), @"Ana Lima has it, 6 h 42 min left to resolve. “Close” still needs eight things.");
+        assert_eq!(card.files[0].about, "14 kB · text/plain");
+    }
+
+    #[test]
+    fn clocks_say_in_time_left_or_late() {
+        let (stage, ticket) = (Stage::new(), contained());
+        let card = card(&stage.scene(&ticket, at("12:02")));
+        let said: Vec<_> = card.clocks.iter().map(|c| (c.label.as_str(), c.words.as_str(), c.breached, c.gone)).collect();
+        let wanted = [
+            ("Resolve", "1 h late", true, 100),
+            ("Acknowledge", "in time, after 2 min", false, 13),
+            ("Contain", "in time, after 29 min", false, 12),
+        ];
+        assert_eq!(said, wanted);
+    }
+
+    #[test]
+    fn a_merged_ticket_points_to_where_it_lives_on() {
+        let (stage, mut ticket) = (Stage::new(), opened());
+        (ticket.merged_into, ticket.ended) = (Some((Number::new("INC", 7), "open".into())), true);
+        assert_eq!(plain(&state(&stage.scene(&ticket, at("03:40"))), "03:40"), "It lives on in INC-000007.");
+    }
+
+    #[test]
+    fn a_redacted_title_is_said_to_be_removed() {
+        let (stage, ticket) = (Stage::new(), opened());
+        let mut scene = stage.scene(&ticket, at("03:03"));
+        scene.known.plaintext = &|_, _| None;
+        assert_eq!(card(&scene).title, "(removed)");
+    }
+}

@@ -1,0 +1,48 @@
+//! What a step still waits for, and the buttons that give it. What is missing is the engine's to say
+//! ([`crate::ticket::missing`]); here it gets its words and its buttons.
+
+use super::buttons::{Action, Button};
+use super::scene::Scene;
+use crate::procedure::model::Transition;
+use crate::ticket::missing::{Missing as Lack, missing};
+
+/// One thing that is missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// What, in a few words, as in "a note on what was found and done", or a condition's own sentence.
+    pub what: String,
+    /// What gives it.
+    pub gives: Vec<Button>,
+}
+
+/// How many things `transition` still waits for.
+#[must_use]
+pub fn count(scene: &Scene<'_>, transition: &Transition) -> usize {
+    missing(scene.ticket, scene.kind, scene.response, transition, scene.people).len()
+}
+
+/// What `transition` still waits for beside the fields that its own form asks for, and conditions on them.
+#[must_use]
+pub fn beside_fields(scene: &Scene<'_>, transition: &Transition) -> Vec<Missing> {
+    let lacks = missing(scene.ticket, scene.kind, scene.response, transition, scene.people);
+    let in_form = |lack: &Lack| matches!(lack, Lack::Field { name, .. } if transition.requires.fields.contains(name));
+    let lacks = lacks.iter().filter(|lack| !in_form(lack) && !matches!(lack, Lack::Guard { .. }));
+    lacks.map(|lack| Missing { what: lack.words(), gives: gives(lack) }).collect()
+}
+
+fn gives(lack: &Lack) -> Vec<Button> {
+    match lack {
+        Lack::Notes { .. } => vec![Button::form("Add a note", "What was found and done.", Action::Note)],
+        Lack::Evidence { phase, .. } => vec![
+            Button::form("Add evidence", "A file that shows it.", Action::Evidence(Some(phase.clone()))),
+            Button::form("There is none…", "Say why there is no evidence.", Action::WaiveEvidence(phase.clone())),
+        ],
+        Lack::Link { link, .. } => vec![Button::form("Link", "To a ticket or something outside.", Action::Link(Some(link.clone())))],
+        Lack::Task { task, .. } => vec![
+            Button::form("Done", "It was done.", Action::TaskDone(*task)),
+            Button::form("Not needed…", "Say why it is not needed here.", Action::TaskWaive(*task)),
+        ],
+        Lack::Field { .. } => vec![Button::form("Edit fields", "Set what is known.", Action::Edit)],
+        Lack::Guard { .. } | Lack::Approval { .. } | Lack::Rejected { .. } => Vec::new(),
+    }
+}

@@ -1,0 +1,207 @@
+//! What cards and forms are made from: the ticket, its procedure, and what the caller knows of names and plaintext.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use super::words::{humanise, one_line};
+use crate::env::Timestamp;
+use crate::procedure::expression::{Expression, Variables};
+use crate::procedure::model::{Field, FieldType, Kind, Response, Transition};
+use crate::ticket::binding::binding;
+use crate::ticket::decide::PeopleView;
+use crate::ticket::event::Actor;
+use crate::ticket::state::{Held, Ticket};
+use crate::ticket::view;
+
+/// Lists of allowed values by name, as [`crate::procedure::model::Library::taxonomies`].
+pub type Taxonomies = BTreeMap<String, IndexMap<String, String>>;
+
+/// What is said in place of a sealed value that was redacted or may not be shown.
+pub const WITHHELD: &str = "(removed)";
+
+/// Names and plaintext, as far as the caller may show them.
+#[derive(Clone, Copy)]
+pub struct Known<'a> {
+    /// A person's name by id.
+    pub name: &'a dyn Fn(&str) -> Option<String>,
+    /// The plaintext of a sealed value by the event's sequence number and the name within it; none when it was
+    /// redacted.
+    pub plaintext: &'a dyn Fn(i64, &str) -> Option<String>,
+}
+
+impl Known<'_> {
+    /// A person's name on one line, or "somebody" when nobody of that id is known.
+    #[must_use]
+    pub fn person(&self, id: &str) -> String {
+        (self.name)(id).map_or_else(|| "somebody".to_owned(), |name| one_line(&name, 80))
+    }
+
+    /// An actor's name: the person's, the monitoring tool's, or the product's.
+    #[must_use]
+    pub fn actor(&self, actor: &Actor) -> String {
+        match actor {
+            Actor::Person { id, .. } => self.person(id),
+            Actor::Source { name } => one_line(name, 80),
+            Actor::Scheduler => "Countersign".to_owned(),
+        }
+    }
+
+    /// A person where an id may stand, otherwise the role's or group's own name.
+    #[must_use]
+    pub fn person_or_role(&self, who: &str) -> String {
+        (self.name)(who).map_or_else(|| who.replace(['-', '.', '_'], " "), |name| one_line(&name, 80))
+    }
+}
+
+/// A ticket at one moment, with everything that its cards and forms need.
+#[derive(Clone)]
+pub struct Scene<'a> {
+    /// The ticket.
+    pub ticket: &'a Ticket,
+    /// Its pinned procedure.
+    pub kind: &'a Kind,
+    /// Its pinned response playbook.
+    pub response: Option<&'a Response>,
+    /// Lists of allowed values.
+    pub taxonomies: &'a Taxonomies,
+    /// Names and plaintext.
+    pub known: Known<'a>,
+    /// Who is active and which roles they hold, as far as approvals need it.
+    pub people: &'a dyn PeopleView,
+    /// The moment.
+    pub now: Timestamp,
+    /// The ticket as conditions see it.
+    variables: Variables,
+}
+
+impl<'a> Scene<'a> {
+    /// A ticket with its pinned procedure.
+    #[must_use]
+    pub fn new(
+        ticket: &'a Ticket,
+        (kind, response, taxonomies): (&'a Kind, Option<&'a Response>, &'a Taxonomies),
+        known: Known<'a>,
+        people: &'a dyn PeopleView,
+        now: Timestamp,
+    ) -> Self {
+        Self { ticket, kind, response, taxonomies, known, people, now, variables: view::variables(ticket, kind, response) }
+    }
+
+    /// Whether a condition of the procedure holds on this ticket now; one that cannot be evaluated does not.
+    #[must_use]
+    pub fn holds(&self, when: &Expression) -> bool {
+        when.holds(&self.variables).unwrap_or(false)
+    }
+
+    /// Digest of what a transition's button is bound to.
+    #[must_use]
+    pub fn binding(&self, transition: &Transition) -> String {
+        binding(self.ticket, self.kind, transition)
+    }
+
+    /// Whether a phase applies on this ticket.
+    #[must_use]
+    pub fn applies(&self, phase: &str) -> bool {
+        view::applies(self.response, phase)
+    }
+}
+
+impl Scene<'_> {
+    /// The ticket's title on one line.
+    #[must_use]
+    pub fn title(&self) -> String {
+        self.texts("title").into_iter().next().map_or_else(|| "(no title)".to_owned(), |title| one_line(&title, 200))
+    }
+
+    /// Severity as 1 (highest) and so on, by its place among the field's values; none when it is not set.
+    #[must_use]
+    pub fn severity(&self) -> Option<Severity> {
+        let Some(Held::Plain(Value::String(value))) = self.ticket.fields.get("severity") else { return None };
+        let FieldType::Choice(values) = &self.kind.fields.get("severity")?.of else { return None };
+        let level = values.get_index_of(value)?;
+        Some(Severity { level: u8::try_from(level + 1).unwrap_or(u8::MAX), name: value.clone() })
+    }
+
+    /// What stands in a field, as the texts a form would hold; empty when nothing does.
+    #[must_use]
+    pub fn texts(&self, field: &str) -> Vec<String> {
+        let known = &self.known;
+        match self.ticket.fields.get(field) {
+            None => Vec::new(),
+            Some(Held::Plain(value)) => texts_of(value),
+            Some(Held::Sealed(at)) => {
+                let text = (known.plaintext)(at.seq, &at.name);
+                match (text, self.kind.fields.get(field).map(|f| &f.of)) {
+                    (None, _) => vec![WITHHELD.to_owned()],
+                    (Some(text), Some(FieldType::Assets)) => {
+                        serde_json::from_str::<Value>(&text).map_or_else(|_| vec![text], |value| texts_of(&value))
+                    }
+                    (Some(text), _) => vec![text],
+                }
+            }
+        }
+    }
+
+    /// What stands in a field, as people read it.
+    #[must_use]
+    pub fn shown(&self, field: &Field) -> Vec<String> {
+        let label = |value: &String| match &field.of {
+            FieldType::Choice(of) | FieldType::Choices(of) => of.get(value).cloned().unwrap_or_else(|| value.clone()),
+            FieldType::Taxonomy(list) => self.taxonomies.get(list).and_then(|of| of.get(value)).cloned().unwrap_or_else(|| value.clone()),
+            FieldType::Person => self.known.person(value),
+            FieldType::Bool => if value == "true" { "Yes" } else { "No" }.to_owned(),
+            _ => value.clone(),
+        };
+        self.texts(&field.name).iter().map(label).collect()
+    }
+
+    /// What the step is called on this ticket: the response playbook may have its own word.
+    #[must_use]
+    pub fn label(&self, transition: &Transition) -> String {
+        transition_label(transition, self.response)
+    }
+
+    /// What a status is called: the word of the phase that leads there, where the response relabels it.
+    #[must_use]
+    pub fn status_label(&self, status: &str) -> String {
+        status_label(self.kind, self.response, status)
+    }
+}
+
+/// A severity: its rank and its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Severity {
+    /// 1 is the highest.
+    pub level: u8,
+    /// `sev1`
+    pub name: String,
+}
+
+/// The texts of a structured value: none for null, one for a scalar, all of an array.
+#[must_use]
+pub fn texts_of(value: &Value) -> Vec<String> {
+    match value {
+        Value::Null => Vec::new(),
+        Value::String(text) => vec![text.clone()],
+        Value::Array(items) => items.iter().flat_map(texts_of).collect(),
+        other => vec![other.to_string()],
+    }
+}
+
+/// A transition's label, in the response playbook's words where it has them.
+#[must_use]
+pub fn transition_label(transition: &Transition, response: Option<&Response>) -> String {
+    response.and_then(|r| r.labels.get(&transition.name)).unwrap_or(&transition.label).clone()
+}
+
+/// A status in words; see [`Scene::status_label`].
+#[must_use]
+pub fn status_label(kind: &Kind, response: Option<&Response>, status: &str) -> String {
+    kind.transitions
+        .values()
+        .filter(|t| t.phase && t.to == status)
+        .find_map(|t| response.and_then(|r| r.labels.get(&t.name)).cloned())
+        .unwrap_or_else(|| humanise(status))
+}

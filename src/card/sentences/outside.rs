@@ -1,0 +1,77 @@
+//! What is said of the log itself and of the directory of people.
+
+use super::Teller;
+use super::said;
+use crate::card::story::{Said, Tone};
+use crate::card::words::{Words, count, humanise, list, one_line, uncapitalise};
+use crate::ticket::event::Fact;
+
+impl Teller<'_> {
+    pub(super) fn log(&self) -> Said {
+        let text = match &self.event.fact {
+            Fact::LogOpened { origin, demo, .. } => {
+                let demo = if *demo { " It is a demonstration: nothing in it is real." } else { "" };
+                Words::of(format!("The log “{}” was opened.{demo}", one_line(origin, 200)))
+            }
+            Fact::PlaybooksAdopted { files } => {
+                let files = count(i64::try_from(files.len()).unwrap_or(i64::MAX), "playbook file", "playbook files");
+                self.who().text(format!(" adopted {files}")).then(self.because(&["why"]))
+            }
+            Fact::ForgeriesCounted { source, reason, minute, count: n } => {
+                let (source, reason) = (one_line(source, 80), one_line(&humanise(reason), 80));
+                Words::of(format!("{} to {source} in the minute of ", count(*n, "request", "requests")))
+                    .time(*minute)
+                    .text(format!(" could not be authenticated ({}). Nothing was taken from them.", uncapitalise(&reason)))
+            }
+            Fact::RefusalsCounted { person, hour, count: n } => {
+                Words::of(format!("{} of ", count(*n, "further refusal", "further refusals")))
+                    .name(self.person(person))
+                    .text(" in the hour from ")
+                    .time(*hour)
+                    .text(".")
+            }
+            Fact::Exported { tickets, position, .. } => self
+                .who()
+                .text(format!(" exported {}, up to position {position} of the log", count(*tickets, "ticket", "tickets")))
+                .then(self.because(&["query"])),
+            Fact::ClockStepConfirmed { before, after } => {
+                self.who().text(" confirmed that the clock is right after its step from ").time(*before).text(" to ").time(*after).text(".")
+            }
+            _ => Words::new(),
+        };
+        said(Tone::Quiet, text)
+    }
+
+    pub(super) fn people(&self) -> Said {
+        let roles = |roles: &[String]| {
+            let words: Vec<String> = roles.iter().map(|r| r.replace('-', " ")).collect();
+            if words.is_empty() { "no role".to_owned() } else { list(&words, "and") }
+        };
+        let text = match &self.event.fact {
+            Fact::PersonAdded { person, roles: held } => {
+                self.who().text(" added ").name(self.person(person)).text(format!(", as {}.", roles(held)))
+            }
+            Fact::RolesChanged { person, roles: held } => {
+                self.who().text(" changed the roles of ").name(self.person(person)).text(format!(" to {}.", roles(held)))
+            }
+            Fact::PersonDisabled { person } => self
+                .who()
+                .text(" disabled ")
+                .name(self.person(person))
+                .text(", whose accounts stopped at once")
+                .then(self.because(&["reason"])),
+            Fact::KeyIssued { person, key, .. } => {
+                self.who().text(format!(" issued the key {} to ", one_line(key, 40))).name(self.person(person)).text(".")
+            }
+            Fact::KeyRevoked { person, key } => {
+                self.who().text(format!(" revoked the key {} of ", one_line(key, 40))).name(self.person(person)).text(".")
+            }
+            Fact::SignedIn { person, method, .. } => {
+                let method = uncapitalise(&humanise(&one_line(method, 40)));
+                Words::new().name(self.person(person)).text(format!(" signed in ({method})."))
+            }
+            _ => Words::new(),
+        };
+        said(Tone::Quiet, text)
+    }
+}

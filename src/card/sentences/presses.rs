@@ -1,0 +1,124 @@
+//! What is said of alerts, clocks and calls: what presses.
+
+use super::Teller;
+use super::said;
+use crate::card::story::{Said, Tone};
+use crate::card::words::{Span, Words, capitalise, count, duration, list, number_word, one_line, remaining, seconds};
+use crate::ticket::alert::AlertStatus;
+use crate::ticket::event::{AlertSeen, Fact};
+
+impl Teller<'_> {
+    pub(super) fn called(&self) -> Said {
+        let called = |to: &str| self.story.known.person_or_role(to);
+        match &self.event.fact {
+            Fact::Escalated { to, to_tier, .. } if self.event.actor.person().is_some() => said(
+                Tone::Pressing,
+                self.who().text(" called ").name(called(to)).text(format!(" (tier {to_tier})")).then(self.because(&["reason"])),
+            ),
+            Fact::Escalated { to, to_tier, .. } => {
+                said(Tone::Pressing, Words::new().name(capitalise(&called(to))).text(format!(" is being called now (tier {to_tier}).")))
+            }
+            Fact::EscalationAcknowledged { .. } => said(Tone::Step, self.who().text(" has seen it.")),
+            Fact::GroupNotified { group, due } => {
+                let told = Words::new().name(capitalise(&called(group))).text(" was told");
+                let text = match due {
+                    Some(due) => told.text(", and must say by ").time(*due).text(" that they have read it."),
+                    None => told.text("."),
+                };
+                said(Tone::Step, text)
+            }
+            Fact::NotificationOverdue { group, due } => {
+                let text =
+                    Words::new().name(capitalise(&called(group))).text(" has not said by ").time(*due).text(" that they have read it.");
+                said(Tone::Pressing, text)
+            }
+            Fact::OwedReminded { owed, .. } => {
+                let things: Vec<String> = owed.iter().map(|item| self.owed_thing(item)).collect();
+                let verb = if owed.len() == 1 { "is" } else { "are" };
+                let text = format!(" still owes {}: {} {verb} asked for.", number_word_things(owed.len()), list(&things, "and"));
+                said(Tone::Pressing, self.number().text(text))
+            }
+            Fact::NotificationAcknowledged { group } => {
+                said(Tone::Step, self.who().text(" has read it for ").name(called(group)).text("."))
+            }
+            _ => said(Tone::Quiet, Words::new()),
+        }
+    }
+
+    pub(super) fn alert(&self) -> Said {
+        let title = || self.story.alert_title(self.event).map_or_else(|| Span::Text("an alert".to_owned()), Span::Quote);
+        match &self.event.fact {
+            Fact::AlertAttached(alert) => {
+                let after = if alert.after_end { " It came after the work had ended." } else { "" };
+                said(
+                    Tone::Alert,
+                    Words::of(format!("Alert from {}: ", one_line(&alert.source, 80))).span(title()).text(format!(".{after}")),
+                )
+            }
+            Fact::AlertRepeated { count: n, first, last, .. } => {
+                let times = count(*n, "more time", "more times");
+                said(
+                    Tone::Quiet,
+                    Words::of(format!("The same alert came {times} between ")).time(*first).text(" and ").time(*last).text("."),
+                )
+            }
+            Fact::AlertChanged(alert) => said(Tone::Step, changed(alert, title())),
+            Fact::AlertUnmapped(alert) => {
+                let source = one_line(&alert.source, 80);
+                said(
+                    Tone::Quiet,
+                    Words::of(format!("Alert from {source}: "))
+                        .span(title())
+                        .text(". No response playbook takes it, so nothing was opened."),
+                )
+            }
+            _ => said(Tone::Quiet, Words::new()),
+        }
+    }
+
+    pub(super) fn clock(&self) -> Said {
+        match &self.event.fact {
+            Fact::ClockStarted { clock, due, .. } => {
+                said(Tone::Quiet, Words::of(format!("{} by ", capitalise(&self.clock_label(clock)))).time(*due).text("."))
+            }
+            Fact::ClockRetargeted { clock, due, .. } => {
+                let text = format!("The severity changed, and with it the time: {} by ", self.clock_label(clock));
+                said(Tone::Step, Words::of(text).time(*due).text("."))
+            }
+            Fact::ClockPaused { clock } => said(Tone::Quiet, Words::of(format!("The time to {} stands still.", self.clock_label(clock)))),
+            Fact::ClockResumed { clock, due, .. } => {
+                said(Tone::Quiet, Words::of(format!("The time to {} counts again: by ", self.clock_label(clock))).time(*due).text("."))
+            }
+            Fact::ClockStopped { clock, elapsed_seconds, late } => {
+                let how = if *late { "late" } else { "in time" };
+                let label = capitalise(&self.clock_label(clock));
+                said(Tone::Quiet, Words::of(format!("{label}: {how}, after {}.", seconds(*elapsed_seconds))))
+            }
+            Fact::ClockWarned { clock, due, came_due, .. } => {
+                let text = Words::of(format!("{} to {} ", remaining(*due, *came_due), self.clock_label(clock)));
+                said(Tone::Pressing, text.then(self.number()).text("."))
+            }
+            Fact::ClockBreached { clock, due, .. } => {
+                let whole = self.heard.clocks.get(clock).map(|(started, due)| format!(" of {}", duration(due.since(*started))));
+                let text = Words::of(format!("The time{} to {} ", whole.unwrap_or_default(), self.clock_label(clock)));
+                said(Tone::Pressing, text.then(self.number()).text(" ran out at ").time(*due).text("."))
+            }
+            _ => said(Tone::Quiet, Words::new()),
+        }
+    }
+}
+
+/// `alertmanager says that “…” is over.`
+fn changed(alert: &AlertSeen, title: Span) -> Words {
+    let now = match alert.status {
+        AlertStatus::Firing => " is firing again.",
+        AlertStatus::Acknowledged => " was acknowledged there.",
+        AlertStatus::Resolved => " is over.",
+    };
+    Words::of(format!("{} says that ", one_line(&alert.source, 80))).span(title).text(now)
+}
+
+/// `one thing`, `three things`.
+fn number_word_things(n: usize) -> String {
+    if n == 1 { "one thing".to_owned() } else { format!("{} things", number_word(n)) }
+}

@@ -1,0 +1,98 @@
+//! What is said when a ticket opens, a step is taken, and a step is judged.
+
+use super::{SHORT, Teller, said};
+use crate::card::scene::texts_of;
+use crate::card::story::{Said, Tone};
+use crate::card::words::{Words, capitalise, humanise, list, one_line};
+use crate::ticket::event::{Fact, OwedItem, TicketOpened, TransitionTaken};
+
+impl Teller<'_> {
+    pub(super) fn opened(&self, opened: &TicketOpened) -> Said {
+        let title = self.sealed("field.title").map_or_else(|| "(no title)".to_owned(), |t| one_line(&t, 200));
+        let severity = opened.fields.get("severity").map(texts_of).and_then(|s| s.into_iter().next());
+        let severity = severity.map_or_else(String::new, |s| format!("{s} · "));
+        let text = self.number().text(format!(" · {severity}")).strong(title).text(". Opened by ").then(self.who()).text(".");
+        said(Tone::Step, text)
+    }
+
+    pub(super) fn taken(&self, taken: &TransitionTaken) -> Said {
+        let transition = self.story.kind.and_then(|kind| kind.transitions.get(&taken.transition));
+        let text = match transition.and_then(|t| t.says.as_ref()) {
+            Some(says) => self.says(says.source()),
+            None => self.stands(taken),
+        };
+        let next = if taken.ended { Words::new() } else { self.next_clock() };
+        let skipped: Vec<String> = taken.skipped.iter().map(|s| self.step(s)).collect();
+        let skipped = if skipped.is_empty() { String::new() } else { format!(" Passed over: {}.", list(&skipped, "and")) };
+        let late = if taken.late { " This is a late entry." } else { "" };
+        let by_itself = if taken.automatic { " Nothing was missing any more, so it happened by itself." } else { "" };
+        said(Tone::Step, text.then(self.owed(taken)).then(next).text(skipped).text(late).text(by_itself))
+    }
+
+    /// `Ana has it (03:04).` from the procedure's `{who} has it.`
+    fn says(&self, template: &str) -> Words {
+        let mut words = Words::new();
+        let mut rest = template.trim_end().trim_end_matches('.');
+        while let Some((before, (place, after))) = rest.split_once('{').and_then(|(b, r)| r.split_once('}').map(|pa| (b, pa))) {
+            words = words.text(before);
+            words = match place.trim() {
+                "who" => words.then(self.who()),
+                place => {
+                    let field = place.rsplit('.').next().unwrap_or(place);
+                    words.text(self.heard.fields.get(field).map_or_else(String::new, |values| one_line(&values.join(", "), SHORT)))
+                }
+            };
+            rest = after;
+        }
+        words.text(rest).text(" (").time(self.event.at).text(")").then(self.because(&["line", "reason"]))
+    }
+
+    /// `Mitigated at 03:20 by Ana, recorded 03:31: “drained zone b”.`
+    fn stands(&self, taken: &TransitionTaken) -> Words {
+        let transition = self.story.kind.and_then(|kind| kind.transitions.get(&taken.transition));
+        let outcome = transition.is_some_and(|t| !t.sets.is_empty() && !taken.phase);
+        let what = match transition {
+            Some(t) if t.reopens => "Reopened".to_owned(),
+            _ if taken.phase => self.step(&taken.transition),
+            _ if outcome => format!("{} as “{}”", self.status(&taken.to), self.step(&taken.transition)),
+            _ => self.status(&taken.to),
+        };
+        let words = Words::of(format!("{what} at ")).time(taken.occurred_at.unwrap_or(self.event.at)).text(" by ").then(self.who());
+        let words = if taken.occurred_at.is_some() { words.text(", recorded ").time(self.event.at) } else { words };
+        words.then(self.because(&["line", "reason"]))
+    }
+
+    fn owed(&self, taken: &TransitionTaken) -> Words {
+        let mut out = Words::new();
+        for item in &taken.owed {
+            let what = if item.what == "evidence" { "Evidence".to_owned() } else { capitalise(&self.field(&item.of)) };
+            out = out.text(format!(" {what} is owed before “{}”.", self.step(&item.by)));
+        }
+        out
+    }
+
+    /// `evidence for “Mitigated”`, `root cause`
+    pub(super) fn owed_thing(&self, item: &OwedItem) -> String {
+        if item.what == "evidence" { format!("evidence for “{}”", self.step(&item.of)) } else { self.field(&item.of) }
+    }
+
+    pub(super) fn judged(&self) -> Said {
+        match &self.event.fact {
+            Fact::ApprovalDecided { transition, approved, .. } => {
+                let verb = if *approved { "approved" } else { "rejected" };
+                let text = self.who().text(format!(" {verb} “{}” at ", self.step(transition))).time(self.event.at);
+                said(Tone::Step, text.then(self.because(&["reason"])))
+            }
+            Fact::ApprovalWithdrawn { transition } => {
+                let text = self.who().text(format!(" took back the decision on “{}”", self.step(transition)));
+                said(Tone::Step, text.then(self.because(&["reason"])))
+            }
+            Fact::Refused { command, code, transition } => {
+                let what = transition.as_ref().map_or_else(|| humanise(command), |t| self.step(t));
+                let reason = humanise(&one_line(code, 60)).to_lowercase();
+                said(Tone::Refusal, self.who().text(format!(" tried “{}” and was refused ({reason}).", one_line(&what, 60))))
+            }
+            _ => said(Tone::Quiet, Words::new()),
+        }
+    }
+}
