@@ -62,11 +62,10 @@ pub async fn run(config: impl FnOnce() -> anyhow::Result<Config>, env: &Env, arg
     }
 }
 
-/// Where the files come from, as people call it, and the files.
-fn files(
-    config: impl FnOnce() -> anyhow::Result<Config>,
-    dir: Option<PathBuf>,
-) -> anyhow::Result<(Option<PathBuf>, Vec<(String, Vec<u8>)>)> {
+/// Files, and the folder that they come from; none when they are built in.
+type Found = (Option<PathBuf>, Vec<(String, Vec<u8>)>);
+
+fn files(config: impl FnOnce() -> anyhow::Result<Config>, dir: Option<PathBuf>) -> anyhow::Result<Found> {
     let read = |dir: &Path| folder::read(dir).with_context(|| format!("the playbooks in {}", dir.display()));
     match dir {
         Some(dir) => Ok((Some(dir.clone()), read(&dir)?)),
