@@ -11,10 +11,13 @@
 #![expect(clippy::print_stdout, reason = "some tests list what they found, for people to read")]
 
 mod browser;
+mod correlation;
 mod life;
 mod machine;
+mod numbers;
 mod rows;
 mod source;
 mod tools;
+mod transitions;
 mod walls;
 mod world;
