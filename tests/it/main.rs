@@ -11,12 +11,14 @@
 #![expect(clippy::print_stdout, reason = "some tests list what they found, for people to read")]
 
 mod browser;
+mod clocks;
 mod correlation;
 mod life;
 mod machine;
 mod numbers;
 mod rows;
 mod source;
+mod sources;
 mod tools;
 mod transitions;
 mod walls;
