@@ -13,10 +13,13 @@
 mod browser;
 mod clocks;
 mod correlation;
+mod integrity;
 mod life;
 mod machine;
 mod numbers;
+mod persons;
 mod rows;
+mod schema;
 mod source;
 mod sources;
 mod tools;

@@ -329,12 +329,17 @@ impl World {
 
     /// Adds somebody with these roles and gives them an API key.
     pub async fn hires(&mut self, name: &str, roles: &[&str]) -> Person {
+        self.hires_as(name, &format!("{name}@example.com"), roles).await
+    }
+
+    /// Adds somebody with this address.
+    pub async fn hires_as(&mut self, name: &str, email: &str, roles: &[&str]) -> Person {
         let (desk, env) = (self.desk().clone(), self.env());
         let id = env.id("p_");
         let add = PeopleCommand::Add {
             id: id.clone(),
             name: desk.seal(name),
-            email: desk.seal(format!("{name}@example.com")),
+            email: desk.seal(email),
             roles: roles.iter().map(|r| (*r).to_owned()).collect(),
         };
         self.operator(Ask::People(add)).await.unwrap_or_else(|error| panic!("{name} is not added: {error}"));
