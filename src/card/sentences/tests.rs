@@ -249,8 +249,8 @@ fn alerts_clocks_and_calls_say_what_presses() {
     Incident manager is being called now (tier 2).
     Ana Lima called on call (tier 1): “it was a drill”.
     Ana Lima has seen it.
-    Legal was told, and must say by 05:17 that they have read it.
-    Communications was told.
+    Legal must read this, and say so by 05:17.
+    Communications should know of this.
     Ana Lima has read it for legal.
     Legal has not said by 05:17 that they have read it.
     INC-000042 still owes one thing: evidence for “Mitigated” is asked for.
