@@ -12,10 +12,13 @@
 
 mod browser;
 mod cli;
+mod correlation;
 mod life;
 mod machine;
+mod numbers;
 mod rows;
 mod source;
 mod tools;
+mod transitions;
 mod walls;
 mod world;

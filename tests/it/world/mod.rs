@@ -175,7 +175,12 @@ pub struct World {
 }
 
 /// Tells a story on one database, and checks the log afterwards.
+///
+/// With `COUNTERSIGN_LOG_LEVEL` set, the server's own log is shown as well.
 pub fn tell(kind: Kind, story: impl AsyncFnOnce(&mut World)) {
+    if std::env::var_os("COUNTERSIGN_LOG_LEVEL").is_some() {
+        countersign::cli::logging::start("warn");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let mut world = World::open(kind).await;
