@@ -110,6 +110,8 @@ CREATE TABLE delivery (
     alerts      TEXT NOT NULL
 );
 
+CREATE INDEX delivery_of_source ON delivery (source, id);
+
 -- Repeats that no event counts yet.
 CREATE TABLE repeat_pending (
     id              TEXT NOT NULL PRIMARY KEY,

@@ -33,7 +33,12 @@ pub async fn run(mut config: Config, env: Env, args: Args) -> anyhow::Result<Exi
     let service = Service::open(config, env, false).await?;
     let running = service.start(listener)?;
     tracing::info!(address = %running.address, "listening");
-    told_to_stop().await?;
+    let desk = running.app.desk.clone();
+    tokio::select! {
+        heard = told_to_stop() => heard?,
+        // Nothing is flushed or signed any more: the next start reads what the disk really holds.
+        why = desk.broken() => anyhow::bail!("the disk failed ({why}); check it, then start again"),
+    }
     tracing::info!("stopping");
     running.stop().await;
     Ok(ExitCode::SUCCESS)

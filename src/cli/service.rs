@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use crate::config::{Config, Database};
 use crate::desk::Desk;
 use crate::desk::founding::{self, Founding};
+use crate::desk::heartbeat::Expected;
 use crate::desk::publish::Publisher;
 use crate::env::Env;
 use crate::inbound::{App, router, witness as witness_service};
@@ -117,7 +118,7 @@ impl Service {
         let address = listener.local_addr()?;
         let (stop, stopped) = watch::channel(false);
         let mut tasks = vec![
-            tokio::spawn(scheduler(self.app.desk.clone(), stopped.clone())),
+            tokio::spawn(scheduler(self.app.clone(), stopped.clone())),
             tokio::spawn(signer(Arc::clone(&self.publisher), self.app.desk.clone(), stopped.clone())),
             tokio::spawn(cosigners(Arc::clone(&self.witnesses), self.app.desk.clone(), stopped.clone())),
         ];
@@ -156,13 +157,25 @@ fn cosigner(config: &crate::config::WitnessService, env: &Env) -> anyhow::Result
     Ok(witness_service::Service { cosigner, logs: logs.context("a key in [witness] logs")? })
 }
 
-async fn scheduler(desk: Desk, mut stopped: watch::Receiver<bool>) {
+/// The sources that must be heard every so often.
+#[must_use]
+pub fn expected(config: &Config) -> Vec<Expected> {
+    let expect = |s: &crate::config::SourceConfig| s.heartbeat.map(|every| Expected { source: s.name.clone(), every });
+    config.sources.iter().filter_map(expect).collect()
+}
+
+async fn scheduler(app: App, mut stopped: watch::Receiver<bool>) {
+    let expected = expected(&app.config);
     loop {
         tokio::select! {
             () = tokio::time::sleep(TICK) => {}
             _ = stopped.wait_for(|stop| *stop) => return,
         }
-        if let Err(error) = desk.tick().await {
+        let looked = async {
+            app.desk.tick().await?;
+            app.desk.listen_for(&expected, app.started).await
+        };
+        if let Err(error) = looked.await {
             tracing::warn!(%error, "the scheduler could not look; it looks again");
         }
     }

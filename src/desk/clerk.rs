@@ -64,6 +64,8 @@ enum Failed {
     NotStored(String),
     /// Nobody knows.
     Unknown(String),
+    /// The disk did not do what it was told: after a failed fsync nothing that this process believes can be trusted.
+    Disk(String),
 }
 
 struct Clerk {
@@ -141,6 +143,12 @@ impl Clerk {
                         waiting.push(batch);
                     }
                 }
+                Err(Failed::Disk(why)) => {
+                    tracing::error!(why, "the disk failed during a commit; what it holds is unknown, so this process ends");
+                    self.lose(desk);
+                    answer_all(batch, &Unanswered::Unknown);
+                    desk.fatal.send_replace(Some(why));
+                }
                 Err(Failed::NotStored(why)) => {
                     tracing::error!(why, requests = batch.len(), "nothing of a commit was stored");
                     self.lose(desk);
@@ -207,7 +215,7 @@ impl Clerk {
                 break;
             }
         }
-        let now = overlay.now;
+        let (now, breaches) = (overlay.now, overlay.breaches);
         let mut batch = overlay.into_batch();
         if batch.is_empty() && known.deliveries == head.deliveries {
             commit.roll_back().await.map_err(not_stored)?;
@@ -230,9 +238,11 @@ impl Clerk {
         }
         match commit.commit().await {
             Ok(()) => {
+                desk.gauges.breaches.fetch_add(breaches, Ordering::Relaxed);
                 desk.publish_snapshot(known.snapshot());
                 Ok(answers)
             }
+            Err(error) if error.disk_failed() => Err(Failed::Disk(error.to_string())),
             Err(error) if error.connection_lost() => Err(Failed::Unknown(error.to_string())),
             Err(error) => Err(Failed::NotStored(error.to_string())),
         }

@@ -2,11 +2,14 @@
 //!
 //! - [`request`]: what can be asked, and what is answered;
 //! - [`clerk`]: one task per process that takes requests, decides them and commits them together;
+//! - [`turn`]: one request's turn within a batch;
 //! - [`known`]: what the clerk holds in memory: tickets, people, procedures, the tree's edge;
+//! - [`procedures`]: what was adopted, in every version;
 //! - [`append`]: events into canonical bytes, leaves and tiles;
 //! - [`prepare`]: alerts matched and sealed before the queue;
 //! - [`query`]: what pages and programs ask, by people who may;
 //! - [`tick`]: what time does: deadlines, repeats to tell, forgeries to count;
+//! - [`heartbeat`]: monitoring tools that fall silent;
 //! - [`publish`]: signed checkpoints, and the refusal to sign when the log is not the one we know;
 //! - [`founding`]: the first start of a log, and adopting playbooks;
 //! - [`rebuild`]: every projection from the events alone, compared with what the database holds.
@@ -17,6 +20,7 @@
 pub mod append;
 pub mod clerk;
 pub mod founding;
+pub mod heartbeat;
 pub mod known;
 pub mod prepare;
 pub mod procedures;
@@ -97,6 +101,7 @@ pub(crate) struct Inner {
     people: mpsc::Sender<Queued>,
     machines: mpsc::Sender<Queued>,
     sizes: watch::Sender<i64>,
+    pub(crate) fatal: watch::Sender<Option<String>>,
 }
 
 /// Why a desk cannot open.
@@ -127,6 +132,7 @@ impl Desk {
         let (people, people_queue) = mpsc::channel(PEOPLE_QUEUE);
         let (machines, machine_queue) = mpsc::channel(MACHINE_QUEUE);
         let (sizes, _) = watch::channel(snapshot.size);
+        let (fatal, _) = watch::channel(None);
         let inner = Arc::new(Inner {
             store,
             attachments,
@@ -140,6 +146,7 @@ impl Desk {
             people,
             machines,
             sizes,
+            fatal,
         });
         tokio::spawn(clerk::run(Arc::downgrade(&inner), known, people_queue, machine_queue));
         Ok(Self { inner })
@@ -205,6 +212,13 @@ impl Desk {
     #[must_use]
     pub fn sizes(&self) -> watch::Receiver<i64> {
         self.inner.sizes.subscribe()
+    }
+
+    /// Waits until the disk has failed under a commit; then the process must end.
+    pub async fn broken(&self) -> String {
+        let mut fatal = self.inner.fatal.subscribe();
+        let why = fatal.wait_for(Option::is_some).await.map(|why| why.clone());
+        why.ok().flatten().unwrap_or_default()
     }
 
     /// Why nothing can be committed now, if so: for `/readyz`.

@@ -166,16 +166,15 @@ impl Desk {
         Ok(texts)
     }
 
-    /// The title of a ticket; its number when it was redacted.
+    /// Plaintext of a ticket's title alone: what lists need.
     ///
     /// # Errors
     /// When the person may not look.
-    pub async fn title(&self, viewer: &Person, ticket: &Ticket) -> Result<String, NoView> {
+    pub async fn title_texts(&self, viewer: &Person, ticket: &Ticket) -> Result<Texts, NoView> {
         self.allow(viewer, Permission::Read)?;
-        let Some(Held::Sealed(title)) = ticket.fields.get("title") else { return Ok(ticket.number.to_string()) };
+        let Some(Held::Sealed(title)) = ticket.fields.get("title") else { return Ok(Texts::new()) };
         let rows = self.store().sealed_at(title.seq).await?;
-        let found = rows.into_iter().find(|r| r.name == title.name).map(|r| String::from_utf8_lossy(&r.bytes).into_owned());
-        Ok(found.unwrap_or_else(|| ticket.number.to_string()))
+        Ok(rows.into_iter().map(|r| ((r.seq, r.name), String::from_utf8_lossy(&r.bytes).into_owned())).collect())
     }
 
     /// The alerts of a ticket: their record, and the normalised alert as it last came.

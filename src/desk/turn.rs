@@ -41,6 +41,8 @@ pub struct Overlay<'k> {
     touched_alerts: BTreeSet<String>,
     touched_groups: BTreeSet<String>,
     touched_people: BTreeSet<String>,
+    /// Clocks that were missed, for the metric.
+    pub breaches: u64,
 }
 
 /// Refusals that were recorded per person within the running hour.
@@ -95,6 +97,7 @@ impl<'k> Overlay<'k> {
             touched_alerts: BTreeSet::new(),
             touched_groups: BTreeSet::new(),
             touched_people: BTreeSet::new(),
+            breaches: 0,
         }
     }
 
@@ -108,8 +111,11 @@ impl<'k> Overlay<'k> {
                 let library = self.library()?;
                 let person = person_of(&command);
                 let actor = founder(&actor, &command);
-                let events =
-                    people::decide::decide(&self.known.directory, &library.organisation, &actor, command).map_err(Refused::from)?;
+                let decided = people::decide::decide(&self.known.directory, &library.organisation, &actor, command);
+                let events = match decided {
+                    Ok(events) => events,
+                    Err(refusal) => return Err(self.refuse_administration(&request, &actor, refusal, refusals, &library)),
+                };
                 let mut answer = self.append(&request, &actor, events)?;
                 answer.person = person;
                 answer
@@ -168,6 +174,24 @@ impl<'k> Overlay<'k> {
             Actor::Scheduler => true,
         };
         if allowed { Ok(()) } else { Err(Refused::People(people::PeopleRefusal::NotAllowed).into()) }
+    }
+
+    /// Somebody who may not administer tried to: an assessor wants to see that.
+    fn refuse_administration(
+        &mut self,
+        request: &Request,
+        actor: &Actor,
+        refusal: people::PeopleRefusal,
+        refusals: &mut RefusalCounts,
+        library: &Library,
+    ) -> Unanswered {
+        if refusal == people::PeopleRefusal::NotAllowed && refusals.record(actor, self.now, library.organisation.refusals_per_hour) {
+            let fact = Fact::Refused { command: "Administer".to_owned(), code: refusal.code().to_owned(), transition: None };
+            if let Err(error) = self.append(request, actor, vec![NewEvent::outside(fact)]) {
+                return error;
+            }
+        }
+        Refused::People(refusal).into()
     }
 
     fn ticket(&mut self, request: &Request, actor: &Actor, command: &Command, refusals: &mut RefusalCounts) -> Result<Answer, Unanswered> {
@@ -354,6 +378,7 @@ impl<'k> Overlay<'k> {
                 self.batch.ended_people.push(id.to_owned());
             }
         }
+        self.breaches += u64::from(matches!(event.fact, Fact::ClockBreached { .. }));
         self.correlate(event);
         self.batch.events.push(rows.event);
         self.batch.sealed.extend(rows.sealed);

@@ -20,8 +20,9 @@ use crate::ledger::disclosed::Disclosed;
 use crate::ledger::key::VerifierKey;
 use crate::ledger::manifest::{self, FORMAT, Manifest, Period, completeness_of};
 use crate::ledger::note::{BadNote, Note, Signer};
+use crate::ledger::report::Damage;
 use crate::ledger::tile::{BadTile, Tile, WIDTH, encode_entries, encode_hashes};
-use crate::ledger::verify::{Damage, LogWalk, Recomputed};
+use crate::ledger::verify::{LogWalk, Recomputed};
 
 /// Why a bundle was not written.
 #[derive(Debug, thiserror::Error)]

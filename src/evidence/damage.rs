@@ -17,7 +17,9 @@ use crate::ledger::disclosed::Disclosed;
 use crate::ledger::manifest::Period;
 use crate::ledger::merkle::{Frontier, Hash};
 use crate::ledger::note::{Note, Signer};
-use crate::ledger::verify::{Outside, Report, Verdict};
+use crate::ledger::report::{Report, Verdict};
+use crate::ledger::tile::{Tile, TileKind, encode_entries, encode_hashes};
+use crate::ledger::verify::Outside;
 use crate::ledger::witness::{AddCheckpoint, Cosigner, judge};
 
 const ORIGIN: &str = "log.invalid/a";
@@ -311,6 +313,66 @@ fn a_log_rewritten_and_signed_again_departs_from_the_anchor() {
     after.write(Package::folder(&path).unwrap(), &after.checkpoint()).unwrap();
     let outside = Outside { witnesses: Vec::new(), anchor: Some(before.to_string().into_bytes()), ..outside() };
     assert_first(&verify_path(&path, &outside), Some(49), None, "are not those of the anchor");
+}
+
+/// Writes these events as a log's folder, signed, without asking whether they make sense: as an owner with the key could.
+fn forge(root: &Path, events: &[Vec<u8>]) {
+    let (mut tree, mut rows) = (Frontier::new(), std::collections::BTreeMap::<(u8, u64), Vec<Hash>>::new());
+    for bytes in events {
+        tree.append_noting(Hash::leaf(bytes), |level, at, hash| rows.entry((level, at / 256)).or_default().push(hash));
+    }
+    let put = |tile: Tile, bytes: Vec<u8>| {
+        let path = root.join(tile.path());
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    };
+    for tile in Tile::all(tree.size()) {
+        match tile.kind {
+            TileKind::Hashes(level) => put(tile, encode_hashes(&rows[&(level, tile.index)])),
+            TileKind::Entries => {
+                let some = events.chunks(256).nth(usize::try_from(tile.index).unwrap()).unwrap();
+                put(tile, encode_entries(some.iter().map(Vec::as_slice)).unwrap());
+            }
+        }
+    }
+    let mut note = Checkpoint::of(ORIGIN, &tree).sign(&signer()).unwrap();
+    let request = AddCheckpoint::new(0, Vec::new(), note.clone()).unwrap();
+    note.add(witness().cosign(&judge(None, &request, &[signer().verifier().clone()]).unwrap(), 1_800_000_000));
+    fs::write(root.join("checkpoint"), note.to_string()).unwrap();
+}
+
+// proves: REC-12
+#[test]
+fn dropped_repeated_swapped_and_altered_events_are_told_apart_even_when_everything_is_signed_again() {
+    let dir = TempDir::new().unwrap();
+    let events: Vec<Vec<u8>> = Story::of(300).events.into_iter().map(|(bytes, _)| bytes).collect();
+    let check = |name: &str, change: fn(&mut Vec<Vec<u8>>), seq: Option<u64>, words: &str| {
+        let mut events = events.clone();
+        change(&mut events);
+        let root = dir.path().join(name);
+        fs::create_dir(&root).unwrap();
+        forge(&root, &events);
+        match seq {
+            Some(_) => assert_first(&verify(&root), seq, None, words),
+            None => assert_eq!(code(&root), 0, "{}", verify(&root)),
+        }
+    };
+    check("whole", |_| {}, None, "");
+    check("dropped", |e| drop(e.remove(280)), Some(280), "the event with number 281");
+    check("repeated", |e| e.insert(281, e[280].clone()), Some(281), "the event with number 280");
+    check("swapped", |e| e.swap(17, 18), Some(17), "the event with number 18");
+    check("without-head", |e| drop(e.remove(0)), Some(0), "the event with number 1");
+    check("reformatted", |e| e[9].push(b' '), Some(9), "not in canonical form");
+    check("emptied", |e| e[9].clear(), Some(9), "not JSON");
+    let renumber = |e: &mut Vec<Vec<u8>>| {
+        e.remove(278);
+        for (seq, bytes) in e.iter_mut().enumerate().skip(278) {
+            let mut event: Value = serde_json::from_slice(bytes).unwrap();
+            event["seq"] = json!(seq);
+            *bytes = to_canonical(&event).unwrap();
+        }
+    };
+    check("renumbered", renumber, Some(278), "it is revision 4 of INC-000056, but 3 comes next");
 }
 
 #[test]

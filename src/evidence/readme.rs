@@ -34,14 +34,17 @@ another place than this bundle.
 {seen}
 
 With countersign (exit code 0: proven, 1: damaged, 2: cannot be read, 3: consistent, not proven)
-    countersign verify . --key log.vkey --witness witness.vkey
+    countersign verify THIS --key KEY-OF-THE-LOG --witness KEY-OF-THE-WITNESS   (or --anchor EARLIER-CHECKPOINT)
 
-With openssl: the signature of the checkpoint (the same for manifest.note)
+With openssl: the signature of the checkpoint (the same for manifest.note); log.vkey is the key that you were given
     cut -d+ -f3- log.vkey | base64 -d | tail -c 32 > /tmp/key.raw
     (printf '\060\052\060\005\006\003\053\145\160\003\041\000'; cat /tmp/key.raw) > /tmp/key.der
     sed '/^$/,$d' log/checkpoint > /tmp/text
     grep -F -- '— {origin} ' log/checkpoint | head -n 1 | cut -d' ' -f3 | base64 -d | tail -c 64 > /tmp/signature
     openssl pkeyutl -verify -pubin -keyform DER -inkey /tmp/key.der -rawin -in /tmp/text -sigfile /tmp/signature
+
+With Go (golang.org/x/mod/sumdb/note and tlog, which name tiles tile/8/...): open log/checkpoint with the key, then
+    prove each entry of log/tile/entries with tlog.ProveRecord and tlog.CheckRecord over the tiles.
 
 With coreutils: the manifest and the files
     sha256sum manifest.json     # must be the third line of manifest.note

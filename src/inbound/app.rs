@@ -10,7 +10,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use super::{deliver, health, log, witness};
+use super::{api, deliver, health, log, witness};
 use crate::config::Config;
 use crate::desk::Desk;
 use crate::env::Timestamp;
@@ -48,6 +48,7 @@ impl App {
 pub fn router(app: App) -> Router {
     let answered = Router::new()
         .merge(deliver::routes())
+        .merge(api::routes())
         .merge(log::routes())
         .merge(witness::routes())
         .merge(health::routes())

@@ -13,6 +13,7 @@
 //! To add a route: a handler in the room it belongs to, a line in that room's `routes()`, and for the API a line in
 //! `api/openapi.rs`.
 
+pub mod api;
 pub mod app;
 pub mod caller;
 pub mod console;

@@ -3,7 +3,7 @@
 //! Two passes: the log, event by event with its tiles and the sealed values beside it; then every file against the
 //! signed manifest. Damage is collected in that order, so the first that is named is the event, where there is one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
@@ -11,16 +11,14 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::bundle::Bundle;
-use super::disclosed::{Disclosed, next_line};
+use super::disclosed::{Disclosures, next_line};
 use super::key::VerifierKey;
 use super::manifest::{self, FORMAT, MAX_MANIFEST, Manifest, ManifestRefused, completeness_of};
 use super::merkle::Hash;
 use super::note::{MAX_NOTE, Note};
+use super::report::{Damage, MAX_DAMAGES, Report, Shown, Verdict};
 use super::tile::{Tile, TileKind, decode_entries, decode_hashes, max_file};
-use super::verify::{Damage, LogWalk, Outside, Report, Standing, Verdict};
-
-/// How many damages a report names.
-const MAX_DAMAGES: usize = 20;
+use super::verify::{LogWalk, Outside, Standing};
 
 /// Verifies the bundle (zip or folder), or the folder of a log, at `path`.
 #[must_use]
@@ -56,9 +54,11 @@ impl Audit {
         self.unnamed = self.bundle.names().filter_map(|name| name.strip_prefix("attachments/")).map(str::to_owned).collect();
         let attachments = self.unnamed.len() as u64;
         let mut walk = LogWalk::new(standing.anchor.clone());
+        let mut whole = false;
         if let Err(damage) = self.walk(&mut walk, standing.checkpoint.size).and_then(|()| walk.finish(&standing.checkpoint)) {
             self.damages.push(damage);
         } else {
+            whole = true;
             for sha256 in std::mem::take(&mut self.unnamed) {
                 self.blame(format!("attachments/{sha256}"), "no event that is shown names this file");
             }
@@ -67,9 +67,13 @@ impl Audit {
         if !self.log.is_empty() {
             let manifest = self.check_manifest(&standing, &key, &walk);
             all = manifest.as_ref().is_none_or(|manifest| manifest.all);
-            self.check_tickets(&walk, all);
+            // Of a log that was not read to its end, the tables cannot be judged.
+            if whole {
+                self.check_tickets(&walk, all);
+            }
         }
-        self.report(&standing, &walk, all, attachments)
+        let shown = Shown { sealed: self.sealed_shown, attachments, selection: !all, tables: !self.log.is_empty() };
+        Report::of(&standing, &walk, shown, self.damages)
     }
 
     fn blame(&mut self, file: impl Into<String>, sentence: impl Into<String>) {
@@ -290,110 +294,9 @@ impl Audit {
             self.blame(FILE, sentence);
         }
     }
-
-    fn report(mut self, standing: &Standing, walk: &LogWalk, all: bool, attachments: u64) -> Report {
-        self.damages.truncate(MAX_DAMAGES);
-        let chain = walk.chain();
-        let verdict = match self.damages.first() {
-            Some(first) => Verdict::Damaged { first: first.clone() },
-            None => standing.verdict(),
-        };
-        let remarks = remarks(&verdict, standing, walk, all, self.sealed_shown, !self.log.is_empty());
-        let counted = |(_, population): (&String, &super::chain::Population)| (population.kind.clone(), population.count);
-        Report {
-            demonstration: chain.is_demonstration(),
-            origin: Some(standing.checkpoint.origin.clone()),
-            size: Some(standing.checkpoint.size),
-            period: chain.period(),
-            tickets: chain.populations().iter().map(counted).collect::<BTreeMap<_, _>>(),
-            witnesses: standing.witnesses.clone(),
-            sealed: (self.sealed_shown, chain.sealed()),
-            attachments,
-            remarks,
-            damages: self.damages,
-            verdict,
-        }
-    }
-}
-
-/// What this export can and cannot prove, in words.
-fn remarks(verdict: &Verdict, standing: &Standing, walk: &LogWalk, all: bool, shown: u64, bundle: bool) -> Vec<String> {
-    let mut remarks = Vec::new();
-    if walk.chain().is_demonstration() {
-        remarks.push("The log says of itself that it is a demonstration: it is evidence of nothing.".to_owned());
-    }
-    if let Verdict::Proven { up_to } = verdict
-        && *up_to < standing.checkpoint.size
-    {
-        remarks.push(format!("The anchor knows the first {up_to} events; those after it fit, but nobody outside vouches for them."));
-    }
-    let hidden = walk.chain().sealed().saturating_sub(shown);
-    if hidden > 0 {
-        remarks.push(format!(
-            "{hidden} sealed values are not shown here, because they were withheld or redacted: the log proves when they were recorded, not what they say."
-        ));
-    }
-    if bundle && !all {
-        remarks.push("This is a selection: the log is whole, but texts and files are shown for the selected tickets only.".to_owned());
-    }
-    if bundle {
-        remarks.push(
-            "Tables (tickets, people) restate the log and are signed by its owner; numbers, revisions and positions were compared with the log.".to_owned(),
-        );
-    }
-    remarks
 }
 
 /// The digest that a file's name promises: of attachments, and of playbooks.
 fn digest_in_name(name: &str) -> Option<&str> {
     name.strip_prefix("attachments/").or_else(|| name.strip_prefix("playbooks/")?.strip_suffix(".yaml"))
-}
-
-/// Reads `sealed.jsonl` beside the log.
-struct Disclosures<R: Read> {
-    reader: Option<BufReader<R>>,
-    next: Option<Disclosed>,
-    line: Vec<u8>,
-    last: Option<(u64, String)>,
-}
-
-impl<R: Read> Disclosures<R> {
-    fn new(stream: Option<R>) -> Result<Self, Damage> {
-        let mut new = Self { reader: stream.map(BufReader::new), next: None, line: Vec::new(), last: None };
-        new.advance()?;
-        Ok(new)
-    }
-
-    fn advance(&mut self) -> Result<(), Damage> {
-        let damaged = |sentence: String| Damage::file("sealed.jsonl", sentence);
-        self.next = None;
-        let Some(reader) = &mut self.reader else { return Ok(()) };
-        if next_line(reader, &mut self.line).map_err(|e| damaged(e.to_string()))? {
-            let next = Disclosed::parse(&self.line).ok_or_else(|| damaged("a line does not have the form".into()))?;
-            let place = (next.seq, next.name.clone());
-            if self.last.as_ref().is_some_and(|last| *last >= place) {
-                return Err(damaged(format!("the value {:?} of event {} is out of order or occurs twice", next.name, next.seq)));
-            }
-            self.last = Some(place);
-            self.next = Some(next);
-        }
-        Ok(())
-    }
-
-    /// The next value, if it belongs to this event.
-    fn take(&mut self, seq: u64) -> Result<Option<Disclosed>, Damage> {
-        if self.next.as_ref().is_none_or(|next| next.seq != seq) {
-            return Ok(None);
-        }
-        let taken = self.next.take();
-        self.advance()?;
-        Ok(taken)
-    }
-
-    fn end(&self) -> Result<(), Damage> {
-        match &self.next {
-            Some(next) => Err(Damage::file("sealed.jsonl", format!("it shows a value of event {}, which the log does not have", next.seq))),
-            None => Ok(()),
-        }
-    }
 }

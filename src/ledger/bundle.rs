@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use zip::ZipArchive;
 use zip::read::{ArchiveOffset, Config};
 
-use super::verify::{Damage, Verdict};
+use super::report::{Damage, Verdict};
 
 /// The most files in a bundle.
 const MAX_FILES: usize = 1_000_000;

@@ -9,7 +9,7 @@
 use std::fmt;
 
 use super::key::{KeyKind, VerifierKey};
-use super::merkle::{Frontier, Hash};
+use super::merkle::{Frontier, Hash, verify_consistency};
 use super::note::{BadNote, Note, NoteRefused, Signer};
 
 /// The log's size and root at one moment.
@@ -121,6 +121,56 @@ impl Checkpoint {
     }
 }
 
+/// Why a log must not sign: what it would say contradicts what is known outside.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MustNotSign {
+    /// The database lost events.
+    #[error(
+        "this database has {here} events, but a checkpoint of {known} was already published: it was restored from an older copy. Restore a \
+         newer one; if the events are lost for good, `countersign keys new-epoch` starts a new log that says so"
+    )]
+    Behind {
+        /// Events here.
+        here: u64,
+        /// Events of the published checkpoint.
+        known: u64,
+    },
+    /// The database holds another history.
+    #[error(
+        "the first {known} events of this database are not those of the checkpoint that was already published: it is another copy, or it was \
+         changed. Find the right one, and run `countersign verify` on both"
+    )]
+    Forked {
+        /// Events of the published checkpoint.
+        known: u64,
+    },
+    /// It is another log.
+    #[error("the published checkpoint is of the log {known}, this database is {here}")]
+    OtherLog {
+        /// The origin here.
+        here: String,
+        /// The origin of the published checkpoint.
+        known: String,
+    },
+}
+
+impl Checkpoint {
+    /// Whether the log may sign this checkpoint, given the highest one that is `known` outside and the consistency
+    /// proof from it (see [`super::prove::consistency`]).
+    ///
+    /// # Errors
+    /// [`MustNotSign`]. Signing anyway would be proof of misbehaviour for ever.
+    pub fn may_follow(&self, known: &Self, proof: &[Hash]) -> Result<(), MustNotSign> {
+        if self.origin != known.origin {
+            return Err(MustNotSign::OtherLog { here: self.origin.clone(), known: known.origin.clone() });
+        }
+        if self.size < known.size {
+            return Err(MustNotSign::Behind { here: self.size, known: known.size });
+        }
+        verify_consistency(known.size, known.root, self.size, self.root, proof).map_err(|_| MustNotSign::Forked { known: known.size })
+    }
+}
+
 impl fmt::Display for Checkpoint {
     /// The note's text.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -186,6 +236,23 @@ mod tests {
         for text in wrong {
             assert_eq!(Checkpoint::parse(&text), Err(NotACheckpoint), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_log_that_was_restored_or_regrown_must_not_sign() {
+        let tree = |entries: &[&[u8]]| {
+            let mut tree = Frontier::new();
+            entries.iter().for_each(|entry| tree.append(Hash::leaf(entry)));
+            Checkpoint::of("log.invalid/a", &tree)
+        };
+        let (known, grown) = (tree(&[b"a", b"b"]), tree(&[b"a", b"b", b"c"]));
+        assert_eq!(grown.may_follow(&known, &[Hash::leaf(b"c")]), Ok(()));
+        assert_eq!(known.may_follow(&known, &[]), Ok(()));
+        assert_eq!(tree(&[b"a"]).may_follow(&known, &[]), Err(MustNotSign::Behind { here: 1, known: 2 }));
+        assert_eq!(tree(&[b"a", b"x"]).may_follow(&known, &[]), Err(MustNotSign::Forked { known: 2 }));
+        assert_eq!(tree(&[b"a", b"x", b"c"]).may_follow(&known, &[Hash::leaf(b"c")]), Err(MustNotSign::Forked { known: 2 }));
+        let other = Checkpoint { origin: "log.invalid/b".into(), ..known.clone() };
+        assert!(matches!(grown.may_follow(&other, &[]), Err(MustNotSign::OtherLog { .. })));
     }
 
     #[test]

@@ -3,12 +3,13 @@
 //! `{"name":"note","salt":"<base64 of 32 bytes>","seq":17,"value":"<base64>"}`, sorted by `seq`, then `name`; so a
 //! verifier reads the log and this file side by side and keeps neither.
 
-use std::io::{BufRead, Read as _};
+use std::io::{BufRead, BufReader, Read};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
+use super::report::Damage;
 use super::sealed::Commitment;
 
 /// The longest line of a file of lines, in bytes.
@@ -78,6 +79,57 @@ pub fn next_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Resu
         None => Ok(false),
         Some(b'\n') => Ok(true),
         Some(_) => Err(std::io::Error::other("a line does not end, or is longer than 8 MiB")),
+    }
+}
+
+/// Reads `sealed.jsonl` beside the log.
+pub(super) struct Disclosures<R: Read> {
+    reader: Option<BufReader<R>>,
+    next: Option<Disclosed>,
+    line: Vec<u8>,
+    last: Option<(u64, String)>,
+}
+
+impl<R: Read> Disclosures<R> {
+    /// Reads the first line; without a stream there is nothing to show.
+    pub(super) fn new(stream: Option<R>) -> Result<Self, Damage> {
+        let mut new = Self { reader: stream.map(BufReader::new), next: None, line: Vec::new(), last: None };
+        new.advance()?;
+        Ok(new)
+    }
+
+    fn advance(&mut self) -> Result<(), Damage> {
+        let damaged = |sentence: String| Damage::file("sealed.jsonl", sentence);
+        self.next = None;
+        let Some(reader) = &mut self.reader else { return Ok(()) };
+        if next_line(reader, &mut self.line).map_err(|e| damaged(e.to_string()))? {
+            let next = Disclosed::parse(&self.line).ok_or_else(|| damaged("a line does not have the form".into()))?;
+            let place = (next.seq, next.name.clone());
+            if self.last.as_ref().is_some_and(|last| *last >= place) {
+                return Err(damaged(format!("the value {:?} of event {} is out of order or occurs twice", next.name, next.seq)));
+            }
+            self.last = Some(place);
+            self.next = Some(next);
+        }
+        Ok(())
+    }
+
+    /// The next value, if it belongs to this event.
+    pub(super) fn take(&mut self, seq: u64) -> Result<Option<Disclosed>, Damage> {
+        if self.next.as_ref().is_none_or(|next| next.seq != seq) {
+            return Ok(None);
+        }
+        let taken = self.next.take();
+        self.advance()?;
+        Ok(taken)
+    }
+
+    /// Nothing may be left at the end of the log.
+    pub(super) fn end(&self) -> Result<(), Damage> {
+        match &self.next {
+            Some(next) => Err(Damage::file("sealed.jsonl", format!("it shows a value of event {}, which the log does not have", next.seq))),
+            None => Ok(()),
+        }
     }
 }
 

@@ -140,7 +140,8 @@ impl Frontier {
         let (size, peaks) = bytes.split_first_chunk::<8>().ok_or(NotAFrontier)?;
         let size = u64::from_be_bytes(*size);
         let (hashes, rest) = peaks.as_chunks::<32>();
-        if !rest.is_empty() || hashes.len() != size.count_ones() as usize {
+        // Sequence numbers are signed 64-bit integers in the database: no tree grows beyond them.
+        if i64::try_from(size).is_err() || !rest.is_empty() || hashes.len() != size.count_ones() as usize {
             return Err(NotAFrontier);
         }
         Ok(Self { size, peaks: hashes.iter().copied().map(Hash).collect() })
@@ -285,6 +286,10 @@ mod tests {
         assert_eq!(Frontier::from_bytes(&bytes[..bytes.len() - 1]), Err(NotAFrontier));
         assert_eq!(Frontier::from_bytes(&bytes[..bytes.len() - 32]), Err(NotAFrontier));
         assert_eq!(Frontier::from_bytes(&[]), Err(NotAFrontier));
+        assert_eq!(Frontier::from_bytes(&[0xff; 8 + 64 * 32]), Err(NotAFrontier));
+        let mut largest = Frontier::from_bytes(&[i64::MAX.to_be_bytes().as_slice(), &[1; 63 * 32]].concat()).unwrap();
+        largest.append(Hash::empty());
+        assert_eq!(largest.to_bytes().len(), 8 + 32);
     }
 
     #[test]

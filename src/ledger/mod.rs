@@ -1,6 +1,7 @@
 //! The ledger's formats: canonical bytes, the Merkle tree, tiles, checkpoints, proofs, sealed values, verification.
 //!
-//! Pure: bytes in, bytes out. It never sees a ticket.
+//! Pure: bytes in, bytes out; it never sees a ticket. The one thing that touches the disk is [`bundle`], which reads
+//! what somebody handed over.
 //!
 //! | | |
 //! |---|---|
@@ -8,7 +9,7 @@
 //! | [`merkle`], [`tile`], [`prove`] | the tree (RFC 6962), its files (C2SP tlog-tiles), proofs made from them |
 //! | [`key`], [`note`], [`checkpoint`], [`witness`], [`proof`] | keys, signed notes, checkpoints, cosignatures, receipts (C2SP) |
 //! | [`sealed`], [`disclosed`] | commitments to what the log must not show, and their opening for a recipient |
-//! | [`chain`], [`verify`], [`bundle`], [`manifest`], [`audit`] | verification of events, logs and evidence bundles |
+//! | [`chain`], [`verify`], [`bundle`], [`manifest`], [`audit`], [`report`] | verification of events, logs and evidence bundles |
 
 pub mod audit;
 pub mod bundle;
@@ -22,7 +23,11 @@ pub mod merkle;
 pub mod note;
 pub mod proof;
 pub mod prove;
+pub mod report;
 pub mod sealed;
 pub mod tile;
 pub mod verify;
 pub mod witness;
+
+#[cfg(test)]
+mod hostile;

@@ -4,7 +4,6 @@
 //! one tile a level. [`Standing`] weighs signatures against keys that come from *outside*: "proven" needs the log's
 //! key and a witness or an earlier checkpoint that did not come with the log.
 
-use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::chain::{Chain, Misfit};
@@ -12,92 +11,9 @@ use super::checkpoint::{Checkpoint, CheckpointRefused};
 use super::key::VerifierKey;
 use super::merkle::{Frontier, Hash};
 use super::note::{Note, NoteRefused};
+use super::report::{Damage, Verdict};
 use super::tile::{Tile, TileKind, WIDTH};
 use super::witness::cosigned_at;
-use crate::env::Timestamp;
-
-/// Something that does not fit, and where.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Damage {
-    /// The event's number, when it is an event.
-    pub seq: Option<u64>,
-    /// The event's ticket, when it is known.
-    pub ticket: Option<String>,
-    /// The file, when it is a file.
-    pub file: Option<String>,
-    /// What is wrong with it.
-    pub sentence: String,
-}
-
-impl Damage {
-    /// An event that does not fit.
-    #[must_use]
-    pub fn event(seq: u64, bytes: &[u8], sentence: impl Into<String>) -> Self {
-        // The bytes may be damaged; if they still say a ticket, that helps to find it.
-        let said = serde_json::from_slice::<Value>(bytes).ok();
-        let ticket = said.as_ref().and_then(|event| event.get("ticket")).and_then(Value::as_str);
-        // Only what looks like a number is repeated.
-        let ticket = ticket.filter(|t| t.len() <= 24 && t.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));
-        Self { seq: Some(seq), ticket: ticket.map(str::to_owned), file: None, sentence: sentence.into() }
-    }
-
-    /// A file that does not fit.
-    #[must_use]
-    pub fn file(name: impl Into<String>, sentence: impl Into<String>) -> Self {
-        Self { seq: None, ticket: None, file: Some(name.into()), sentence: sentence.into() }
-    }
-}
-
-impl std::fmt::Display for Damage {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match (self.seq, &self.ticket, &self.file) {
-            (Some(seq), Some(ticket), _) => write!(f, "event {seq} ({ticket})"),
-            (Some(seq), None, _) => write!(f, "event {seq}"),
-            (None, _, Some(file)) => f.write_str(file),
-            (None, _, None) => f.write_str("the log"),
-        }?;
-        write!(f, ": {}", self.sentence)
-    }
-}
-
-/// The result, with the exit code of `countersign verify`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "verdict", rename_all = "snake_case")]
-pub enum Verdict {
-    /// 0: everything fits, and somebody outside saw the log at this size.
-    Proven {
-        /// Events before this number are proven to be complete and unchanged.
-        up_to: u64,
-    },
-    /// 1: something does not fit.
-    Damaged {
-        /// The first thing that does not.
-        first: Damage,
-    },
-    /// 2: nothing could be checked.
-    Unreadable {
-        /// Why, and what to do.
-        why: String,
-    },
-    /// 3: everything fits, but nobody outside vouches for it.
-    Consistent {
-        /// What is missing for a proof.
-        why: String,
-    },
-}
-
-impl Verdict {
-    /// The exit code of `countersign verify`.
-    #[must_use]
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::Proven { .. } => 0,
-            Self::Damaged { .. } => 1,
-            Self::Unreadable { .. } => 2,
-            Self::Consistent { .. } => 3,
-        }
-    }
-}
 
 /// What the person who verifies brings along: nothing of it comes from the log's owner at the time of the export.
 #[derive(Clone, Debug, Default)]
@@ -296,87 +212,5 @@ impl LogWalk {
     #[must_use]
     pub fn tree(&self) -> &Frontier {
         &self.tree
-    }
-}
-
-/// Everything that a verification says. `Display` gives the words, serde the `--json` form.
-#[derive(Clone, Debug, Serialize)]
-pub struct Report {
-    /// The result.
-    #[serde(flatten)]
-    pub verdict: Verdict,
-    /// The log says of itself that it is a demonstration.
-    pub demonstration: bool,
-    /// Which log.
-    pub origin: Option<String>,
-    /// How many events the checkpoint covers.
-    pub size: Option<u64>,
-    /// The times of the first and the last event.
-    pub period: Option<(Timestamp, Timestamp)>,
-    /// How many tickets the log holds, by kind.
-    pub tickets: std::collections::BTreeMap<String, u64>,
-    /// Witnesses that cosigned, with the time in seconds since the Unix epoch.
-    pub witnesses: Vec<(String, u64)>,
-    /// How many sealed values were shown and fit, and how many the log holds commitments to.
-    pub sealed: (u64, u64),
-    /// How many files were shown and fit.
-    pub attachments: u64,
-    /// What this export can and cannot prove.
-    pub remarks: Vec<String>,
-    /// Everything that does not fit, the first twenty.
-    pub damages: Vec<Damage>,
-}
-
-impl Report {
-    /// A report that says nothing but its verdict.
-    #[must_use]
-    pub fn bare(verdict: Verdict) -> Self {
-        let damages = if let Verdict::Damaged { first } = &verdict { vec![first.clone()] } else { Vec::new() };
-        Self {
-            verdict,
-            demonstration: false,
-            origin: None,
-            size: None,
-            period: None,
-            tickets: std::collections::BTreeMap::new(),
-            witnesses: Vec::new(),
-            sealed: (0, 0),
-            attachments: 0,
-            remarks: Vec::new(),
-            damages,
-        }
-    }
-}
-
-impl std::fmt::Display for Report {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let demonstration = if self.demonstration { " (demonstration)" } else { "" };
-        match &self.verdict {
-            Verdict::Proven { up_to } => writeln!(f, "Proven{demonstration}: the first {up_to} events are complete and unchanged.")?,
-            Verdict::Damaged { first } => writeln!(f, "Damaged{demonstration}: {first}.")?,
-            Verdict::Unreadable { why } => writeln!(f, "Cannot be checked: {why}.")?,
-            Verdict::Consistent { why } => writeln!(f, "Consistent{demonstration}, not proven: {why}.")?,
-        }
-        if let (Some(origin), Some(size)) = (&self.origin, self.size) {
-            write!(f, "  log {origin}, {size} events")?;
-            if let Some((first, last)) = &self.period {
-                write!(f, ", {first} to {last}")?;
-            }
-            writeln!(f)?;
-        }
-        for (kind, count) in &self.tickets {
-            writeln!(f, "  {kind}: {count}, no number missing")?;
-        }
-        for (name, time) in &self.witnesses {
-            let at = i64::try_from(*time).ok().and_then(|s| s.checked_mul(1_000_000)).and_then(Timestamp::from_micros);
-            writeln!(f, "  witnessed by {name}, {}", at.map_or_else(|| format!("at {time} s"), |at| at.to_string()))?;
-        }
-        if self.size.is_some() {
-            writeln!(f, "  {} of {} sealed values shown, {} files", self.sealed.0, self.sealed.1, self.attachments)?;
-        }
-        for remark in &self.remarks {
-            writeln!(f, "  {remark}")?;
-        }
-        self.damages.iter().skip(1).try_for_each(|damage| writeln!(f, "  also: {damage}"))
     }
 }

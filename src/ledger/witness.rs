@@ -106,6 +106,12 @@ pub fn parse_answer(bytes: &[u8]) -> Result<Vec<Signature>, BadNote> {
     text.strip_suffix('\n').ok_or(BadNote::Form)?.split('\n').map(Signature::parse).collect()
 }
 
+/// Reads the body of a 409: the size that the witness knows, a decimal and a line feed.
+#[must_use]
+pub fn parse_known_size(body: &[u8]) -> Option<u64> {
+    parse_decimal(std::str::from_utf8(body).ok()?.strip_suffix('\n')?)
+}
+
 /// A request to cosign: `POST <prefix>/add-checkpoint`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddCheckpoint {
@@ -381,6 +387,8 @@ mod tests {
         assert!(cosigned_at(&request.note, log().verifier()).is_err());
         assert_eq!(parse_answer(format!("{line}\n").as_bytes()), Ok(vec![line]));
         assert!(parse_answer(b"no\n").is_err());
+        assert_eq!(parse_known_size(b"42\n"), Some(42));
+        assert_eq!([b"42".as_slice(), b"042\n", b"\n", b"-1\n", b"\xff\n"].map(parse_known_size), [None; 5]);
     }
 
     #[test]

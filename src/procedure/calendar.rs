@@ -101,7 +101,9 @@ enum Edge {
 /// one that does not exist is the first moment after the gap.
 fn instant(zone: Tz, local: NaiveDateTime, edge: Edge) -> Timestamp {
     let found = match (zone.from_local_datetime(&local), edge) {
-        (LocalResult::Single(at), _) | (LocalResult::Ambiguous(at, _), Edge::Begin) | (LocalResult::Ambiguous(_, at), Edge::End) => at.to_utc(),
+        (LocalResult::Single(at), _) | (LocalResult::Ambiguous(at, _), Edge::Begin) | (LocalResult::Ambiguous(_, at), Edge::End) => {
+            at.to_utc()
+        }
         (LocalResult::None, _) => after_gap(zone, local),
     };
     Timestamp::from(found)

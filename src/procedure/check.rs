@@ -2,20 +2,22 @@
 //!
 //! `load_*.rs` judge what stands in one place; here is what takes two places to see.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::check_graph::graph;
+use super::expression::Variables;
 use super::finding::{At, Finding};
 use super::load::Drafts;
 use super::load_field::value;
 use super::load_kind::KindDraft;
 use super::load_response::ResponseDraft;
-use super::model::{Kind, Organisation};
+use super::model::{FieldType, Kind, Organisation};
 use super::nearest::nearest;
 use super::reader::{Mention, Page, Reading, Sort};
+use crate::ticket::alert::{Alert, AlertStatus};
 
 /// Members of `ticket` in a kind's expressions. `severity` is the field of that name; `fields` holds the plain fields
-/// that have a value; `owner`, `lead` and `response` are null when there is none; `alerts` is `{attached, firing, repeats}`.
+/// that have a value; `owner`, `lead` and `response` are empty when there is none; `alerts` is `{attached, firing, repeats}`.
 pub const TICKET_MEMBERS: [&str; 10] = ["number", "kind", "status", "severity", "response", "intake", "owner", "lead", "fields", "alerts"];
 /// Members of `event`: its `kind`, and for a transition its name and the statuses before and after.
 pub const EVENT_MEMBERS: [&str; 4] = ["kind", "transition", "from", "to"];
@@ -78,9 +80,9 @@ fn mentions(page: &Page, kind: Option<&Kind>, drafts: &Drafts) {
             continue;
         }
         let hint = nearest(&mention.name, known.iter().copied());
-        let names = if known.len() <= 20 && !known.is_empty() { format!("There are {}.", known.join(", ")) } else { String::new() };
-        let end = if hint.is_empty() { names } else { capital(hint.trim()) };
-        page.find(mention.at, format!("`{}` is not {what}. {end}", mention.name).trim_end());
+        let names =
+            if known.len() <= 20 && !known.is_empty() && hint == ". " { format!("There are {}.", known.join(", ")) } else { String::new() };
+        page.find(mention.at, format!("`{}` is not {what}{hint}{names}", mention.name).trim_end());
     }
 }
 
@@ -101,6 +103,8 @@ fn known<'d>(
         Sort::Taxonomy => ("a list of taxonomies.yaml", lists().map(|l| l.keys().map(String::as_str).collect()).unwrap_or_default()),
         // A list that does not exist is told once, where it is named.
         Sort::ValueOf(list) => ("a value of that list", lists()?.get(list)?.keys().map(String::as_str).collect()),
+        // Without fields everything that names one would be wrong; that there are none is told already.
+        Sort::Field if kind?.fields.is_empty() => return None,
         Sort::Status => ("a status of this kind", kind?.statuses.iter().map(String::as_str).collect()),
         Sort::Field => ("a field of this kind", kind?.fields.keys().map(String::as_str).collect()),
         Sort::Transition => ("a transition of this kind", kind?.transitions.keys().map(String::as_str).collect()),
@@ -143,16 +147,16 @@ fn member_of(page: &Page, reading: &Reading, part: usize, of: &str, known: &[&st
     let Some(name) = reading.path.get(part) else { return };
     if !known.contains(&name.as_str()) {
         let hint = nearest(name, known.iter().copied());
-        page.find(place(reading, part), format!("`{name}` is not part of {of}; {hint}There are {}.", known.join(", ")));
+        page.find(place(reading, part), format!("`{name}` is not part of {of}{hint}There are {}.", known.join(", ")));
     }
 }
 
 fn field_of(page: &Page, reading: &Reading, kind: Option<&Kind>) {
-    let (Some(name), Some(kind)) = (reading.path.get(2), kind) else { return };
+    let (Some(name), Some(kind)) = (reading.path.get(2), kind.filter(|k| !k.fields.is_empty())) else { return };
     match kind.fields.get(name) {
         None => {
             let hint = nearest(name, kind.fields.keys().map(String::as_str));
-            page.find(place(reading, 2), format!("`{name}` is not a field of this kind; {hint}name one of its fields."));
+            page.find(place(reading, 2), format!("`{name}` is not a field of this kind{hint}Name one of its fields."));
         }
         Some(field) if field.sealed => {
             let message =
@@ -186,7 +190,7 @@ fn prefixes(drafts: &Drafts) {
     }
 }
 
-type Prefill = std::collections::BTreeMap<String, serde_json::Value>;
+type Prefill = BTreeMap<String, serde_json::Value>;
 
 /// A response suits its kind. Gives the prefilled values.
 fn response(page: &Page, draft: &ResponseDraft, drafts: &Drafts) -> Prefill {
@@ -197,7 +201,7 @@ fn response(page: &Page, draft: &ResponseDraft, drafts: &Drafts) -> Prefill {
             let known = drafts.kinds.iter().map(|(_, d)| d.kind.name.as_str());
             let hint = nearest(name, known.clone());
             let names = known.collect::<Vec<_>>().join(", ");
-            page.find(draft.kind_at, format!("`{name}` is not a kind; {hint}There are {names}."));
+            page.find(draft.kind_at, format!("`{name}` is not a kind{hint}There are {names}."));
         }
         return Prefill::new();
     };
@@ -205,6 +209,7 @@ fn response(page: &Page, draft: &ResponseDraft, drafts: &Drafts) -> Prefill {
     if draft.response.severity.is_some() && !kind.fields.contains_key("severity") {
         page.find(draft.kind_at, format!("The kind `{name}` has no field `severity`, so a response cannot say one."));
     }
+    tried_out(page, draft, kind);
     let mut out = Prefill::new();
     for (field, at, node) in &draft.prefill {
         let Some(of) = kind.fields.get(field).map(|f| &f.of) else { continue };
@@ -220,7 +225,63 @@ fn response(page: &Page, draft: &ResponseDraft, drafts: &Drafts) -> Prefill {
     out
 }
 
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
+/// Tries a response's expressions on alerts of several severities and without labels: what cannot work there is told
+/// now rather than at night.
+fn tried_out(page: &Page, draft: &ResponseDraft, kind: &Kind) {
+    let severities = match kind.fields.get("severity").map(|f| &f.of) {
+        Some(FieldType::Choice(options)) => options.keys().map(String::as_str).collect(),
+        _ => Vec::new(),
+    };
+    for said in ["", "critical", "high", "error", "warning", "low", "info", "none"] {
+        let alert = sample_alert(said);
+        let matched = draft.response.matches.as_ref().map_or(Ok(true), |m| m.holds(&alert));
+        if let Err(error) = matched {
+            page.find(draft.matches_at, format!("On an alert whose severity is {said:?}, {error}."));
+            return;
+        }
+        let severity = draft.response.severity.as_ref().map(|s| s.value(&alert));
+        if let Some(Ok(value)) = severity
+            && !value.as_str().is_some_and(|v| severities.contains(&v))
+        {
+            let known = severities.join(", ");
+            page.find(
+                draft.severity_at,
+                format!("On an alert whose severity is {said:?} this says {value}, which is not a severity. There are {known}."),
+            );
+            return;
+        }
+    }
+}
+
+fn sample_alert(severity: &str) -> Variables {
+    let alert = Alert {
+        source: "example".to_owned(),
+        fingerprint: "0000000000000000".to_owned(),
+        alert_id: "example".to_owned(),
+        rule: "Example".to_owned(),
+        status: AlertStatus::Firing,
+        title: "Example".to_owned(),
+        description: String::new(),
+        severity: severity.to_owned(),
+        labels: BTreeMap::new(),
+        annotations: BTreeMap::new(),
+        starts_at: None,
+        ends_at: None,
+        url: String::new(),
+    };
+    let mut variables = Variables::new();
+    variables.insert("alert".to_owned(), serde_json::to_value(alert).unwrap_or_default());
+    variables
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ALERT_MEMBERS, sample_alert};
+
+    #[test]
+    fn the_members_of_an_alert_are_the_fields_that_it_has() {
+        let alert = sample_alert("critical");
+        let fields = alert["alert"].as_object().unwrap().keys().cloned().collect::<std::collections::BTreeSet<_>>();
+        assert_eq!(fields, ALERT_MEMBERS.iter().map(ToString::to_string).collect());
+    }
 }

@@ -12,6 +12,11 @@ use super::reader::Page;
 pub(super) fn graph(page: &Page, draft: &KindDraft) {
     let kind = &draft.kind;
     let Some(first) = kind.statuses.first() else { return };
+    let known = |status: &String| kind.statuses.contains(status);
+    if !kind.transitions.values().all(|t| known(&t.to) && t.from.iter().all(|f| known(&f.status))) {
+        // A transition that begins or ends nowhere is told already; what it would connect cannot be judged.
+        return;
+    }
     let ways = ways(kind);
     let reached = reach(&ways, first);
     let place = |status: &String| draft.statuses_at.get(status).copied().unwrap_or_default();

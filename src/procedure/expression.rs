@@ -306,6 +306,8 @@ mod tests {
         assert_eq!(holds("alert.labels.nothing == '1'"), Ok(false));
         assert_eq!(holds("alert.labels.nothing == '1' || alert.labels.tier == '1'"), Ok(true));
         assert_eq!(holds("!has(alert.labels.nothing)"), Ok(true));
+        assert_eq!(holds("ticket.fields.nothing.exists(d, d == 'unknown')"), Ok(false));
+        assert_eq!(holds("ticket.fields.nothing.size() > 1 && ticket.fields.data.exists(d, d == 'cui')"), Ok(false));
         assert!(holds("alert.labels.tier > 3").is_err());
         assert!(holds("alert.labels.tier").is_err());
         assert!(compile("alert.labels.tier == '1'").unwrap().holds(&Variables::new()).is_err());

@@ -89,7 +89,7 @@ fn read_one(path: &str, bytes: &[u8], digest: &str, drafts: &mut Drafts) {
     if !known {
         let hint = nearest(path, ["organisation.yaml", "taxonomies.yaml"].into_iter().chain(KEPT.iter().copied()));
         let message = format!(
-            "This is not a playbook that is known; {hint}There may be organisation.yaml, taxonomies.yaml, kinds/<name>.yaml and responses/<name>.yaml."
+            "This is not a playbook that is known{hint}There may be organisation.yaml, taxonomies.yaml, kinds/<name>.yaml and responses/<name>.yaml."
         );
         page.find(At { line: 1, column: 1 }, message);
         drafts.broken.push(page);

@@ -56,7 +56,7 @@ fn by_severity<'n>(page: &Page, node: &'n Node, severities: &[String], complete:
             let hint = nearest(&key.text, severities.iter().map(String::as_str).chain(["default"]));
             page.find(
                 key.at,
-                format!("`{}` is not a severity of this kind; {hint}There are {} and default.", short(&key.text), severities.join(", ")),
+                format!("`{}` is not a severity of this kind{hint}There are {} and default.", short(&key.text), severities.join(", ")),
             );
             continue;
         }

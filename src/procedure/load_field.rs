@@ -27,14 +27,14 @@ pub(super) fn read_fields(page: &Page, node: &Node) -> (IndexMap<String, Field>,
     match out.get("title").map(|f: &Field| &f.of) {
         None => page.find(node.at, "There is no field `title`; every ticket has one, of type line."),
         Some(FieldType::Line) => {}
-        Some(_) => page.find(node.at, "The field `title` must be of type line."),
+        Some(_) => page.find(at.get("title").copied().unwrap_or_default(), "The field `title` must be of type line."),
     }
     (out, at)
 }
 
 fn read_field(page: &Page, section: Section<'_, '_>, name: &str) -> Field {
     let sort = section.need("type", "what may stand in it").and_then(|n| sort(page, n));
-    let of = field_type(page, &section, sort.as_deref().unwrap_or("line"));
+    let of = field_type(page, &section, sort.as_deref());
     let help = section.need("help", "the sentence that the form shows under it").and_then(|n| page.text(n)).unwrap_or_default();
     let label = section.get("label").and_then(|n| page.text(n)).unwrap_or_else(|| humanised(name));
     let audit = section.get("audit").and_then(|n| page.truth(n)).unwrap_or(false);
@@ -47,7 +47,7 @@ fn read_field(page: &Page, section: Section<'_, '_>, name: &str) -> Field {
         Some(sealed)
     });
     let sealed = always || sealed.unwrap_or(false);
-    let default = section.get("default").and_then(|n| {
+    let default = section.get("default").filter(|_| sort.is_some()).and_then(|n| {
         if sealed {
             page.find(n.at, "What is sealed is only ever said by a person; it has no default.");
             return None;
@@ -62,13 +62,20 @@ fn sort(page: &Page, node: &Node) -> Option<String> {
     let name = page.word(node)?;
     if !TYPES.contains(&name.as_str()) {
         let hint = nearest(&name, TYPES);
-        page.find(node.at, format!("`{name}` is not a type of field; {hint}There are {}.", TYPES.join(", ")));
+        page.find(node.at, format!("`{name}` is not a type of field{hint}There are {}.", TYPES.join(", ")));
         return None;
     }
     Some(name)
 }
 
-fn field_type(page: &Page, section: &Section<'_, '_>, sort: &str) -> FieldType {
+fn field_type(page: &Page, section: &Section<'_, '_>, sort: Option<&str>) -> FieldType {
+    let Some(sort) = sort else {
+        // That the type is not known is told already; what would belong to it is not told as well.
+        for key in ["of", "list", "min", "max", "default"] {
+            section.get(key);
+        }
+        return FieldType::Bool;
+    };
     let chosen = |why| section.need("of", why).map(|n| options(page, n)).unwrap_or_default();
     match sort {
         "choice" => FieldType::Choice(chosen("the values of which one is chosen")),
@@ -168,7 +175,7 @@ fn option(page: &Page, node: &Node, options: &IndexMap<String, String>) -> Optio
     if !options.contains_key(&scalar.text) {
         let hint = nearest(&scalar.text, options.keys().map(String::as_str));
         let known = options.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-        page.find(node.at, format!("`{}` is not a value of this field; {hint}There are {known}.", short(&scalar.text)));
+        page.find(node.at, format!("`{}` is not a value of this field{hint}There are {known}.", short(&scalar.text)));
         return None;
     }
     Some(scalar.text.clone())

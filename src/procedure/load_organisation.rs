@@ -63,7 +63,7 @@ fn zone(page: &Page, node: &Node) -> Option<chrono_tz::Tz> {
     let zone = scalar.text.parse().ok();
     if zone.is_none() {
         let hint = nearest(&scalar.text, chrono_tz::TZ_VARIANTS.iter().map(|z| z.name()));
-        page.find(node.at, format!("`{}` is not an IANA time zone; {hint}Write one like `Europe/Vienna` or `UTC`.", short(&scalar.text)));
+        page.find(node.at, format!("`{}` is not an IANA time zone{hint}Write one like `Europe/Vienna` or `UTC`.", short(&scalar.text)));
     }
     zone
 }
@@ -96,7 +96,7 @@ fn permissions(page: &Page, node: &Node) -> BTreeSet<Permission> {
             }
             None => {
                 let hint = nearest(&word, PERMISSIONS.iter().map(|(n, _)| *n));
-                page.find(item.at, format!("`{word}` is not a permission; {hint}There are read, work, administer and export."));
+                page.find(item.at, format!("`{word}` is not a permission{hint}There are read, work, administer and export."));
             }
         }
     }

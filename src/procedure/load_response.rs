@@ -20,6 +20,10 @@ pub(super) struct ResponseDraft {
     pub priority: i64,
     /// Where the kind is named.
     pub kind_at: At,
+    /// Where the condition on alerts stands.
+    pub matches_at: At,
+    /// Where the severity stands.
+    pub severity_at: At,
     /// The prefilled values, to be judged by the kind's fields.
     pub prefill: Vec<(String, At, Node)>,
 }
@@ -43,6 +47,8 @@ pub(super) fn read_response(page: &Page, section: Section<'_, '_>, file_name: &s
     let window = section.get("window").and_then(|n| page.duration(n, MINUTE, 720 * HOUR)).map_or(2 * HOUR, |(d, _)| d);
     let severity = section.get("severity").and_then(|n| page.expression(n, &["alert"]));
     let ticket_title = section.get("ticket_title").and_then(|n| page.template(n, &["alert"]));
+    let place = |key| section.get(key).map_or(section.at, |n| n.at);
+    let (matches_at, severity_at) = (place("matches"), place("severity"));
     let mut prefill = Vec::new();
     if let Some(node) = section.get("prefill") {
         for (field, key, value) in named_members(page, node, 100, "fields") {
@@ -70,7 +76,7 @@ pub(super) fn read_response(page: &Page, section: Section<'_, '_>, file_name: &s
         labels,
         tasks,
     };
-    ResponseDraft { response, priority, kind_at, prefill }
+    ResponseDraft { response, priority, kind_at, matches_at, severity_at, prefill }
 }
 
 fn group_by(page: &Page, node: &Node) -> Vec<super::expression::Expression> {

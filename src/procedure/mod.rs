@@ -3,6 +3,7 @@
 pub mod calendar;
 mod check;
 mod check_graph;
+mod duration;
 pub mod expression;
 mod finding;
 mod load;
@@ -12,9 +13,12 @@ mod load_kind;
 mod load_organisation;
 mod load_response;
 mod load_transition;
+#[cfg(test)]
+mod mistakes;
 pub mod model;
 mod nearest;
 mod reader;
+pub mod render;
 mod shipped;
 mod template;
 mod tokens;

@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::duration::{parse, say};
 use super::expression::{Expression, Template};
 use super::finding::{At, Finding};
 use super::nearest::nearest;
@@ -170,7 +171,7 @@ impl Page {
     /// `15m`, `1h30m`, `2d`: at least `min`, at most `max`. Says too whether days or weeks are in it.
     pub fn duration(&self, node: &Node, min: Duration, max: Duration) -> Option<(Duration, bool)> {
         let scalar = self.scalar(node, "a duration")?;
-        let Some((duration, days)) = parse_duration(&scalar.text) else {
+        let Some((duration, days)) = parse(&scalar.text) else {
             self.find(node.at, format!("`{}` is not a duration; write it like `15m`, `4h`, `2d` or `1h30m`.", short(&scalar.text)));
             return None;
         };
@@ -315,7 +316,7 @@ impl<'p, 'n> Section<'p, 'n> {
         for (key, _) in self.members.iter().filter(|(k, _)| !asked.contains(k.text.as_str())) {
             let hint = nearest(&key.text, asked.iter().copied());
             let known = asked.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ");
-            self.page.find(key.at, format!("`{}` is not a key of {}; {hint}There may be {known}.", short(&key.text), self.what));
+            self.page.find(key.at, format!("`{}` is not a key of {}{hint}There may be {known}.", short(&key.text), self.what));
         }
     }
 }
@@ -353,40 +354,4 @@ pub(super) fn short(text: &str) -> String {
 fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
-}
-
-fn parse_duration(text: &str) -> Option<(Duration, bool)> {
-    let (mut seconds, mut days, mut rest) = (0_u64, false, text);
-    while !rest.is_empty() {
-        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let number: u64 = rest.get(..digits).filter(|d| d.len() <= 6)?.parse().ok()?;
-        let unit = match rest.as_bytes().get(digits)? {
-            b's' => 1,
-            b'm' => 60,
-            b'h' => 3600,
-            b'd' => 86_400,
-            b'w' => 604_800,
-            _ => return None,
-        };
-        days |= unit >= 86_400;
-        seconds += number * unit;
-        rest = &rest[digits + 1..];
-    }
-    (!text.is_empty()).then_some((Duration::from_secs(seconds), days))
-}
-
-/// A duration as playbooks write it.
-pub(super) fn say(duration: Duration) -> String {
-    let mut rest = duration.as_secs();
-    if rest == 0 {
-        return "0s".to_owned();
-    }
-    let mut out = String::new();
-    for (unit, seconds) in [("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)] {
-        if rest >= seconds {
-            out.push_str(&format!("{}{unit}", rest / seconds));
-            rest %= seconds;
-        }
-    }
-    out
 }

@@ -171,7 +171,17 @@ mod tests {
         let acknowledge = &incident.transitions["acknowledge"];
         assert!(acknowledge.asks.is_empty() && acknowledge.requires.fields.is_empty() && acknowledge.wants.is_empty());
         let close = &incident.transitions["close"].requires;
-        for field in ["class", "severity", "detection_source", "data_involved", "systems_affected", "reporting_duties", "root_cause", "resolution", "disposition"] {
+        for field in [
+            "class",
+            "severity",
+            "detection_source",
+            "data_involved",
+            "systems_affected",
+            "reporting_duties",
+            "root_cause",
+            "resolution",
+            "disposition",
+        ] {
             assert!(close.fields.iter().any(|f| f == field), "{field}");
         }
         assert_eq!((close.notes, close.tasks, close.evidence.len(), close.links.len()), (1, true, 2, 2));

@@ -318,7 +318,7 @@ impl<'s> Walk<'_, 's> {
         if !self.known.contains(&token.text) {
             let hint = nearest(token.text, self.known.iter().copied());
             let names = self.known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ");
-            let message = format!("`{}` is not known here; {hint}the expression may read {names}. Text stands in quotes.", token.text);
+            let message = format!("`{}` is not known here{hint}The expression may read {names}. Text stands in quotes.", token.text);
             return Err(refuse(self.source, token.start, message));
         }
         let read = self.read(i);
@@ -331,7 +331,7 @@ impl<'s> Walk<'_, 's> {
         if !allowed.contains(&token.text) {
             let hint = nearest(token.text, allowed.iter().copied());
             let names = allowed.join(", ");
-            return Err(refuse(self.source, token.start, format!("`{}` is not a function here; {hint}there are {names}.", token.text)));
+            return Err(refuse(self.source, token.start, format!("`{}` is not a function here{hint}There are {names}.", token.text)));
         }
         if token.text == "matches" {
             let pattern = self.tokens.get(i + 2).filter(|t| t.sort == Sort::Text && self.text(Some(i + 3)) == ")");

@@ -57,8 +57,13 @@ impl Scalar {
     }
 }
 
+/// Where reading had to stop, and why.
+type Refusal = (At, String);
+/// The tree, and the keys that stand twice with their places.
+type Tree = (Node, Vec<(At, String)>);
+
 /// Reads one file: the tree, or the place and the reason why there is none; beside it, the keys that stand twice.
-pub(super) fn parse(bytes: &[u8]) -> Result<(Node, Vec<(At, String)>), (At, String)> {
+pub(super) fn parse(bytes: &[u8]) -> Result<Tree, Refusal> {
     let begin = At { line: 1, column: 1 };
     if bytes.len() > MAX_FILE {
         return Err((begin, format!("This file has {} bytes; a playbook has at most {MAX_FILE}. Split it.", bytes.len())));
@@ -92,7 +97,7 @@ struct Builder<'t> {
 }
 
 impl Builder<'_> {
-    fn build(mut self, text: &str) -> Result<(Node, Vec<(At, String)>), (At, String)> {
+    fn build(mut self, text: &str) -> Result<Tree, Refusal> {
         let mut parser = Parser::new_from_str(text);
         let mut documents = 0;
         while let Some(next) = parser.next_event() {
@@ -132,7 +137,7 @@ impl Builder<'_> {
         Ok((root, self.twice))
     }
 
-    fn plain(&mut self, at: At, anchor: usize, tagged: bool) -> Result<(), (At, String)> {
+    fn plain(&mut self, at: At, anchor: usize, tagged: bool) -> Result<(), Refusal> {
         self.nodes += 1;
         if anchor > 0 {
             return Err((at, "Anchors (`&name`) are not understood here; write it out where it is needed.".to_owned()));
@@ -146,7 +151,7 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn open(&mut self, at: At, open: Open) -> Result<(), (At, String)> {
+    fn open(&mut self, at: At, open: Open) -> Result<(), Refusal> {
         if let Some(Open::Map(_, _, None)) = self.stack.last() {
             return Err((at, "A key is one word; a list or a map cannot be one. If this begins with `{`, put it in quotes.".to_owned()));
         }
@@ -157,7 +162,7 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn close(&mut self) -> Result<(), (At, String)> {
+    fn close(&mut self) -> Result<(), Refusal> {
         match self.stack.pop() {
             Some(Open::List(at, items)) => self.add(Node { at, value: Yaml::List(items) }),
             Some(Open::Map(at, members, _)) => self.add(Node { at, value: Yaml::Map(members) }),
@@ -165,7 +170,7 @@ impl Builder<'_> {
         }
     }
 
-    fn add_scalar(&mut self, scalar: Scalar) -> Result<(), (At, String)> {
+    fn add_scalar(&mut self, scalar: Scalar) -> Result<(), Refusal> {
         if let Some(Open::Map(_, members, key @ None)) = self.stack.last_mut() {
             if members.iter().any(|(k, _)| k.text == scalar.text) {
                 self.twice.push((scalar.at, scalar.text.clone()));
@@ -176,7 +181,7 @@ impl Builder<'_> {
         self.add(Node { at: scalar.at, value: Yaml::Scalar(scalar) })
     }
 
-    fn add(&mut self, node: Node) -> Result<(), (At, String)> {
+    fn add(&mut self, node: Node) -> Result<(), Refusal> {
         match self.stack.last_mut() {
             Some(Open::List(_, items)) => items.push(node),
             Some(Open::Map(_, members, key)) => match key.take() {

@@ -70,6 +70,15 @@ impl StoreError {
         )
     }
 
+    /// Whether the disk failed under the database: SQLite's I/O errors (primary code 10) when it was told to write or
+    /// sync. PostgreSQL stops by itself then.
+    #[must_use]
+    pub fn disk_failed(&self) -> bool {
+        let Self::Database(sqlx::Error::Database(e)) = self else { return false };
+        let code = e.code().unwrap_or_default();
+        code.len() != 5 && code.parse::<i64>().is_ok_and(|c| c & 0xff == 10)
+    }
+
     /// Whether the database refused because of what was in a statement, rather than because of its own state.
     #[must_use]
     pub fn refused_content(&self) -> bool {

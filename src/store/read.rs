@@ -266,6 +266,15 @@ impl Store {
         row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).transpose()
     }
 
+    /// When a source was last heard (microseconds).
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn last_heard(&self, source: &str) -> Result<Option<i64>, StoreError> {
+        let row = sqlx::query(sql::LAST_HEARD).bind(source).fetch_optional(self.readers()).await?;
+        row.map(|row| Ok(row.try_get(0)?)).transpose()
+    }
+
     /// Whether repeats wait to be told by `now` (microseconds).
     ///
     /// # Errors

@@ -77,6 +77,8 @@ pub const PLAYBOOKS: &str = "SELECT digest, path, bytes FROM playbook ORDER BY d
 
 /// One delivery.
 pub const DELIVERY: &str = "SELECT source, received_at, alerts FROM delivery WHERE id = $1";
+/// When a source was last heard.
+pub const LAST_HEARD: &str = "SELECT received_at FROM delivery WHERE source = $1 ORDER BY id DESC LIMIT 1";
 /// Repeats that are due to be told.
 pub const REPEATS_DUE: &str = "SELECT id, ticket, count, first_at, last_at, first_delivery, last_delivery FROM repeat_pending WHERE due <= $1 ORDER BY due, id LIMIT $2";
 /// Takes pending repeats out.
@@ -225,6 +227,7 @@ pub const ALL: &[&str] = &[
     PLAYBOOK,
     PLAYBOOKS,
     DELIVERY,
+    LAST_HEARD,
     REPEATS_DUE,
     FORGET_REPEATS,
     FORGET_DEDUPE,

@@ -2,9 +2,10 @@
 
 use super::approval;
 use super::consequences;
-use super::draft::{Draft, holds_any};
+use super::draft::Draft;
 use super::event::{Fact, NewEvent};
 use super::number::Number;
+use super::offer::may;
 use super::refusal::Refusal;
 use super::take;
 use crate::ledger::sealed::Sealed;
@@ -42,7 +43,7 @@ pub(super) fn decide(
     }
     let Some((stage, _)) = approval::open_stage(rule, &standing) else { return Err(Refusal::NothingToDo) };
     let by = rule.stages.get(stage).map_or(&[][..], |s| s.by.as_slice());
-    if !holds_any(draft.ctx.actor, Some(ticket), by) {
+    if !may(draft.ctx.actor, Some(ticket), by) {
         return Err(Refusal::NotAllowed { what: format!("decide on “{}”", transition.label), roles: by.to_vec() });
     }
     if transition.fresh_auth && draft.ctx.via.auth != "passkey" {

@@ -2,7 +2,7 @@
 //! procedure made in code. It records exactly as the desk does: every event once more through `evolve`.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chrono::{NaiveTime, Weekday};
@@ -40,7 +40,7 @@ pub(super) fn text(words: &str) -> Sealed {
 }
 
 pub(super) struct Bench {
-    pub library: Library,
+    pub library: Arc<Library>,
     pub now: Timestamp,
     pub log: Vec<Event>,
     pub tickets: BTreeMap<Number, Ticket>,
@@ -108,9 +108,23 @@ pub(super) fn person(id: &str) -> Actor {
 }
 
 impl Bench {
+    /// The small procedure, made once for all tests.
     pub fn new() -> Self {
+        static SHARED: OnceLock<Arc<Library>> = OnceLock::new();
+        Self::with(Arc::clone(SHARED.get_or_init(|| Arc::new(library()))))
+    }
+
+    /// The small procedure, changed for one test.
+    pub fn changed(change: impl FnOnce(&mut Kind)) -> Self {
+        let mut own = library();
+        change(own.kinds.get_mut("incident").and_then(Arc::get_mut).unwrap());
+        Self::with(Arc::new(own))
+    }
+
+    /// Any playbooks.
+    pub fn with(library: Arc<Library>) -> Self {
         Self {
-            library: library(),
+            library,
             now: Timestamp::parse("2026-03-02T03:00:00Z").unwrap(),
             log: Vec::new(),
             tickets: BTreeMap::new(),
@@ -209,14 +223,8 @@ impl Bench {
             ("title".to_owned(), FieldInput::Sealed(text("db down"))),
             ("severity".to_owned(), FieldInput::Plain(json!(severity))),
         ]);
-        let open = Open {
-            kind: "incident".into(),
-            fields,
-            response: None,
-            occurred_at: None,
-            intake: "console".into(),
-            received_at: self.now,
-        };
+        let open =
+            Open { kind: "incident".into(), fields, response: None, occurred_at: None, intake: "console".into(), received_at: self.now };
         self.ask(&person(actor), &Command::Open(open)).unwrap().tickets[0].clone()
     }
 
@@ -279,10 +287,9 @@ impl Bench {
         self.note("p_ana", &n).unwrap();
         self.file("p_ana", &n, "contain").unwrap();
         self.file("p_ana", &n, "eradicate").unwrap();
-        for link in ["caused_by"] {
-            let reason = Some(text("not determined"));
-            self.ask(&person("p_ana"), &Command::Link { ticket: n.clone(), link: link.into(), to: None, target: None, reason }).unwrap();
-        }
+        let reason = Some(text("not determined"));
+        let link = Command::Link { ticket: n.clone(), link: "caused_by".into(), to: None, target: None, reason };
+        self.ask(&person("p_ana"), &link).unwrap();
         n
     }
 
@@ -489,7 +496,11 @@ pub(super) fn incident() -> Kind {
         statuses: ["open", "acknowledged", "contained", "eradicated", "recovered", "closed", "void", "merged"].map(String::from).to_vec(),
         ended: ["closed", "void", "merged"].map(String::from).into(),
         transitions: transitions(),
-        declare: Declare { by: vec!["responder".into(), "incident-manager".into()], asks: vec!["title".into()], requires: vec!["title".into()] },
+        declare: Declare {
+            by: vec!["responder".into(), "incident-manager".into()],
+            asks: vec!["title".into()],
+            requires: vec!["title".into()],
+        },
         clocks: clocks.into_iter().map(|c| (c.name.clone(), c)).collect(),
         remind: vec![50, 75],
         escalate: Some(Escalate {
@@ -514,10 +525,7 @@ pub(super) fn incident() -> Kind {
 fn change() -> Kind {
     let mut start = step("start", from(&["draft"]), "implementing", &["responder"]);
     start.approval = Some(Approval {
-        stages: vec![
-            ApprovalStage { by: vec!["incident-manager".into()], count: 2 },
-            ApprovalStage { by: vec!["legal".into()], count: 1 },
-        ],
+        stages: vec![ApprovalStage { by: vec!["incident-manager".into()], count: 2 }, ApprovalStage { by: vec!["legal".into()], count: 1 }],
         of: vec!["title".into(), "risk".into()],
     });
     let mut done = step("finish", from(&["implementing"]), "done", &["responder"]);
@@ -578,10 +586,7 @@ fn library() -> Library {
             ("legal".to_owned(), role(&[Permission::Read])),
             ("viewer".to_owned(), role(&[Permission::Read])),
         ]),
-        calendars: BTreeMap::from([(
-            "business".to_owned(),
-            Calendar { zone: chrono_tz::Europe::Berlin, week, holidays: BTreeMap::new() },
-        )]),
+        calendars: BTreeMap::from([("business".to_owned(), Calendar { zone: chrono_tz::Europe::Berlin, week, holidays: BTreeMap::new() })]),
         groups: BTreeMap::from([("legal".to_owned(), vec!["legal".to_owned(), "bo@example.com".to_owned()])]),
         late_after: HOUR,
         repeats_every: 5 * MINUTE,

@@ -1,40 +1,19 @@
 //! Clocks: they start, warn, are missed, stop, and follow the severity. Due instants are computed here, once, and
 //! recorded; [`super::evolve`] never computes one.
 
-use std::time::Duration;
-
-use chrono::NaiveTime;
-
 use super::draft::{Draft, Pinning};
 use super::event::{Fact, NewEvent, Reminder};
 use super::number::Number;
 use super::state::{ClockState, Ticket};
 use super::view;
 use crate::env::Timestamp;
-use crate::procedure::model::{Clock, ClockStart, Hours, Organisation, Transition};
-
-/// `within` counted from `start` in the hours that count.
-fn due(start: Timestamp, within: Duration, hours: &Hours, organisation: &Organisation) -> Timestamp {
-    let _ = (hours, organisation);
-    start.plus(within)
-}
-
-/// When what is owed is asked for: the local time `at` on the next working day.
-pub(super) fn next_morning(now: Timestamp, at: NaiveTime, organisation: &Organisation) -> Timestamp {
-    let _ = (at, organisation);
-    now.plus(Duration::from_secs(86_400))
-}
-
-/// The target of a clock on a ticket of this severity, if it has one.
-fn target<'a>(clock: &'a Clock, severity: &str) -> Option<(Duration, &'a Hours)> {
-    let within = clock.within.get(severity).or_else(|| clock.within.get("default"))?;
-    let hours = clock.hours.get(severity).or_else(|| clock.hours.get("default")).unwrap_or(&Hours::Always);
-    Some((*within, hours))
-}
+use crate::procedure::calendar::{due, elapsed};
+use crate::procedure::model::{Clock, ClockStart, Transition};
 
 /// Due instant and reminders for a clock that counts from `start`; reminders that would lie before `now` are left out.
 fn plan(draft: &Draft<'_>, pin: Pinning<'_>, clock: &Clock, severity: &str, start: Timestamp) -> Option<(Timestamp, Vec<Reminder>)> {
-    let (within, hours) = target(clock, severity)?;
+    let within = clock.target(Some(severity))?;
+    let hours = clock.hours_for(Some(severity));
     let organisation = &draft.ctx.library.organisation;
     let reminders = pin.kind.remind.iter().map(|percent| {
         let part = within.saturating_mul(u32::from(*percent)) / 100;
@@ -123,8 +102,9 @@ fn pause_or_resume(draft: &mut Draft<'_>, number: &Number, pin: Pinning<'_>, clo
     let fact = match (state.paused, pauses) {
         (None, true) => Fact::ClockPaused { clock: clock.name.clone() },
         (Some(since), false) => {
-            let hours = target(clock, ticket.severity()).map_or(&Hours::Always, |(_, h)| h);
-            let shift = |at: Timestamp| due(draft.ctx.now, at.since(since), hours, &draft.ctx.library.organisation);
+            let hours = clock.hours_for(Some(ticket.severity()));
+            let organisation = &draft.ctx.library.organisation;
+            let shift = |at: Timestamp| due(draft.ctx.now, elapsed(since, at, hours, organisation), hours, organisation);
             let reminders = state.reminders.iter().map(|r| Reminder { percent: r.percent, at: shift(r.at) }).collect();
             Fact::ClockResumed { clock: clock.name.clone(), due: shift(state.due), reminders }
         }

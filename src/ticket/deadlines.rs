@@ -3,7 +3,6 @@
 //! A ticket's deadlines follow from its state alone: whoever keeps them as rows replaces the ticket's rows after
 //! every change, and fires those that are due. Firing one that is not pending any more does nothing.
 
-use super::clock;
 use super::draft::{Draft, Pinning};
 use super::escalate;
 use super::event::{Fact, NewEvent, OwedItem};
@@ -12,6 +11,7 @@ use super::owed;
 use super::refusal::Refusal;
 use super::state::{ClockState, Ticket};
 use crate::env::Timestamp;
+use crate::procedure::calendar::next_working_day_at;
 
 /// A moment at which a ticket wants to be looked at.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,7 +102,7 @@ fn breach(draft: &mut Draft<'_>, number: &Number, pin: Pinning<'_>, name: &str) 
 /// What is owed is asked for, and will be asked for again on the next working day.
 fn ask(draft: &mut Draft<'_>, number: &Number, pin: Pinning<'_>, came_due: Timestamp) -> Result<(), Refusal> {
     let now = draft.ctx.now;
-    let next = clock::next_morning(now, pin.kind.owed_to.at, &draft.ctx.library.organisation);
+    let next = next_working_day_at(now, pin.kind.owed_to.at, &draft.ctx.library.organisation);
     let ticket = draft.ticket(number)?;
     let asked: Vec<OwedItem> = ticket
         .owed

@@ -1,7 +1,7 @@
 //! The one decision: a command, what stands, and who asks → what happens, or why not.
 //!
 //! Pure. To add a command: add its variant in `command.rs`, a function in the file of its group (`take.rs`,
-//! `notes.rs`, …) that works on a [`Draft`], and its arm in [`decide`].
+//! `notes.rs`, …) that works on the draft (`draft.rs`), and its arm in [`decide`].
 
 use std::collections::BTreeMap;
 
@@ -129,14 +129,15 @@ pub fn refused(command: &Command, refusal: &Refusal, world: &dyn World) -> NewEv
     let fact = Fact::Refused {
         command: command.name().to_owned(),
         code: refusal.code().to_owned(),
-        // What nobody defined is not repeated: it may be anything.
-        transition: match refusal {
-            Refusal::NoSuchTransition { .. } => None,
-            _ => command.transition().map(|t| t.chars().take(64).collect()),
-        },
+        // What does not look like a name is not repeated: it may be anything.
+        transition: command.transition().filter(|t| is_name(t)).map(str::to_owned),
     };
     match command.ticket().filter(|n| world.ticket(n).is_some()) {
         Some(number) => NewEvent::on(number, fact),
         None => NewEvent::outside(fact),
     }
+}
+
+fn is_name(word: &str) -> bool {
+    (1..=40).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
 }

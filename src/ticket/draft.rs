@@ -6,7 +6,7 @@ use super::alert::AlertStatus;
 use super::command::{FieldInput, Fields};
 use super::correlation::{self, AlertRecord, GroupRecord, Repeat};
 use super::decide::{Context, Decision, World};
-use super::event::{Actor, NewEvent};
+use super::event::NewEvent;
 use super::evolve::evolve;
 use super::fields::{self, FieldProblem};
 use super::number::Number;
@@ -161,13 +161,7 @@ impl<'a> Draft<'a> {
         if self.events.len() > MAX_EVENTS {
             return Err(Refusal::TooMany { what: "changes in one request".into(), most: MAX_EVENTS });
         }
-        Ok(Decision {
-            events: self.events,
-            tickets: self.touched,
-            after: self.tickets,
-            repeats: self.repeats,
-            dropped: self.dropped,
-        })
+        Ok(Decision { events: self.events, tickets: self.touched, after: self.tickets, repeats: self.repeats, dropped: self.dropped })
     }
 
     /// Refuses values that cannot stand in their fields, and people and tickets that do not exist.
@@ -206,15 +200,4 @@ impl<'a> Draft<'a> {
             None => Ok(false),
         }
     }
-}
-
-/// Whether any of `roles` is held: `anyone`, `owner` and `lead` are understood everywhere.
-pub(super) fn holds_any(actor: &Actor, ticket: Option<&Ticket>, roles: &[String]) -> bool {
-    let Some(person) = actor.person() else { return false };
-    roles.iter().any(|role| match role.as_str() {
-        "anyone" => true,
-        "owner" => ticket.is_some_and(|t| t.owner.as_deref() == Some(person)),
-        "lead" => ticket.is_some_and(|t| t.lead.as_deref() == Some(person)),
-        role => actor.has_role(role),
-    })
 }

@@ -1,28 +1,20 @@
 //! Calling the next one, and saying that one has seen it.
 
-use super::draft::{Draft, Pinning, holds_any};
+use super::draft::{Draft, Pinning};
 use super::event::{Fact, NewEvent};
 use super::number::Number;
+use super::offer::may;
 use super::refusal::Refusal;
 use super::state::EscalationState;
 use crate::ledger::sealed::Sealed;
 
-/// After a missed target: the first tier is called, unless somebody is being called already.
+/// After a missed target: the first tier is called, unless somebody is being called already. Leaving the status ends
+/// it ([`super::evolve`]), and so does somebody who says that they have seen it; a later clock calls anew.
 pub(super) fn begin(draft: &mut Draft<'_>, number: &Number, pin: Pinning<'_>, clock: &str) {
     let under_way = draft.find(number).is_some_and(|t| t.escalation.as_ref().is_some_and(|e| e.acknowledged_by.is_none()));
-    let Some(escalate) = &pin.kind.escalate else { return };
-    // Reaching the status that ends escalations keeps further ones from beginning for the same clock only; a later
-    // clock has its own reason to call somebody.
-    let settled = draft.find(number).is_none_or(|t| t.status == escalate.until && Some(clock) == until_clock(pin, &escalate.until));
-    if !under_way && !settled {
+    if !under_way {
         call(draft, number, pin, Some(clock), 0, None);
     }
-}
-
-/// The clock that reaching `until` stops.
-fn until_clock<'a>(pin: Pinning<'a>, until: &str) -> Option<&'a str> {
-    let reaches = |name: &String| pin.kind.transitions.get(name).is_some_and(|t| t.to == until);
-    pin.kind.clocks.values().find(|c| c.stops.iter().any(reaches)).map(|c| c.name.as_str())
 }
 
 /// Nobody said in time that they have seen it.
@@ -104,8 +96,8 @@ pub(super) fn acknowledge_notification(draft: &mut Draft<'_>, number: &Number, g
         return Err(Refusal::NoSuchGroup { group: group.chars().filter(|c| !c.is_control()).take(60).collect() });
     };
     let members = draft.ctx.library.organisation.groups.get(group).map_or(&[][..], Vec::as_slice);
-    let belongs = holds_any(draft.ctx.actor, Some(ticket), members)
-        || members.iter().any(|m| m.contains('@') && draft.ctx.people.has_email(person, m));
+    let belongs =
+        may(draft.ctx.actor, Some(ticket), members) || members.iter().any(|m| m.contains('@') && draft.ctx.people.has_email(person, m));
     if !belongs {
         return Err(Refusal::NotAllowed { what: format!("answer for {group}"), roles: Vec::new() });
     }

@@ -2,7 +2,7 @@
 //!
 //! Reads the event and the ticket, nothing else: no playbook, no clock, no plaintext. Total: an event that does not
 //! apply leaves the ticket as it was, apart from its revision. To give a new kind of event its meaning, add an arm
-//! to [`apply`] (or say there that it has none).
+//! to `apply` (or say there that it has none).
 
 use std::collections::{BTreeMap, BTreeSet};
 

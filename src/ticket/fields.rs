@@ -34,7 +34,8 @@ impl FieldProblem {
     /// One sentence for people.
     #[must_use]
     pub fn sentence(&self) -> String {
-        format!("{} {}.", self.label, self.problem)
+        let stop = if self.problem.ends_with('?') { "" } else { "." };
+        format!("{} {}{stop}", self.label, self.problem)
     }
 }
 
@@ -122,6 +123,18 @@ pub fn text(raw: &str, most: usize) -> Result<Option<String>, String> {
         return Err("holds characters that cannot be seen; please type it again".into());
     }
     Ok((!cleaned.is_empty()).then(|| cleaned.to_owned()))
+}
+
+/// A line made of a machine's words: what cannot be seen becomes a space, and what is too long is cut. A tool's alert
+/// is never refused for its title.
+#[must_use]
+pub fn fitted(raw: &str) -> String {
+    let visible: String = raw.chars().take(MAX_LINE * 4).map(|c| if hidden(c) { ' ' } else { c }).collect();
+    let words = visible.split_whitespace().collect::<Vec<_>>().join(" ");
+    if words.chars().count() <= MAX_LINE {
+        return words;
+    }
+    words.chars().take(MAX_LINE - 1).chain(['…']).collect()
 }
 
 /// Whether the kind keeps this field's values sealed.

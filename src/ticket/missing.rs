@@ -117,7 +117,7 @@ fn spaced(link: &str) -> String {
 }
 
 /// What is missing for `transition`, whoever takes it. That the taker must be a second person is asked when somebody
-/// takes it ([`super::take`]).
+/// takes it (`take.rs`).
 #[must_use]
 pub fn missing(
     ticket: &Ticket,

@@ -3,10 +3,11 @@
 use serde_json::json;
 
 use super::command::{FieldInput, Fields, Matched, Open};
-use super::draft::{Draft, Pinning, holds_any};
+use super::draft::{Draft, Pinning};
 use super::event::{Fact, NewEvent, NewTask, Pinned, TicketOpened};
 use super::missing::Missing;
 use super::number::Number;
+use super::offer::may;
 use super::refusal::Refusal;
 use super::{clock, consequences, fields, severity, take};
 use crate::env::Timestamp;
@@ -18,7 +19,7 @@ pub(super) fn by_hand(draft: &mut Draft<'_>, open: &Open) -> Result<(), Refusal>
     let kind = library.kinds.get(&open.kind).ok_or_else(|| Refusal::NoSuchKind { kind: named(&open.kind) })?;
     let what = format!("open a ticket of the kind “{}”", kind.title);
     draft.person(&what)?;
-    if !holds_any(draft.ctx.actor, None, &kind.declare.by) {
+    if !may(draft.ctx.actor, None, &kind.declare.by) {
         return Err(Refusal::NotAllowed { what, roles: kind.declare.by.clone() });
     }
     let response = match &open.response {
@@ -94,7 +95,7 @@ fn filled(kind: &Kind, response: Option<&Response>, given: &Fields) -> Fields {
     let mut out: Fields =
         given.iter().filter(|(_, v)| **v != FieldInput::Plain(serde_json::Value::Null)).map(|(n, v)| (n.clone(), v.clone())).collect();
     severity::propose(kind, None, &mut out);
-    let prefilled = response.into_iter().flat_map(|r| &r.prefill).map(|(n, v)| (n, v));
+    let prefilled = response.into_iter().flat_map(|r| &r.prefill);
     let defaults = kind.fields.iter().filter_map(|(n, f)| f.default.as_ref().map(|d| (n, d)));
     for (name, value) in prefilled.chain(defaults) {
         let plain = kind.fields.get(name).is_some_and(|f| !fields::is_sealed(f));

@@ -3,12 +3,13 @@
 use super::draft::{Draft, Pinning};
 use super::event::OwedItem;
 use super::state::Ticket;
-use super::{clock, view};
+use super::view;
+use crate::procedure::calendar::next_working_day_at;
 use crate::procedure::model::{OwedWhat, Transition};
 
 /// What taking `transition` leaves owed on the ticket as it will be (`after`), as far as it is not there already.
 pub(super) fn left_by(draft: &Draft<'_>, after: &Ticket, pin: Pinning<'_>, transition: &Transition) -> Vec<OwedItem> {
-    let due = clock::next_morning(draft.ctx.now, pin.kind.owed_to.at, &draft.ctx.library.organisation);
+    let due = next_working_day_at(draft.ctx.now, pin.kind.owed_to.at, &draft.ctx.library.organisation);
     transition
         .wants
         .iter()

@@ -1,19 +1,19 @@
 //! Taking transitions: who may, from where, what must be there, and everything that follows at once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use super::binding::binding;
 use super::command::{FieldInput, Fields, Step, Take};
-use super::draft::{Draft, Pinning, holds_any};
+use super::draft::{Draft, Pinning};
 use super::event::{Fact, NewEvent, NewTask, TransitionTaken};
 use super::missing::missing;
 use super::nearest::nearest;
 use super::number::Number;
 use super::refusal::Refusal;
 use super::state::{Held, SealedRef, Ticket};
-use super::{clock, consequences, merge, owed, severity, view};
+use super::{clock, consequences, merge, offer, owed, severity, view};
 use crate::ledger::sealed::Sealed;
 use crate::procedure::model::{Ask, Transition};
 
@@ -63,7 +63,7 @@ fn permitted(draft: &Draft<'_>, ticket: &Ticket, pin: Pinning<'_>, transition: &
     let label = view::label(pin.kind, pin.response, &transition.name);
     let what = format!("take “{label}”");
     draft.person(&what)?;
-    if !holds_any(draft.ctx.actor, Some(ticket), &transition.by) {
+    if !offer::may(draft.ctx.actor, Some(ticket), &transition.by) {
         return Err(Refusal::NotAllowed { what, roles: transition.by.clone() });
     }
     if transition.fresh_auth && draft.ctx.via.auth != "passkey" {
@@ -102,6 +102,8 @@ fn check<'a>(draft: &Draft<'a>, number: &Number, step: &Step) -> Result<Checked<
         fields.insert(name.clone(), FieldInput::Plain(value.clone()));
     }
     let after = with_fields(ticket, &fields);
+    // Asked of the ticket as it stands and as it will be: the form that closes cannot also lower the bar.
+    second_person(draft, ticket, pin, transition)?;
     second_person(draft, &after, pin, transition)?;
     complete(draft, &after, pin, transition)?;
     Ok(Checked { transition, pin, fields, to, late, automatic: false })
@@ -114,40 +116,18 @@ pub(super) fn startable(ticket: &Ticket, pin: Pinning<'_>, transition: &Transiti
         let label = view::label(pin.kind, pin.response, &transition.name).to_owned();
         return Err(Refusal::NotApplicable { ticket: ticket.number.clone(), label });
     }
-    if starts(ticket, pin, transition) {
+    if offer::starts(ticket, pin.kind, pin.response, transition) {
         return Ok(());
     }
     Err(Refusal::WrongStatus {
         ticket: ticket.number.clone(),
         status: ticket.status.clone(),
         transition: view::label(pin.kind, pin.response, &transition.name).to_owned(),
-        offered: offered(ticket, pin).iter().map(|t| view::label(pin.kind, pin.response, &t.name).to_owned()).collect(),
+        offered: offer::offered(ticket, pin.kind, pin.response)
+            .iter()
+            .map(|t| view::label(pin.kind, pin.response, &t.name).to_owned())
+            .collect(),
     })
-}
-
-/// The transitions that can start where the ticket stands, in the procedure's order.
-fn offered<'a>(ticket: &Ticket, pin: Pinning<'a>) -> Vec<&'a Transition> {
-    pin.kind.transitions.values().filter(|t| !t.automatic && view::applies(pin.response, &t.name) && starts(ticket, pin, t)).collect()
-}
-
-fn starts(ticket: &Ticket, pin: Pinning<'_>, transition: &Transition) -> bool {
-    let variables = view::variables(ticket, pin.kind, pin.response);
-    let stands = stands_as(ticket, pin);
-    transition
-        .from
-        .iter()
-        .any(|from| stands.contains(from.status.as_str()) && from.when.as_ref().is_none_or(|w| w.holds(&variables).unwrap_or(false)))
-}
-
-/// The ticket's status, and those that it would have reached by phases that do not apply.
-fn stands_as<'a>(ticket: &'a Ticket, pin: Pinning<'a>) -> BTreeSet<&'a str> {
-    let mut stands = BTreeSet::from([ticket.status.as_str()]);
-    for phase in pin.kind.transitions.values().filter(|t| t.phase && !view::applies(pin.response, &t.name)) {
-        if phase.from.iter().any(|f| f.when.is_none() && stands.contains(f.status.as_str())) {
-            stands.insert(&phase.to);
-        }
-    }
-    stands
 }
 
 fn reasoned(ticket: &Ticket, pin: Pinning<'_>, transition: &Transition, step: &Step, late: bool) -> Result<(), Refusal> {
@@ -198,17 +178,17 @@ pub(super) fn with_fields(ticket: &Ticket, fields: &Fields) -> Ticket {
 }
 
 /// Refuses when the taker did the latest phase of the work, or opened the ticket by hand before any.
-fn second_person(draft: &Draft<'_>, after: &Ticket, pin: Pinning<'_>, transition: &Transition) -> Result<(), Refusal> {
+fn second_person(draft: &Draft<'_>, ticket: &Ticket, pin: Pinning<'_>, transition: &Transition) -> Result<(), Refusal> {
     let Some(rule) = &transition.requires.second_person else { return Ok(()) };
-    let variables = view::variables(after, pin.kind, pin.response);
+    let variables = view::variables(ticket, pin.kind, pin.response);
     // A condition that cannot be evaluated asks for the second person: the safe side.
     if !rule.when.as_ref().is_none_or(|w| w.holds(&variables).unwrap_or(true)) {
         return Ok(());
     }
-    let worked = after.steps.iter().rev().find(|s| s.phase).map_or(&after.opened_by, |s| &s.by);
+    let worked = ticket.steps.iter().rev().find(|s| s.phase).map_or(&ticket.opened_by, |s| &s.by);
     if worked.person().is_some() && worked.person() == draft.ctx.actor.person() {
         let label = view::label(pin.kind, pin.response, &transition.name).to_owned();
-        return Err(Refusal::SecondPersonNeeded { ticket: after.number.clone(), label });
+        return Err(Refusal::SecondPersonNeeded { ticket: ticket.number.clone(), label });
     }
     Ok(())
 }
@@ -267,8 +247,13 @@ fn record(draft: &mut Draft<'_>, number: &Number, step: &Step, checked: Checked<
     if transition.unmerges {
         merge::undone(draft, number, pin);
     }
-    if let (true, Some(other)) = (transition.merges, &step.other) {
-        merge::merged(draft, number, other, before.clone(), pin);
+    match &step.other {
+        Some(other) if transition.merges => merge::merged(draft, number, other, before.clone(), pin),
+        Some(other) if transition.asks.contains(&Ask::Ticket) => {
+            let link = Fact::Linked { link: transition.name.clone(), to: Some(other.clone()) };
+            draft.push(NewEvent::on(number, link).by(&pin.kind.digest));
+        }
+        _ => {}
     }
     clock::after_step(draft, number, pin, transition, &skipped);
     if draft.ticket(number)?.severity() != scale {
@@ -293,7 +278,7 @@ pub(super) fn automatic(draft: &mut Draft<'_>, number: &Number) -> Result<bool, 
             && !t.unmerges
             && !t.fresh_auth
             && t.requires.second_person.is_none()
-            && starts(ticket, pin, t)
+            && offer::starts(ticket, pin.kind, pin.response, t)
             && missing(&after, pin.kind, pin.response, t, draft.ctx.people).is_empty()
     });
     let Some(transition) = ready else { return Ok(false) };

@@ -11,10 +11,7 @@ use crate::ticket::number::Number;
 use crate::ticket::refusal::Refusal;
 
 fn change(b: &mut Bench, by: &str) -> Number {
-    let fields = [
-        ("title".to_owned(), FieldInput::Sealed(text("new disk"))),
-        ("risk".to_owned(), FieldInput::Plain(json!("low"))),
-    ];
+    let fields = [("title".to_owned(), FieldInput::Sealed(text("new disk"))), ("risk".to_owned(), FieldInput::Plain(json!("low")))];
     let open = Open {
         kind: "change".into(),
         fields: fields.into(),
@@ -133,9 +130,7 @@ fn a_leavers_pending_approval_no_longer_counts() {
 
 #[test]
 fn a_passkey_step_is_not_taken_without_one() {
-    let mut b = Bench::new();
-    let kind = std::sync::Arc::get_mut(b.library.kinds.get_mut("incident").unwrap()).unwrap();
-    kind.transitions["acknowledge"].fresh_auth = true;
+    let mut b = Bench::changed(|kind| kind.transitions["acknowledge"].fresh_auth = true);
     let n = b.open("p_ana", "sev3");
     let refusal = b.take("p_ana", &n, "acknowledge").unwrap_err();
     assert_eq!((refusal.code(), refusal.recorded()), ("PasskeyNeeded", true));

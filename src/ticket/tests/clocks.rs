@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::shipped::shipped;
 use crate::ticket::alert::AlertStatus;
 use crate::ticket::bench::{Bench, HOUR, MINUTE, person, text};
 use crate::ticket::command::{Command, FieldInput};
@@ -23,7 +24,7 @@ fn told(b: &Bench) -> Vec<String> {
         .collect()
 }
 
-// proves: SLA-02, SLA-04, INC-07
+// proves: SLA-04, INC-07
 #[test]
 fn an_unanswered_sev1_reminds_is_missed_and_escalates_tier_by_tier_each_once() {
     let mut b = Bench::new();
@@ -104,7 +105,6 @@ fn a_deadline_that_is_not_due_yet_does_not_fire() {
     assert!(b.ask(&Actor::Scheduler, &fire).unwrap().events.is_empty());
 }
 
-// proves: INC-04
 #[test]
 fn another_severity_needs_a_reason_and_moves_the_targets_from_their_original_start() {
     let mut b = Bench::new();
@@ -129,9 +129,7 @@ fn another_severity_needs_a_reason_and_moves_the_targets_from_their_original_sta
 
 #[test]
 fn a_clock_that_does_not_count_in_a_status_pauses_and_goes_on_with_what_was_left() {
-    let mut b = Bench::new();
-    let kind = std::sync::Arc::get_mut(b.library.kinds.get_mut("incident").unwrap()).unwrap();
-    kind.clocks["contain"].pauses.insert("acknowledged".into());
+    let mut b = Bench::changed(|kind| kind.clocks["contain"].pauses = ["acknowledged".to_owned()].into());
     let n = b.alert("aa", AlertStatus::Firing, Some("g")).tickets[0].clone();
     let due = b.ticket(&n).clocks["contain"].due;
     b.wait(10 * MINUTE);
@@ -211,4 +209,34 @@ fn a_person_can_call_the_next_one_with_a_reason() {
         })
         .collect();
     assert_eq!(tiers, [(0, 1, "on-call.next".into()), (1, 2, "legal".into())]);
+}
+
+// proves: INC-04
+#[test]
+fn impact_and_urgency_propose_the_severity_and_choosing_another_needs_a_reason() {
+    let mut b = shipped();
+    let n = b.open("p_ana", "sev3");
+    b.set("p_ana", &n, "impact", json!("high")).unwrap();
+    assert_eq!(b.ticket(&n).severity(), "sev3", "one of the two proposes nothing");
+    b.set("p_ana", &n, "urgency", json!("high")).unwrap();
+    assert_eq!(b.ticket(&n).severity(), "sev1");
+    assert_eq!(b.set("p_ana", &n, "severity", json!("sev2")).unwrap_err().code(), "ReasonMissing");
+    let with_reason = Command::SetFields {
+        ticket: n.clone(),
+        fields: [("severity".to_owned(), FieldInput::Plain(json!("sev2")))].into(),
+        reason: Some(text("a workaround exists")),
+    };
+    b.ask(&person("p_ana"), &with_reason).unwrap();
+    assert!(b.log.iter().rev().find(|e| matches!(e.fact, Fact::FieldsSet { .. })).unwrap().sealed.contains_key("reason"));
+    b.set("p_ana", &n, "severity", json!("sev1")).expect("what the matrix proposes needs none");
+    let cells = b.library.kinds["incident"].matrix.as_ref().unwrap().cells.clone();
+    for (impact, row) in &cells {
+        for (urgency, severity) in row {
+            let mut b = shipped();
+            let n = b.open("p_ana", "sev3");
+            b.set("p_ana", &n, "impact", json!(impact)).unwrap();
+            b.set("p_ana", &n, "urgency", json!(urgency)).unwrap();
+            assert_eq!(b.ticket(&n).severity(), severity, "{impact} impact, {urgency} urgency");
+        }
+    }
 }

@@ -6,5 +6,6 @@ mod correlating;
 mod golden;
 mod random;
 mod recording;
+mod shipped;
 mod taking;
 mod values;

@@ -34,7 +34,7 @@ fn numbers_have_no_gaps_even_when_opening_is_refused_in_between() {
     assert_eq!(decision.tickets, (21..=26).map(number).collect::<Vec<_>>());
 }
 
-// proves: REC-14, ATT-04
+// proves: REC-14
 #[test]
 fn a_ticket_knows_who_opened_it_and_how_it_came_in() {
     let mut b = Bench::new();
@@ -60,8 +60,14 @@ fn opening_is_refused_to_tools_to_strangers_and_for_what_does_not_exist() {
     assert_eq!(ask(&mut b, &person("p_ana"), &|o| o.kind = "earthquake".into()), "NoSuchKind");
     assert_eq!(ask(&mut b, &person("p_ana"), &|o| o.response = Some("none".into())), "NoSuchResponse");
     assert_eq!(ask(&mut b, &person("p_ana"), &|o| o.occurred_at = Some(o.received_at.plus(HOUR))), "InTheFuture");
-    assert_eq!(ask(&mut b, &person("p_ana"), &|o| drop(o.fields.insert("parent".into(), FieldInput::Plain(json!("INC-000099"))))), "BadFields");
-    assert_eq!(ask(&mut b, &person("p_ana"), &|o| drop(o.fields.insert("reporter".into(), FieldInput::Plain(json!("nobody"))))), "BadFields");
+    assert_eq!(
+        ask(&mut b, &person("p_ana"), &|o| drop(o.fields.insert("parent".into(), FieldInput::Plain(json!("INC-000099"))))),
+        "BadFields"
+    );
+    assert_eq!(
+        ask(&mut b, &person("p_ana"), &|o| drop(o.fields.insert("reporter".into(), FieldInput::Plain(json!("nobody"))))),
+        "BadFields"
+    );
     assert!(b.tickets.is_empty());
 }
 
@@ -95,17 +101,14 @@ fn a_file_from_before_the_ticket_is_flagged() {
     };
     b.ask(&person("p_ana"), &file(Some(b.now.minus(MINUTE)))).unwrap();
     b.ask(&person("p_ana"), &file(Some(b.now.minus(HOUR)))).unwrap();
-    let flags: Vec<bool> = b
-        .facts("EvidenceAttached")
-        .iter()
-        .map(|e| matches!(&e.fact, Fact::EvidenceAttached(f) if f.outside_window))
-        .collect();
+    let flags: Vec<bool> =
+        b.facts("EvidenceAttached").iter().map(|e| matches!(&e.fact, Fact::EvidenceAttached(f) if f.outside_window)).collect();
     assert_eq!(flags, [false, true]);
     assert_eq!(b.ask(&person("p_ana"), &file(Some(b.now.plus(MINUTE)))).unwrap_err().code(), "InTheFuture");
     assert_eq!(b.ask(&person("p_vic"), &file(None)).unwrap_err().code(), "NotAllowed");
 }
 
-// proves: REC-11, REC-19
+// proves: REC-11
 #[test]
 fn a_corrected_field_leaves_both_values_in_the_log() {
     let mut b = Bench::new();

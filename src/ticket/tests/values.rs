@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::ticket::bench::Bench;
 use crate::ticket::command::{FieldInput, Fields};
-use crate::ticket::fields::{FieldProblem, MAX_TEXT, check, seal, text};
+use crate::ticket::fields::{FieldProblem, MAX_LINE, MAX_TEXT, check, fitted, seal, text};
 
 fn send(field: &str, value: Value) -> Result<Fields, Vec<FieldProblem>> {
     let b = Bench::new();
@@ -48,7 +48,13 @@ fn values_are_read_as_people_write_them_and_stored_in_one_way() {
 
 #[test]
 fn an_empty_value_clears_its_field() {
-    for (field, value) in [("title", json!("  ")), ("severity", json!(null)), ("data_involved", json!([])), ("data_involved", json!(" , ")), ("systems_affected", json!(",,"))] {
+    for (field, value) in [
+        ("title", json!("  ")),
+        ("severity", json!(null)),
+        ("data_involved", json!([])),
+        ("data_involved", json!(" , ")),
+        ("systems_affected", json!(",,")),
+    ] {
         assert_eq!(stored(field, value), "null", "{field}");
     }
 }
@@ -76,12 +82,22 @@ fn what_cannot_stand_is_told_in_words_that_help() {
 fn a_value_from_another_version_of_the_procedure_is_looked_at_again() {
     let b = Bench::new();
     let kind = &b.library.kinds["incident"];
-    let problem = |name: &str, input: FieldInput| check(kind, &b.library, &BTreeMap::from([(name.to_owned(), input)])).unwrap_err()[0].problem.clone();
+    let problem = |name: &str, input: FieldInput| {
+        check(kind, &b.library, &BTreeMap::from([(name.to_owned(), input)])).unwrap_err()[0].problem.clone()
+    };
     assert_eq!(problem("title", FieldInput::Plain(json!("plain"))), "must be sealed; please send it again");
     assert_eq!(problem("severity", FieldInput::Sealed(crate::ticket::bench::text("sev1"))), "is not sealed any more; please send it again");
     assert_eq!(problem("data_involved", FieldInput::Plain(json!(["none", "cui"]))), "is not in its canonical form; please send it again");
     assert_eq!(problem("title", FieldInput::Sealed(crate::ticket::bench::text(""))), "is empty; please leave it out");
     assert_eq!(problem("gone", FieldInput::Plain(json!(1))), "is not a field of this kind");
+}
+
+#[test]
+fn a_tools_title_always_fits() {
+    assert_eq!(fitted(" db\n down\u{0}\u{202e} "), "db down");
+    let cut = fitted(&"ä".repeat(5_000));
+    assert_eq!((cut.chars().count(), cut.ends_with('…')), (MAX_LINE, true));
+    assert_eq!(stored("title", json!(cut)), format!("sealed {cut}"));
 }
 
 #[test]

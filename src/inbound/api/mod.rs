@@ -1,0 +1,47 @@
+//! The desk for programs: `/api/v1`. What can be read stands in [`read`], what can be asked in [`write`] and [`files`],
+//! and all of it in [`openapi`].
+//!
+//! Every write takes an `Idempotency-Key`; every refusal is `application/problem+json` with the refusal's name.
+
+mod body;
+mod files;
+pub mod openapi;
+mod read;
+mod shown;
+mod write;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use super::app::App;
+
+/// The API's routes.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/openapi.json", get(openapi::document))
+        .route("/api/v1/me", get(read::me))
+        .route("/api/v1/kinds", get(read::kinds))
+        .route("/api/v1/people", get(read::people))
+        .route("/api/v1/tickets", get(read::tickets).post(write::open))
+        .route("/api/v1/tickets/{number}", get(read::ticket))
+        .route("/api/v1/tickets/{number}/events", get(read::events))
+        .route("/api/v1/tickets/{number}/alerts", get(read::alerts))
+        .route("/api/v1/alerts/{source}/{fingerprint}", get(read::alert))
+        .route("/api/v1/deliveries/{delivery}", get(read::delivery))
+        .route("/api/v1/tickets/{number}/attachments", post(files::attach))
+        .route("/api/v1/tickets/{number}/attachments/{file}", get(files::download))
+        .route("/api/v1/tickets/{number}/comments", post(write::comment))
+        .route("/api/v1/tickets/{number}/fields", post(write::fields))
+        .route("/api/v1/tickets/{number}/steps", post(write::steps))
+        .route("/api/v1/tickets/{number}/links", post(write::link))
+        .route("/api/v1/tickets/{number}/links/{link}/remove", post(write::unlink))
+        .route("/api/v1/tickets/{number}/approvals", post(write::approval))
+        .route("/api/v1/tickets/{number}/tasks/{task}", post(write::task))
+        .route("/api/v1/tickets/{number}/evidence-waivers", post(write::waive_evidence))
+        .route("/api/v1/tickets/{number}/owner", post(write::owner))
+        .route("/api/v1/tickets/{number}/lead", post(write::lead))
+        .route("/api/v1/tickets/{number}/escalate", post(write::escalate))
+        .route("/api/v1/tickets/{number}/escalation/acknowledge", post(write::acknowledge_escalation))
+        .route("/api/v1/tickets/{number}/notifications/{group}/acknowledge", post(write::acknowledge_notification))
+        .route("/api/v1/tickets/{number}/{transition}", post(write::take))
+}

@@ -1,0 +1,213 @@
+//! `/openapi.json`: the API in OpenAPI 3.1, made from the routes below and from the adopted procedures, so that the
+//! fields and transitions it lists are those that count now. `tests/it` holds it against the router.
+
+use axum::Json;
+use axum::extract::State;
+use serde_json::{Map, Value, json};
+
+use crate::inbound::app::App;
+use crate::procedure::model::{Field, FieldType, Kind, Library};
+
+/// One operation: method, path, what it does, name of its body's schema (empty for none).
+pub type Operation = (&'static str, &'static str, &'static str, &'static str);
+
+/// Every operation of the API.
+pub const OPERATIONS: &[Operation] = &[
+    ("get", "/api/v1/me", "Who you are and what you may do", ""),
+    ("get", "/api/v1/kinds", "The kinds of ticket: fields with their help texts, statuses, transitions", ""),
+    ("get", "/api/v1/people", "The directory", ""),
+    (
+        "get",
+        "/api/v1/tickets",
+        "Tickets in the order of their opening; `kind`, `status`, `open=true`, `after` (the `next` of the page before), `limit`",
+        "",
+    ),
+    ("post", "/api/v1/tickets", "Open a ticket by hand", "Open"),
+    ("get", "/api/v1/tickets/{number}", "One ticket, and what can be done next", ""),
+    ("get", "/api/v1/tickets/{number}/events", "Its events, oldest first; `after` a revision, `limit`", ""),
+    ("get", "/api/v1/tickets/{number}/alerts", "Its alerts", ""),
+    ("post", "/api/v1/tickets/{number}/{transition}", "Take a transition of its procedure", "Step"),
+    ("post", "/api/v1/tickets/{number}/steps", "Take several transitions in one commit, each its own event", "Steps"),
+    ("post", "/api/v1/tickets/{number}/comments", "Add a note", "Comment"),
+    ("post", "/api/v1/tickets/{number}/fields", "Set or correct fields", "Fields"),
+    (
+        "post",
+        "/api/v1/tickets/{number}/attachments",
+        "File evidence: multipart/form-data with `file`, and perhaps `phase` and `captured_at`",
+        "Upload",
+    ),
+    ("get", "/api/v1/tickets/{number}/attachments/{file}", "A file, byte for byte", ""),
+    ("post", "/api/v1/tickets/{number}/links", "Link to another ticket, to an address outside, or say why there is no link", "Link"),
+    ("post", "/api/v1/tickets/{number}/links/{link}/remove", "Take a link back", "Reason"),
+    (
+        "post",
+        "/api/v1/tickets/{number}/approvals",
+        "Approve, reject, or withdraw: in a console session or chat only, API keys are refused",
+        "Approval",
+    ),
+    ("post", "/api/v1/tickets/{number}/tasks/{task}", "Tick off a task, or waive it with a reason", "Task"),
+    ("post", "/api/v1/tickets/{number}/evidence-waivers", "Waive a phase's evidence with a reason", "Waiver"),
+    ("post", "/api/v1/tickets/{number}/owner", "Make somebody (or `me`) the owner", "Person"),
+    ("post", "/api/v1/tickets/{number}/lead", "Make somebody (or `me`) the lead", "Person"),
+    ("post", "/api/v1/tickets/{number}/escalate", "Call the next tier, or a role", "Escalate"),
+    ("post", "/api/v1/tickets/{number}/escalation/acknowledge", "Say that you have seen the escalation", "Empty"),
+    ("post", "/api/v1/tickets/{number}/notifications/{group}/acknowledge", "Say, for a notified group, that you have read it", "Empty"),
+    ("get", "/api/v1/alerts/{source}/{fingerprint}", "Which ticket has this alert", ""),
+    ("get", "/api/v1/deliveries/{delivery}", "What one delivery brought", ""),
+];
+
+pub(super) async fn document(State(app): State<App>) -> Json<Value> {
+    let snapshot = app.desk.snapshot();
+    Json(render(snapshot.procedures.current().map(AsRef::as_ref)))
+}
+
+/// The document, for the procedures that count now.
+#[must_use]
+pub fn render(library: Option<&Library>) -> Value {
+    let mut paths: Map<String, Value> = Map::new();
+    for (method, path, summary, body) in OPERATIONS {
+        let entry = paths.entry((*path).to_owned()).or_insert_with(|| json!({}));
+        entry[*method] = operation(method, path, summary, body);
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Countersign",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "The desk for programs. Writes accept an Idempotency-Key: a retry with the same key is recorded once, and the same key with another body is refused. What was answered 200 or 201 is on the disk.",
+        },
+        "security": [{ "key": [] }, { "session": [] }],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "key": { "type": "http", "scheme": "bearer", "description": "An API key of a person: `countersign people key EMAIL`" },
+                "session": { "type": "apiKey", "in": "cookie", "name": crate::inbound::caller::COOKIE },
+            },
+            "schemas": schemas(library),
+        },
+    })
+}
+
+fn operation(method: &str, path: &str, summary: &str, body: &str) -> Value {
+    let mut parameters: Vec<Value> = path
+        .split('/')
+        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+        .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
+        .collect();
+    if method == "post" {
+        parameters.push(json!({ "name": "Idempotency-Key", "in": "header", "schema": { "type": "string", "maxLength": 255 } }));
+    }
+    if method == "get" && (path.ends_with("/tickets") || path.ends_with("/events")) {
+        for (name, kind) in [("after", "integer"), ("limit", "integer")] {
+            parameters.push(json!({ "name": name, "in": "query", "schema": { "type": kind } }));
+        }
+    }
+    if method == "get" && path.ends_with("/tickets") {
+        for (name, kind) in [("kind", "string"), ("status", "string"), ("open", "boolean")] {
+            parameters.push(json!({ "name": name, "in": "query", "schema": { "type": kind } }));
+        }
+    }
+    let done = if matches!(path, "/api/v1/tickets" | "/api/v1/tickets/{number}/attachments") && method == "post" { "201" } else { "200" };
+    let problem = json!({ "description": "Refused", "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } } });
+    let answer = if method == "post" { json!({ "schema": { "$ref": "#/components/schemas/Recorded" } }) } else { json!({}) };
+    let mut operation = json!({
+        "summary": summary,
+        "parameters": parameters,
+        "responses": { done: { "description": "Done", "content": { "application/json": answer } }, "default": problem },
+    });
+    if !body.is_empty() {
+        let media = if body == "Upload" { "multipart/form-data" } else { "application/json" };
+        operation["requestBody"] = json!({ "content": { media: { "schema": { "$ref": format!("#/components/schemas/{body}") } } } });
+    }
+    operation
+}
+
+fn object(members: &[(&str, Value)], required: &[&str]) -> Value {
+    let properties: Map<String, Value> = members.iter().map(|(name, schema)| ((*name).to_owned(), schema.clone())).collect();
+    json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
+}
+
+fn schemas(library: Option<&Library>) -> Value {
+    let text = || json!({ "type": "string" });
+    let time = || json!({ "type": "string", "format": "date-time" });
+    let whole = || json!({ "type": "integer" });
+    let fields = || json!({ "type": "object", "description": "Field names and values; /api/v1/kinds says which" });
+    let step = [("fields", fields()), ("line", text()), ("reason", text()), ("other", text()), ("occurred_at", time())];
+    let mut named: Vec<(&str, Value)> = vec![("transition", text())];
+    named.extend(step.iter().cloned());
+    let mut one = step.to_vec();
+    one.extend([("rev", whole()), ("binding", text())]);
+    let mut all = json!({
+        "Open": object(&[("kind", text()), ("fields", fields()), ("response", text()), ("occurred_at", time())], &["kind"]),
+        "Step": object(&one, &[]),
+        "Steps": object(&[("steps", json!({ "type": "array", "items": object(&named, &["transition"]) })), ("rev", whole()), ("binding", text())], &["steps"]),
+        "Comment": object(&[("text", text()), ("occurred_at", time()), ("reason", text())], &["text"]),
+        "Fields": object(&[("fields", fields()), ("reason", text())], &["fields"]),
+        "Upload": object(&[("file", json!({ "type": "string", "format": "binary" })), ("phase", text()), ("captured_at", time())], &["file"]),
+        "Link": object(&[("link", text()), ("to", text()), ("target", text()), ("reason", text())], &["link"]),
+        "Reason": object(&[("reason", text())], &["reason"]),
+        "Approval": object(&[("transition", text()), ("decision", json!({ "enum": ["approve", "reject", "withdraw"] })), ("reason", text()), ("digest", text())], &["transition", "decision", "reason"]),
+        "Task": object(&[("waived_because", text())], &[]),
+        "Waiver": object(&[("phase", text()), ("reason", text())], &["phase", "reason"]),
+        "Person": object(&[("person", text())], &["person"]),
+        "Escalate": object(&[("to", text()), ("reason", text())], &["reason"]),
+        "Empty": object(&[], &[]),
+        "Recorded": { "type": "object", "properties": {
+            "ticket": { "type": ["string", "null"] }, "status": { "type": ["string", "null"] }, "rev": { "type": ["integer", "null"] },
+            "events": { "type": "array", "items": whole() }, "tickets": { "type": "array", "items": text() },
+            "repeated": { "type": "boolean", "description": "This was a retry of what was recorded before" } } },
+        "Problem": { "type": "object", "description": "RFC 9457", "properties": {
+            "type": text(), "title": text(), "status": whole(),
+            "code": { "type": "string", "description": "The refusal's name" },
+            "detail": { "type": "string", "description": "What to do" },
+            "fields": { "type": "array", "items": object(&[("field", text()), ("problem", text())], &["field", "problem"]) } } },
+    });
+    for kind in library.into_iter().flat_map(|l| l.kinds.values()) {
+        all[format!("fields-of-{}", kind.name)] = fields_of(kind);
+    }
+    all
+}
+
+fn fields_of(kind: &Kind) -> Value {
+    let properties: Map<String, Value> = kind.fields.values().map(|f| (f.name.clone(), field(f))).collect();
+    json!({ "type": "object", "description": kind.purpose, "properties": properties })
+}
+
+fn field(field: &Field) -> Value {
+    let choices = |of: &indexmap::IndexMap<String, String>| of.keys().cloned().collect::<Vec<_>>();
+    let mut schema = match &field.of {
+        FieldType::Line => json!({ "type": "string", "maxLength": 200 }),
+        FieldType::Text => json!({ "type": "string", "maxLength": 10_000 }),
+        FieldType::Choice(of) => json!({ "enum": choices(of) }),
+        FieldType::Choices(of) => json!({ "type": "array", "items": { "enum": choices(of) } }),
+        FieldType::Taxonomy(list) => json!({ "type": "string", "x-taxonomy": list }),
+        FieldType::Assets => json!({ "type": "array", "items": { "type": "string" }, "maxItems": 50 }),
+        FieldType::Number { min, max } => json!({ "type": "integer", "minimum": min, "maximum": max }),
+        FieldType::Bool => json!({ "type": "boolean" }),
+        FieldType::Time => json!({ "type": "string", "format": "date-time" }),
+        FieldType::Person | FieldType::Ticket => json!({ "type": "string" }),
+    };
+    schema["title"] = json!(field.label);
+    schema["description"] = json!(field.help);
+    schema["x-audit"] = json!(field.audit);
+    schema["x-sealed"] = json!(field.sealed);
+    schema
+}
+
+/// A kind as `/api/v1/kinds` shows it.
+#[must_use]
+pub fn kind(kind: &Kind) -> Value {
+    let transitions: Vec<Value> = kind
+        .transitions
+        .values()
+        .map(|t| {
+            let from: Vec<&str> = t.from.iter().map(|f| f.status.as_str()).collect();
+            json!({ "transition": t.name, "label": t.label, "help": t.help, "from": from, "to": t.to, "by": t.by })
+        })
+        .collect();
+    json!({
+        "kind": kind.name, "prefix": kind.prefix, "title": kind.title, "purpose": kind.purpose, "digest": kind.digest,
+        "statuses": kind.statuses, "ended": kind.ended, "fields": fields_of(kind)["properties"], "transitions": transitions,
+        "declare": { "asks": kind.declare.asks, "requires": kind.declare.requires, "by": kind.declare.by },
+    })
+}

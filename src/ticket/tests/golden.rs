@@ -1,0 +1,208 @@
+//! One event of every kind, byte for byte: the shape that every reader of the log relies on, for ever.
+//!
+//! A line here never changes. A new kind of event adds its line; a new field (with a default) keeps the old line
+//! readable and adds a second one beside it.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use crate::env::Timestamp;
+use crate::ledger::sealed::Commitment;
+use crate::ticket::alert::AlertStatus;
+use crate::ticket::bench::number;
+use crate::ticket::event::{
+    Actor, AdoptedFile, AlertSeen, Event, EvidenceAttached, Fact, NewTask, OwedItem, Pinned, Reminder, TicketOpened, TransitionTaken, Via,
+};
+
+fn at() -> Timestamp {
+    Timestamp::parse("2026-03-01T02:04:00.000001Z").unwrap()
+}
+
+fn seen() -> AlertSeen {
+    AlertSeen {
+        source: "alertmanager".into(),
+        fingerprint: "00000000000000aa".into(),
+        status: AlertStatus::Firing,
+        was: Some(AlertStatus::Resolved),
+        delivery: 7,
+        fired_at: Some(at()),
+        ended_at: None,
+        received_at: at(),
+        group: Some("ab".into()),
+        after_end: false,
+    }
+}
+
+fn owed() -> OwedItem {
+    OwedItem { what: "evidence".into(), of: "contain".into(), by: "close".into(), who: "p_1".into(), due: at(), count: 1 }
+}
+
+fn log_and_people() -> Vec<Fact> {
+    let (person, key) = ("p_1".to_owned(), "k_1".to_owned());
+    vec![
+        Fact::LogOpened { origin: "example.com/log".into(), demo: true, schema: 1 },
+        Fact::PlaybooksAdopted { files: vec![AdoptedFile { path: "organisation.yaml".into(), digest: "cd".into() }] },
+        Fact::ForgeriesCounted { source: "am".into(), reason: "signature".into(), minute: at(), count: 3 },
+        Fact::RefusalsCounted { person: person.clone(), hour: at(), count: 3 },
+        Fact::Exported { digest: "ef".into(), position: 9, tickets: 2 },
+        Fact::ClockStepConfirmed { before: at(), after: at() },
+        Fact::PersonAdded { person: person.clone(), roles: vec!["responder".into()] },
+        Fact::RolesChanged { person: person.clone(), roles: vec![] },
+        Fact::PersonDisabled { person: person.clone() },
+        Fact::KeyIssued { person: person.clone(), key: key.clone(), sha256: "5f".repeat(32) },
+        Fact::KeyRevoked { person: person.clone(), key },
+        Fact::SignedIn { person, session: "s_1".into(), method: "link".into() },
+    ]
+}
+
+fn opened_and_taken() -> Vec<Fact> {
+    let task = NewTask { task: 1, on: "open".into(), text: "Look".into() };
+    vec![
+        Fact::TicketOpened(TicketOpened {
+            ticket_kind: "incident".into(),
+            status: "open".into(),
+            kind_digest: "01".into(),
+            response: Some(Pinned { name: "outage".into(), digest: "02".into() }),
+            fields: BTreeMap::from([("severity".into(), json!("sev1"))]),
+            sealed_fields: vec!["title".into()],
+            tasks: vec![task.clone()],
+            group: Some("ab".into()),
+            window_seconds: 7200,
+            occurred_at: Some(at()),
+            intake: "alert".into(),
+            received_at: at(),
+        }),
+        Fact::TransitionTaken(TransitionTaken {
+            transition: "contain".into(),
+            from: "acknowledged".into(),
+            to: "contained".into(),
+            fields: BTreeMap::from([("hosts".into(), json!(3))]),
+            sealed_fields: vec!["root_cause".into()],
+            tasks: vec![task],
+            owed: vec![owed()],
+            phase: true,
+            skipped: vec!["eradicate".into()],
+            occurred_at: Some(at()),
+            late: true,
+            automatic: false,
+            ended: false,
+        }),
+    ]
+}
+
+fn on_tickets() -> Vec<Fact> {
+    let group = || "legal".to_owned();
+    vec![
+        Fact::FieldsSet { fields: BTreeMap::from([("hosts".into(), json!(null))]), sealed_fields: vec!["title".into()] },
+        Fact::NoteAdded { note: 1, occurred_at: Some(at()), late: false },
+        Fact::EvidenceAttached(EvidenceAttached {
+            file: 1,
+            size: 3,
+            media_type: "text/plain".into(),
+            phase: Some("contain".into()),
+            captured_at: None,
+            outside_window: false,
+        }),
+        Fact::TaskSettled { task: 1, waived: true },
+        Fact::EvidenceWaived { phase: "contain".into() },
+        Fact::OwnerAssigned { person: "p_1".into() },
+        Fact::LeadAssigned { person: "p_1".into() },
+        Fact::Linked { link: "caused_by".into(), to: Some(number(2)) },
+        Fact::Unlinked { link: 4 },
+        Fact::MergedInto { into: number(2), from_status: "open".into() },
+        Fact::MergeReceived { from: number(1) },
+        Fact::MergeUndone { other: number(2) },
+        Fact::Escalated { clock: Some("acknowledge".into()), from_tier: 0, to_tier: 1, to: "on-call.next".into(), next: Some(at()) },
+        Fact::EscalationAcknowledged { tier: 1 },
+        Fact::GroupNotified { group: group(), due: Some(at()) },
+        Fact::NotificationAcknowledged { group: group() },
+        Fact::NotificationOverdue { group: group(), due: at() },
+        Fact::OwedReminded { owed: vec![owed()], came_due: at() },
+        Fact::ApprovalDecided { transition: "start".into(), stage: 0, approved: true, digest: "03".into() },
+        Fact::ApprovalWithdrawn { transition: "start".into() },
+        Fact::Refused { command: "Take".into(), code: "NotAllowed".into(), transition: Some("close".into()) },
+    ]
+}
+
+fn alerts_and_clocks() -> Vec<Fact> {
+    let clock = || "contain".to_owned();
+    let reminders = || vec![Reminder { percent: 50, at: at() }];
+    vec![
+        Fact::AlertAttached(seen()),
+        Fact::AlertRepeated {
+            source: "am".into(),
+            fingerprint: "aa".into(),
+            count: 2,
+            first: at(),
+            last: at(),
+            first_delivery: 1,
+            last_delivery: 2,
+        },
+        Fact::AlertChanged(seen()),
+        Fact::AlertUnmapped(seen()),
+        Fact::ClockStarted { clock: clock(), due: at(), reminders: reminders() },
+        Fact::ClockRetargeted { clock: clock(), due: at(), reminders: reminders() },
+        Fact::ClockPaused { clock: clock() },
+        Fact::ClockResumed { clock: clock(), due: at(), reminders: reminders() },
+        Fact::ClockStopped { clock: clock(), elapsed_seconds: 60, late: false },
+        Fact::ClockWarned { clock: clock(), percent: 50, due: at(), came_due: at() },
+        Fact::ClockBreached { clock: clock(), due: at(), owner: Some("p_1".into()) },
+    ]
+}
+
+fn recorded(seq: i64, fact: Fact) -> Event {
+    Event {
+        v: 1,
+        seq,
+        at: at(),
+        fact,
+        ticket: Some(number(1)),
+        rev: Some(seq + 1),
+        actor: Actor::Person { id: "p_1".into(), roles: vec!["responder".into()] },
+        via: Via { surface: "console".into(), auth: "session".into(), credential: Some("s_1".into()) },
+        cause: None,
+        playbook: Some("01".into()),
+        sealed: BTreeMap::from([("note".to_owned(), Commitment([0xab; 32]))]),
+    }
+}
+
+#[test]
+fn every_kind_of_event_keeps_its_bytes() {
+    let facts = [log_and_people(), opened_and_taken(), on_tickets(), alerts_and_clocks()].concat();
+    let mut lines = Vec::new();
+    for (seq, fact) in (0..).zip(facts) {
+        let event = recorded(seq, fact);
+        let bytes = serde_json_canonicalizer::to_vec(&event).unwrap();
+        assert_eq!(serde_json::from_slice::<Event>(&bytes).unwrap(), event);
+        // The envelope is the same everywhere; it stands whole on the first line only.
+        let whole: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        lines.push(if seq == 0 {
+            text
+        } else {
+            format!("{} {}", whole["kind"].as_str().unwrap(), serde_json_canonicalizer::to_string(&whole["data"]).unwrap())
+        });
+    }
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn no_kind_of_event_is_left_out() {
+    let facts = [log_and_people(), opened_and_taken(), on_tickets(), alerts_and_clocks()].concat();
+    let covered: std::collections::BTreeSet<_> = facts.iter().map(|f| format!("{:?}", std::mem::discriminant(f))).collect();
+    assert_eq!(covered.len(), facts.len(), "each once");
+    // The variants as they are written: a new one makes this fail until it has its golden line.
+    let source = include_str!("../event.rs");
+    let body = source.split("pub enum Fact {").nth(1).and_then(|s| s.split("\n}\n").next()).unwrap();
+    let variants = body.lines().filter(|l| l.starts_with("    ") && l.as_bytes()[4].is_ascii_uppercase()).count();
+    assert_eq!(facts.len(), variants);
+}
+
+#[test]
+fn events_from_before_a_field_was_added_can_still_be_read() {
+    let old = r#"{"kind":"Escalated","data":{"clock":null,"from_tier":0,"to_tier":1,"to":"on-call"}}"#;
+    let Fact::Escalated { next: None, .. } = serde_json::from_str(old).unwrap() else { panic!() };
+    let old = r#"{"what":"field","of":"class","by":"close","who":"p_1","due":"2026-03-01T02:04:00.000000Z"}"#;
+    assert_eq!(serde_json::from_str::<OwedItem>(old).unwrap().count, 1);
+}
