@@ -36,6 +36,28 @@ pub async fn signer(desk: &Desk, path: &Path, env: &Env) -> anyhow::Result<Signe
     Signer::parse(&text).map_err(|e| anyhow::anyhow!("the key in {}: {e}", path.display()))
 }
 
+/// Makes the key of a log that has none, and gives its verifier key.
+///
+/// # Errors
+/// When there is a file already, or it cannot be written.
+pub fn make(path: &Path, origin: &str, env: &Env) -> anyhow::Result<String> {
+    let signer = Signer::from_seed(origin, &env.bytes()).map_err(|e| anyhow::anyhow!("the log's name {origin:?}: {e}"))?;
+    if !write_new(path, &signer.to_secret_text())? {
+        bail!("there is a key at {} already", path.display());
+    }
+    Ok(signer.verifier().to_string())
+}
+
+/// The verifier key of the key file, if there is one.
+///
+/// # Errors
+/// When others may read it, or it does not read.
+pub fn vkey(path: &Path) -> anyhow::Result<Option<String>> {
+    let Some(text) = read(path)? else { return Ok(None) };
+    let signer = Signer::parse(&text).map_err(|e| anyhow::anyhow!("the key in {}: {e}", path.display()))?;
+    Ok(Some(signer.verifier().to_string()))
+}
+
 /// The cosigner of a witness: the key at `path`, made now if there is none.
 ///
 /// # Errors
@@ -67,8 +89,11 @@ fn read(path: &Path) -> anyhow::Result<Option<String>> {
     Ok(Some(text))
 }
 
-/// Writes a key file that was not there, mode 0600, on the disk when this returns; `false` when it was there.
-fn write_new(path: &Path, text: &str) -> anyhow::Result<bool> {
+/// Writes a secret file that was not there, mode 0600, on the disk when this returns; `false` when it was there.
+///
+/// # Errors
+/// From the file system.
+pub fn write_new(path: &Path, text: &str) -> anyhow::Result<bool> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

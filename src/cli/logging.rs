@@ -6,9 +6,9 @@ use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 
-/// Starts logging to stderr; nothing happens when it was started.
-pub fn start() {
-    let filter = EnvFilter::try_from_env("COUNTERSIGN_LOG_LEVEL").unwrap_or_else(|_| EnvFilter::new("info"));
+/// Starts logging to stderr, from this level on if nothing else is wanted; nothing happens when it was started.
+pub fn start(level: &str) {
+    let filter = EnvFilter::try_from_env("COUNTERSIGN_LOG_LEVEL").unwrap_or_else(|_| EnvFilter::new(level));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = if std::io::stderr().is_terminal() { builder.with_target(false).try_init() } else { builder.json().try_init() };
     // A second start (a test, an embedding program) keeps the first.

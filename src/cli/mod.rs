@@ -3,9 +3,16 @@
 //! To add a command: a variant of [`Command`], a file with `run`, a line in [`run`]. Errors are sentences that say what
 //! to do next; they go to stderr, and the exit code is not 0.
 
+pub mod beside;
 pub mod folder;
+pub mod init;
+mod init_text;
 pub mod keyfile;
+pub mod keys;
 pub mod logging;
+pub mod people;
+pub mod playbooks;
+pub mod say;
 pub mod serve;
 pub mod service;
 
@@ -30,15 +37,24 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write a configuration, playbooks and the first administrator, after a few questions.
+    Init(init::Args),
     /// Run the service.
     Serve(serve::Args),
+    /// The directory: who may do what, and with which keys.
+    People(people::Args),
+    /// The procedures: check them, adopt changed ones, read them.
+    Playbooks(playbooks::Args),
+    /// The log's signing key.
+    Keys(keys::Args),
 }
 
 /// Runs the command line and gives the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    logging::start();
+    let long_running = matches!(cli.command, Command::Serve(_));
+    logging::start(if long_running { "info" } else { "warn" });
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error.into()),
@@ -52,7 +68,11 @@ pub fn main() -> ExitCode {
 async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let env = Env::system();
     match cli.command {
+        Command::Init(args) => init::run(&env, args).await,
         Command::Serve(args) => serve::run(load(cli.config)?, env, args).await,
+        Command::People(args) => people::run(&load(cli.config)?, &env, args).await,
+        Command::Playbooks(args) => playbooks::run(|| load(cli.config), &env, args).await,
+        Command::Keys(args) => keys::run(&load(cli.config)?, &env, args).await,
     }
 }
 

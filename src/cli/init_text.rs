@@ -1,0 +1,82 @@
+//! The configuration that `init` writes.
+
+/// The log's name: the public host's, or a made-up one when there is none that others know.
+pub fn origin_of(public_url: &str, unique: &str) -> String {
+    let rest = public_url.split_once("://").map_or(public_url, |(_, rest)| rest);
+    let authority = rest.split('/').next().unwrap_or_default();
+    let host = if authority.starts_with('[') { "" } else { authority.split(':').next().unwrap_or_default() };
+    let local = host.is_empty() || host == "localhost" || host.parse::<std::net::IpAddr>().is_ok();
+    if local { format!("countersign-{unique}/log") } else { format!("{host}/log") }
+}
+
+/// The text of `countersign.toml`.
+///
+/// # Errors
+/// Never in practice; quoting is declared to be fallible.
+pub fn configuration(public_url: &str, origin: &str) -> Result<String, serde_json::Error> {
+    // A JSON string without control characters is a TOML basic string.
+    let (public_url, origin) = (serde_json::to_string(public_url)?, serde_json::to_string(origin)?);
+    Ok(format!(
+        r#"# Countersign. Every key can also come from the environment (COUNTERSIGN_LISTEN, COUNTERSIGN_LOG__KEY, ...), and
+# every secret from a file: {{ file = "..." }}. Paths begin at this file's folder. `countersign doctor` checks all of it.
+
+# Loopback only. To serve others, put a proxy with TLS in front, and name it in trusted_proxies.
+listen      = "127.0.0.1:8080"
+public_url  = {public_url}
+# trusted_proxies = ["10.0.0.2"]
+
+database    = "sqlite:countersign.db"        # or "postgres://countersign@db.example.com/countersign"
+playbooks   = "playbooks"                    # after a change: countersign playbooks adopt --why "..."
+attachments = "file:attachments"
+
+[log]
+origin = {origin}      # the log's name for ever; it cannot change later
+key    = "log.key"                           # signs the log; keep a copy in a safe place, and nobody else's eyes on it
+# Only with a witness outside is the log ever proven to be complete. Another organisation's Countersign can be one:
+# witnesses = [{{ url = "https://witness.example.org/witness", vkey = "witness.example.org/witness+...+..." }}]
+# quorum    = 1
+# public    = false                          # true lets anybody read the log; its entries are sealed
+
+# Who may send alerts. This one is for Prometheus Alertmanager:
+#
+#   receivers:
+#     - name: countersign
+#       webhook_configs:
+#         - url: http://127.0.0.1:8080/hooks/alertmanager
+#           http_config:
+#             authorization: {{ credentials_file: /path/to/secrets/alertmanager.token }}
+#
+[[source]]
+name   = "alertmanager"
+format = "alertmanager"                      # or alertmanager-api, grafana-unified, pagerduty, generic
+auth   = {{ bearer = {{ file = "secrets/alertmanager.token" }} }}
+"#
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_is_named_for_the_public_host_or_made_up() {
+        assert_eq!(origin_of("https://countersign.example.com", "ab"), "countersign.example.com/log");
+        assert_eq!(origin_of("https://countersign.example.com:8443/desk", "ab"), "countersign.example.com/log");
+        for local in ["http://127.0.0.1:8080", "http://localhost:8080", "http://[::1]:8080"] {
+            assert_eq!(origin_of(local, "ab"), "countersign-ab/log");
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_a_configuration_without_warnings() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("secrets")).unwrap();
+        std::fs::write(folder.path().join("secrets/alertmanager.token"), "0123456789abcdef0123456789abcdef").unwrap();
+        let path = folder.path().join("countersign.toml");
+        std::fs::write(&path, configuration("https://countersign.example.com", "countersign.example.com/log").unwrap()).unwrap();
+        let config = crate::config::Config::load(Some(&path), []).unwrap();
+        assert_eq!(config.warnings, Vec::<String>::new());
+        assert_eq!(config.log.origin, "countersign.example.com/log");
+        assert_eq!(config.sources.len(), 1);
+    }
+}

@@ -1,0 +1,269 @@
+//! `people`: the directory. Each change is asked at the desk by a person, and is an event.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::bail;
+use serde_json::{Value, json};
+
+use super::{beside, say};
+use crate::config::Config;
+use crate::desk::Desk;
+use crate::desk::request::{Ask, Request};
+use crate::env::{Env, Timestamp};
+use crate::people::{PeopleCommand, Person, secret};
+use crate::procedure::model::Permission;
+
+/// How long a one-time link opens.
+const LINK_OPENS: Duration = Duration::from_secs(24 * 3600);
+
+/// `people`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Who acts, by e-mail address; left out, the only active administrator.
+    #[arg(long, global = true, value_name = "EMAIL")]
+    by: Option<String>,
+    /// Print JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Add a person, and print a link with which they sign in once.
+    Add {
+        /// E-mail address.
+        email: String,
+        /// What the person is called.
+        #[arg(long)]
+        name: String,
+        /// A role of playbooks/organisation.yaml; several may be given.
+        #[arg(long = "role", value_name = "ROLE", required = true, num_args = 1.., value_delimiter = ',')]
+        roles: Vec<String>,
+    },
+    /// Show everybody, with roles and keys.
+    List,
+    /// Give a person these roles, and no others.
+    Roles {
+        /// E-mail address.
+        email: String,
+        /// The full set of roles from now on.
+        #[arg(value_name = "ROLE", required = true, value_delimiter = ',')]
+        roles: Vec<String>,
+    },
+    /// Stop a person's sessions, keys and links at once, for good.
+    Disable {
+        /// E-mail address.
+        email: String,
+        /// Why; it is recorded.
+        #[arg(long, value_name = "TEXT")]
+        why: String,
+    },
+    /// Make an API key for a person and print it once; or revoke one.
+    Key {
+        /// E-mail address.
+        email: String,
+        /// Revoke the key with this id instead (`people list` shows ids).
+        #[arg(long, value_name = "KEY")]
+        revoke: Option<String>,
+    },
+    /// Print a fresh link with which a person signs in once.
+    Invite {
+        /// E-mail address.
+        email: String,
+    },
+}
+
+/// A one-time link.
+pub struct Link {
+    /// The address to open, secret.
+    pub address: String,
+    /// Until when.
+    pub expires_at: Timestamp,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// With a sentence that says what to do.
+pub async fn run(config: &Config, env: &Env, args: Args) -> anyhow::Result<ExitCode> {
+    let desk = beside::open(config, env).await?.desk;
+    let by = || Ok::<_, anyhow::Error>(beside::acting(&desk, args.by.as_deref())?.map(|p| p.state.id));
+    let (words, data) = match args.action {
+        Action::List => {
+            list(&desk, args.json)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Action::Add { email, name, roles } => {
+            let id = add(&desk, by()?, &name, &email, roles.clone()).await?;
+            let link = link(&desk, by()?, &id, &config.public_url).await?;
+            (
+                format!("{name} <{}> is in the directory, as {}.\n{}", email.to_lowercase(), roles.join(", "), said(&link)),
+                json!({ "person": id, "name": name, "email": email.to_lowercase(), "roles": roles, "link": link.address, "link_expires_at": link.expires_at }),
+            )
+        }
+        Action::Roles { email, roles } => {
+            let person = find(&desk, &email)?;
+            ask(&desk, by()?, PeopleCommand::SetRoles { person: person.state.id.clone(), roles: roles.clone() }).await?;
+            (
+                format!("From now on {} is {}.", person.name, roles.join(", ")),
+                json!({ "person": person.state.id, "email": person.email, "roles": roles }),
+            )
+        }
+        Action::Disable { email, why } => {
+            let person = find(&desk, &email)?;
+            if why.trim().is_empty() {
+                bail!("say why with --why; it is part of the record");
+            }
+            ask(&desk, by()?, PeopleCommand::Disable { person: person.state.id.clone(), reason: desk.seal(why) }).await?;
+            (
+                format!("{} is disabled: sessions, keys and links of theirs open nothing any more.", person.name),
+                json!({ "person": person.state.id, "email": person.email, "disabled": true }),
+            )
+        }
+        Action::Key { email, revoke: None } => {
+            let person = find(&desk, &email)?;
+            let (id, key) = make_key(&desk, by()?, &person.state.id).await?;
+            (
+                format!(
+                    "A new API key of {} (id {id}). It is shown once and kept nowhere:\n  {key}\nSend it as `Authorization: Bearer …`.",
+                    person.name
+                ),
+                json!({ "person": person.state.id, "email": person.email, "key": id, "secret": key }),
+            )
+        }
+        Action::Key { email, revoke: Some(key) } => {
+            let person = find(&desk, &email)?;
+            if !person.state.keys.contains_key(&key) {
+                bail!("{} has no key {key}; `countersign people list` shows the ids", person.email);
+            }
+            ask(&desk, by()?, PeopleCommand::RevokeKey { key: key.clone() }).await?;
+            (
+                format!("The key {key} of {} opens nothing any more.", person.name),
+                json!({ "person": person.state.id, "email": person.email, "key": key, "revoked": true }),
+            )
+        }
+        Action::Invite { email } => {
+            let person = find(&desk, &email)?;
+            let link = link(&desk, by()?, &person.state.id, &config.public_url).await?;
+            (
+                said(&link),
+                json!({ "person": person.state.id, "email": person.email, "link": link.address, "link_expires_at": link.expires_at }),
+            )
+        }
+    };
+    if args.json {
+        say::json(&data)?;
+    } else {
+        say::line(words);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn said(link: &Link) -> String {
+    format!("This link signs in once, until {}; hand it over privately:\n  {}", minute(link.expires_at), link.address)
+}
+
+fn minute(at: Timestamp) -> String {
+    at.utc().format("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// The person with this address.
+fn find(desk: &Desk, email: &str) -> anyhow::Result<Person> {
+    match desk.snapshot().directory.by_email(email) {
+        Some(person) => Ok(person.clone()),
+        None => bail!("I know nobody by {email}; `countersign people list` shows everybody"),
+    }
+}
+
+async fn ask(desk: &Desk, by: Option<String>, command: PeopleCommand) -> anyhow::Result<()> {
+    desk.ask(Request::of_operator(by, Ask::People(command))).await?;
+    Ok(())
+}
+
+/// Adds a person, and gives their id.
+///
+/// # Errors
+/// When the directory refuses; the first person must be able to administer.
+pub async fn add(desk: &Desk, by: Option<String>, name: &str, email: &str, roles: Vec<String>) -> anyhow::Result<String> {
+    let snapshot = desk.snapshot();
+    if let (None, Some(library)) = (&by, snapshot.procedures.current()) {
+        let may: Vec<&str> = library
+            .organisation
+            .roles
+            .iter()
+            .filter(|(_, role)| role.may.contains(&Permission::Administer))
+            .map(|(name, _)| name.as_str())
+            .collect();
+        if !roles.iter().any(|role| may.contains(&role.as_str())) {
+            bail!(
+                "the first person must be able to administer, so that there is somebody to add the others; give the role {}",
+                may.join(" or ")
+            );
+        }
+    }
+    let id = desk.env().id("p_");
+    let command = PeopleCommand::Add { id: id.clone(), name: desk.seal(name.trim()), email: desk.seal(email.trim().to_lowercase()), roles };
+    ask(desk, by, command).await?;
+    Ok(id)
+}
+
+/// Makes an API key: its public id, and the key itself, which is kept nowhere.
+///
+/// # Errors
+/// When the directory refuses.
+pub async fn make_key(desk: &Desk, by: Option<String>, person: &str) -> anyhow::Result<(String, String)> {
+    let id = desk.env().id("k");
+    let minted = secret::mint_key(desk.env(), &id);
+    ask(desk, by, PeopleCommand::IssueKey { person: person.to_owned(), key: id.clone(), sha256: minted.sha256 }).await?;
+    Ok((id, minted.shown))
+}
+
+/// Makes a one-time link. The token stands in the fragment, which browsers send to nobody and which no log holds.
+///
+/// # Errors
+/// When the directory refuses.
+pub async fn link(desk: &Desk, by: Option<String>, person: &str, public_url: &str) -> anyhow::Result<Link> {
+    let minted = secret::mint(desk.env());
+    let expires_at = desk.now().plus(LINK_OPENS);
+    let ask = Ask::IssueLink { person: person.to_owned(), hash: minted.sha256, expires_at };
+    desk.ask(Request::of_operator(by, ask)).await?;
+    Ok(Link { address: format!("{public_url}/auth/link#{}", minted.shown), expires_at })
+}
+
+fn list(desk: &Desk, as_json: bool) -> anyhow::Result<()> {
+    let snapshot = desk.snapshot();
+    let mut people: Vec<&Person> = snapshot.directory.iter().collect();
+    people.sort_by(|a, b| (a.state.disabled, &a.email).cmp(&(b.state.disabled, &b.email)));
+    if as_json {
+        return say::json(&people.iter().map(|p| row(p)).collect::<Vec<_>>());
+    }
+    if people.is_empty() {
+        say::line("There is nobody yet. Add the first administrator:\n  countersign people add EMAIL --name NAME --role administrator");
+        return Ok(());
+    }
+    let rows: Vec<Vec<String>> = people
+        .iter()
+        .map(|p| {
+            let keys: Vec<&str> = p.state.keys.iter().filter(|(_, key)| !key.revoked).map(|(id, _)| id.as_str()).collect();
+            let status = if p.state.disabled { "disabled" } else { "active" };
+            vec![p.email.clone(), p.name.clone(), status.to_owned(), p.state.roles.join(" "), keys.join(" ")]
+        })
+        .collect();
+    say::table(&["EMAIL", "NAME", "STATUS", "ROLES", "KEYS"], &rows);
+    Ok(())
+}
+
+fn row(person: &Person) -> Value {
+    let keys: Vec<Value> = person.state.keys.iter().map(|(id, key)| json!({ "key": id, "revoked": key.revoked })).collect();
+    json!({
+        "person": person.state.id,
+        "name": person.name,
+        "email": person.email,
+        "roles": person.state.roles,
+        "disabled": person.state.disabled,
+        "keys": keys,
+    })
+}

@@ -1,0 +1,140 @@
+//! `playbooks`: check a folder, adopt a changed one, show a procedure as people read it.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use serde_json::json;
+
+use super::{beside, folder, say, service};
+use crate::config::Config;
+use crate::desk::founding;
+use crate::env::Env;
+use crate::procedure::model::{Library, Permission};
+
+/// `playbooks`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Print JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Find every mistake in a folder of playbooks. Exit code 1 when there is one.
+    Check {
+        /// The folder; left out, the configured one, or those built in.
+        dir: Option<PathBuf>,
+    },
+    /// Record that changed playbooks count from now on.
+    Adopt {
+        /// The folder; left out, the configured one, or those built in.
+        dir: Option<PathBuf>,
+        /// Why; it is recorded.
+        #[arg(long, value_name = "TEXT")]
+        why: String,
+        /// Who acts, by e-mail address; left out, the only active administrator.
+        #[arg(long, value_name = "EMAIL")]
+        by: Option<String>,
+    },
+}
+
+/// Runs it.
+///
+/// # Errors
+/// With a sentence that says what to do.
+pub async fn run(config: impl FnOnce() -> anyhow::Result<Config>, env: &Env, args: Args) -> anyhow::Result<ExitCode> {
+    match args.action {
+        Action::Check { dir } => check(config, dir, args.json),
+        Action::Adopt { dir, why, by } => adopt(&config()?, env, dir, &why, by.as_deref(), args.json).await,
+    }
+}
+
+/// Where the files come from, as people call it, and the files.
+fn files(
+    config: impl FnOnce() -> anyhow::Result<Config>,
+    dir: Option<PathBuf>,
+) -> anyhow::Result<(Option<PathBuf>, Vec<(String, Vec<u8>)>)> {
+    let read = |dir: &Path| folder::read(dir).with_context(|| format!("the playbooks in {}", dir.display()));
+    match dir {
+        Some(dir) => Ok((Some(dir.clone()), read(&dir)?)),
+        None => {
+            let config = config()?;
+            Ok((config.playbooks.clone(), service::playbooks_of(&config)?))
+        }
+    }
+}
+
+fn check(config: impl FnOnce() -> anyhow::Result<Config>, dir: Option<PathBuf>, as_json: bool) -> anyhow::Result<ExitCode> {
+    let (place, files) = files(config, dir)?;
+    let count = files.len();
+    let named = place.as_deref().map_or_else(|| "the built-in playbooks".to_owned(), |p| p.display().to_string());
+    let findings = match crate::procedure::load(files) {
+        Ok(library) => {
+            if as_json {
+                let kinds: Vec<&String> = library.kinds.keys().collect();
+                let responses: Vec<&String> = library.responses.iter().map(|r| &r.name).collect();
+                say::json(&json!({ "findings": [], "files": count, "kinds": kinds, "responses": responses }))?;
+            } else {
+                say::line(format!("{named}: {count} files, nothing to correct. {}", summary(&library)));
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+        Err(findings) => findings,
+    };
+    if as_json {
+        let rows: Vec<_> =
+            findings.iter().map(|f| json!({ "file": f.file, "line": f.line, "column": f.column, "message": f.message })).collect();
+        say::json(&json!({ "findings": rows, "files": count }))?;
+    } else {
+        let before = place.map(|p| format!("{}/", p.display().to_string().trim_end_matches('/'))).unwrap_or_default();
+        for finding in &findings {
+            say::line(format!("{before}{finding}"));
+        }
+        let mistakes = if findings.len() == 1 { "1 mistake".to_owned() } else { format!("{} mistakes", findings.len()) };
+        say::aside(format!("{named}: {mistakes} in {count} files"));
+    }
+    Ok(ExitCode::from(1))
+}
+
+fn summary(library: &Library) -> String {
+    let kinds: Vec<&str> = library.kinds.keys().map(String::as_str).collect();
+    let responses: Vec<&str> = library.responses.iter().map(|r| r.name.as_str()).collect();
+    format!(
+        "{}: {} roles. Kinds: {}. Responses, in the order in which they are tried: {}.",
+        library.organisation.name,
+        library.organisation.roles.len(),
+        kinds.join(", "),
+        responses.join(", ")
+    )
+}
+
+async fn adopt(config: &Config, env: &Env, dir: Option<PathBuf>, why: &str, by: Option<&str>, as_json: bool) -> anyhow::Result<ExitCode> {
+    if why.trim().is_empty() {
+        bail!("say why with --why; it is part of the record");
+    }
+    let given = dir.is_some();
+    let (place, files) = files(|| Ok(config.clone()), dir)?;
+    let desk = beside::open(config, env).await?.desk;
+    let person = beside::acting_with(&desk, by, Permission::Administer, "administer")?;
+    let change = founding::adopt(&desk, Some(person.state.id), files, why).await?;
+    let same = |a: &Path, b: &Path| a.canonicalize().ok().is_some_and(|a| b.canonicalize().ok() == Some(a));
+    if given && !place.as_deref().zip(config.playbooks.as_deref()).is_some_and(|(a, b)| same(a, b)) {
+        let served = config.playbooks.as_deref().map_or_else(|| "the built-in ones".to_owned(), |p| p.display().to_string());
+        say::aside(format!(
+            "`serve` reads {served}, and starts only when they are what was adopted: put the same files there, or set `playbooks`."
+        ));
+    }
+    if as_json {
+        say::json(&json!({ "adopted": change.is_some(), "change": change }))?;
+    } else {
+        match change {
+            Some(change) => say::line(format!("Adopted by {}: {change}. Open tickets keep the version that they began with.", person.name)),
+            None => say::line("These are the playbooks that count already; nothing was recorded."),
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
