@@ -26,6 +26,12 @@ pub fn not_stored() -> String {
     "I could not save that (the database does not answer). Nothing was recorded; please try again in a minute.".to_owned()
 }
 
+/// A file could not be written.
+#[must_use]
+pub fn not_kept() -> String {
+    "I could not keep that file (the disk does not take it). Nothing was recorded; please try again in a minute.".to_owned()
+}
+
 /// Whether it was taken is not known; the same key makes a second try safe.
 #[must_use]
 pub fn unknown_outcome() -> String {

@@ -177,7 +177,16 @@ impl Story<'_> {
     fn message(&self, event: &Event, heard: &Heard) -> Message {
         let said = sentences::sentence(self, event, heard);
         let details = if said.tone == Tone::Alert { self.alert_title(event).into_iter().collect() } else { Vec::new() };
-        Message { seq: event.seq, last: event.seq, who: self.speaker(event), at: event.at, occurred_at: claimed(&event.fact), said, details, events: 1 }
+        Message {
+            seq: event.seq,
+            last: event.seq,
+            who: self.speaker(event),
+            at: event.at,
+            occurred_at: claimed(&event.fact),
+            said,
+            details,
+            events: 1,
+        }
     }
 
     fn speaker(&self, event: &Event) -> Speaker {

@@ -140,6 +140,7 @@ impl Running {
     /// Stops: requests under way are answered, the log is signed once more.
     pub async fn stop(self) {
         self.stop.send_replace(true);
+        self.app.stopping.send_replace(true);
         for task in self.tasks {
             if tokio::time::timeout(Duration::from_secs(10), task).await.is_err() {
                 tracing::warn!("something did not stop in time");

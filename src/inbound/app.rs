@@ -6,11 +6,12 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use super::{api, deliver, health, log, witness};
+use super::{api, console, deliver, health, log, witness};
 use crate::config::Config;
 use crate::desk::Desk;
 use crate::env::Timestamp;
@@ -33,6 +34,8 @@ pub struct App {
     pub started: Timestamp,
     /// It is a demonstration: people may choose who they are.
     pub demo: bool,
+    /// Told `true` when the process stops: streams that would stay open for ever end.
+    pub stopping: watch::Sender<bool>,
 }
 
 impl App {
@@ -40,7 +43,8 @@ impl App {
     #[must_use]
     pub fn new(desk: Desk, config: Arc<Config>, witness: Option<Service>, demo: bool) -> Self {
         let started = desk.now();
-        Self { desk, config, metrics: Arc::new(Metrics::default()), witness: witness.map(Arc::new), started, demo }
+        let (stopping, _) = watch::channel(false);
+        Self { desk, config, metrics: Arc::new(Metrics::default()), witness: witness.map(Arc::new), started, demo, stopping }
     }
 }
 
@@ -52,6 +56,7 @@ pub fn router(app: App) -> Router {
         .merge(log::routes())
         .merge(witness::routes())
         .merge(health::routes())
+        .merge(console::routes())
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, Duration::from_secs(30)));
     answered
         .fallback(nothing_here)

@@ -2,7 +2,7 @@
 //!
 //! A group is a response playbook and the values that it groups by. While its ticket has not ended and it was heard
 //! of within its window, its alerts go there (or to the ticket that one was merged into); otherwise they open a new
-//! one, linked as a recurrence. What a tool says of an alert that is known stays with the alert's own ticket.
+//! one, linked as a recurrence. An alert that never stopped firing is no news, however long its tool was quiet. What a tool says of an alert that is known stays with the alert's own ticket.
 
 use std::time::Duration;
 
@@ -77,8 +77,9 @@ fn known(draft: &mut Draft<'_>, delivery: &Receive, matched: &MatchedAlert, reco
         }
         return Ok(());
     }
-    let awake = awake(draft, delivery, &record, matched);
-    if !ended && awake {
+    // What never stopped firing is not new, however seldom its tool says so (Alertmanager repeats every 4 h).
+    let goes_on = record.status == AlertStatus::Firing || awake(draft, delivery, &record, matched);
+    if !ended && goes_on {
         if record.status == AlertStatus::Firing {
             repeat(draft, delivery, matched, &record, Some(&home));
         } else {

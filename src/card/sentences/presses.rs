@@ -28,7 +28,8 @@ impl Teller<'_> {
                 said(Tone::Step, text)
             }
             Fact::NotificationOverdue { group, due } => {
-                let text = Words::new().name(capitalise(&called(group))).text(" has not said by ").time(*due).text(" that they have read it.");
+                let text =
+                    Words::new().name(capitalise(&called(group))).text(" has not said by ").time(*due).text(" that they have read it.");
                 said(Tone::Pressing, text)
             }
             Fact::OwedReminded { owed, .. } => {

@@ -128,8 +128,12 @@ impl HtmlSafe for FormSheet<'_> {}
 impl<'a> FormSheet<'a> {
     fn of(view: &'a FormView) -> Self {
         let base = view.number.as_ref().map_or_else(|| ROOT.to_owned(), |number| format!("{ROOT}/c/{number}"));
-        let action =
-            if view.form.action == Action::Declare { format!("{base}/declare") } else { format!("{base}/do/{}", view.form.action) };
+        let action = match &view.form.action {
+            Action::Declare => format!("{base}/declare"),
+            // The phase travels in the form, where it can be changed.
+            Action::Evidence(_) => format!("{base}/do/evidence"),
+            action => format!("{base}/do/{action}"),
+        };
         let back = if view.number.is_some() { base.clone() } else { format!("{ROOT}/") };
         Self { view, form: &view.form, base, action, back }
     }

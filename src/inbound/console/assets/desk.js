@@ -82,7 +82,7 @@
     const button = submitter || $("button:not([type=button])", form);
     button?.setAttribute("aria-busy", "true");
     try {
-      return await fetch(form.action, { method: "POST", body: contents(form, submitter), headers: { "X-Fragment": "1" }, redirect: "manual" });
+      return await fetch(form.action, { method: "POST", body: contents(form, submitter), headers: { "X-Fragment": "1", ...(form.matches("[data-composer]") && { "X-Composer": "1" }) }, redirect: "manual" });
     } catch {
       return null;
     } finally {

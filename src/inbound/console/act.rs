@@ -1,0 +1,158 @@
+//! Forms shown and sent: every action of a card, and declaring.
+
+use axum::extract::{Form as Body, Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::reply;
+use super::routes::{Visitor, number};
+use super::typed::{self, Data, Reading};
+use super::view_of::{Look, Pinned};
+use super::views::{FormView, ROOT};
+use crate::card::action_form;
+use crate::card::buttons::Action;
+use crate::card::form::{Form, Typed};
+use crate::desk::query::NoView;
+use crate::desk::request::Ask;
+use crate::inbound::app::App;
+use crate::inbound::caller::Caller;
+use crate::procedure::model::Kind;
+use crate::ticket::command::Command;
+
+/// Pairs as a browser sends them.
+type Pairs = Vec<(String, String)>;
+
+/// What a button was bound to when it was shown.
+#[derive(Deserialize)]
+pub(super) struct Shown {
+    binding: Option<String>,
+}
+
+fn no_such() -> NoView {
+    NoView::NotFound("such action".to_owned())
+}
+
+/// The form of an action on a ticket, as it stands now.
+pub(super) fn form_of(look: &Look<'_>, pinned: &Pinned, action: &str) -> Result<Form, NoView> {
+    let action: Action = action.parse().map_err(|_| no_such())?;
+    let people = look.people();
+    look.scene(pinned, |scene| action_form::form(scene, &action, &people, &look.library.organisation)).ok_or_else(no_such)
+}
+
+/// A form with its key against double clicks.
+pub(super) fn view_of(look: &Look<'_>, form: Form, number: Option<String>) -> FormView {
+    FormView { form, number, dedupe: look.app.desk.env().id(""), now: look.now }
+}
+
+/// Shows a form. It keeps the binding of the button that opened it: what the person saw counts.
+pub(super) async fn show(
+    State(app): State<App>,
+    Visitor(caller): Visitor,
+    Path((name, action)): Path<(String, String)>,
+    Query(shown): Query<Shown>,
+    headers: HeaderMap,
+) -> Response {
+    let made = async {
+        let look = Look::new(&app, &caller.person)?;
+        let pinned = look.ticket(&number(&name)?).await?;
+        let mut form = form_of(&look, &pinned, &action)?;
+        form.binding = form.binding.map(|now| shown.binding.filter(|b| b.len() == 64).unwrap_or(now));
+        Ok(view_of(&look, form, Some(pinned.ticket.number.to_string())))
+    };
+    match made.await {
+        Ok(view) => reply::form(StatusCode::OK, &headers, &view),
+        Err(error) => reply::no_view(&app, &headers, error),
+    }
+}
+
+/// Takes what a form or a one-click button sends.
+pub(super) async fn take(
+    State(app): State<App>,
+    Visitor(caller): Visitor,
+    Path((name, action)): Path<(String, String)>,
+    headers: HeaderMap,
+    Body(pairs): Body<Pairs>,
+) -> Response {
+    let data = Data::of(pairs.clone());
+    let made = async {
+        let look = Look::new(&app, &caller.person)?;
+        let pinned = look.ticket(&number(&name)?).await?;
+        let form = form_of(&look, &pinned, &action)?;
+        let read = {
+            let salt = || app.desk.env().bytes();
+            let reading = Reading { data: &data, salt: &salt, library: &look.library };
+            look.scene(&pinned, |scene| typed::command(scene, &form, &reading))
+        };
+        Ok((view_of(&look, form, Some(pinned.ticket.number.to_string())), read, format!("{ROOT}/c/{}", pinned.ticket.number)))
+    };
+    match made.await {
+        Ok((view, Ok(command), to)) => match ask(&app, &caller, command, &data, &action, &pairs).await {
+            Ok(_) => reply::done(&headers, &to, false),
+            Err(error) => reply::unanswered(&app, &headers, error, Some((view, data.typed()))),
+        },
+        Ok((view, Err(wrong), _)) => wrongly_typed(&app, &headers, view, &wrong),
+        Err(error) => reply::no_view(&app, &headers, error),
+    }
+}
+
+/// The form again, with everything that was typed and each error at its field.
+pub(super) fn wrongly_typed(app: &App, headers: &HeaderMap, mut view: FormView, wrong: &Typed) -> Response {
+    view.form = view.form.with(wrong);
+    if view.form.fields.is_empty() || reply::wants_sentence(headers) {
+        let text = wrong.error.iter().chain(wrong.errors.values()).cloned().collect::<Vec<_>>().join(" ");
+        return reply::says(app, headers, StatusCode::UNPROCESSABLE_ENTITY, "That was not recorded", text);
+    }
+    reply::form(StatusCode::UNPROCESSABLE_ENTITY, headers, &view)
+}
+
+/// Asks the desk, once for every key: the same form sent twice is recorded once.
+async fn ask(
+    app: &App,
+    caller: &Caller,
+    command: Command,
+    data: &Data,
+    what: &str,
+    pairs: &Pairs,
+) -> Result<crate::desk::request::Answer, crate::desk::request::Unanswered> {
+    let body = serde_json::to_vec(pairs).unwrap_or_default();
+    let key = data.one("dedupe").filter(|key| key.len() <= 200);
+    app.desk.ask(caller.request(Ask::Ticket(Box::new(command)), key, what, &body)).await
+}
+
+fn incident<'l>(look: &'l Look<'_>) -> Result<&'l Kind, NoView> {
+    look.library.kinds.get("incident").map(AsRef::as_ref).ok_or_else(no_such)
+}
+
+/// Shows the form that opens an incident by hand.
+pub(super) async fn show_declare(State(app): State<App>, Visitor(caller): Visitor, headers: HeaderMap) -> Response {
+    let made = Look::new(&app, &caller.person)
+        .and_then(|look| Ok(view_of(&look, action_form::declare_form(incident(&look)?, &look.library.taxonomies, &look.people()), None)));
+    match made {
+        Ok(view) => reply::form(StatusCode::OK, &headers, &view),
+        Err(error) => reply::no_view(&app, &headers, error),
+    }
+}
+
+/// Opens an incident by hand.
+pub(super) async fn declare(State(app): State<App>, Visitor(caller): Visitor, headers: HeaderMap, Body(pairs): Body<Pairs>) -> Response {
+    let data = Data::of(pairs.clone());
+    let made = Look::new(&app, &caller.person).and_then(|look| {
+        let kind = incident(&look)?;
+        let form = action_form::declare_form(kind, &look.library.taxonomies, &look.people());
+        let salt = || app.desk.env().bytes();
+        let read = typed::declare(kind, &form, &Reading { data: &data, salt: &salt, library: &look.library }, look.now);
+        Ok((view_of(&look, form, None), read))
+    });
+    match made {
+        Ok((view, Ok(command))) => match ask(&app, &caller, command, &data, "declare", &pairs).await {
+            Ok(answer) => {
+                let to = answer.tickets.first().map_or_else(|| format!("{ROOT}/"), |number| format!("{ROOT}/c/{number}"));
+                reply::done(&headers, &to, true)
+            }
+            Err(error) => reply::unanswered(&app, &headers, error, Some((view, data.typed()))),
+        },
+        Ok((view, Err(wrong))) => wrongly_typed(&app, &headers, view, &wrong),
+        Err(error) => reply::no_view(&app, &headers, error),
+    }
+}

@@ -1,0 +1,120 @@
+//! How the console answers: pages under the content policy, fragments for the script, redirects for browsers without
+//! it. In one place: which refusal becomes which answer.
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+
+use super::assets::POLICY;
+use super::render::{form_page, form_sheet, plain_page, sign_in_page};
+use super::view_of::stand_ins;
+use super::views::{FormView, Plain, SignIn};
+use crate::card::form::Typed;
+use crate::card::replies;
+use crate::card::words::Words;
+use crate::desk::query::NoView;
+use crate::desk::request::{Refused, Unanswered};
+use crate::inbound::app::App;
+use crate::inbound::problem::Problem;
+
+/// Where the script finds the page to go to after it sent something.
+const LOCATION: HeaderName = HeaderName::from_static("x-location");
+
+/// Whether the script asks: it wants the part, not the page.
+pub(super) fn wants_fragment(headers: &HeaderMap) -> bool {
+    headers.contains_key("x-fragment")
+}
+
+/// Whether the script asks from a place that shows a sentence but no form (the composer).
+pub(super) fn wants_sentence(headers: &HeaderMap) -> bool {
+    headers.contains_key("x-composer")
+}
+
+/// A page, or a part of one.
+pub(super) fn html(status: StatusCode, body: String) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        // With `no-referrer`, a form's Origin would be `null`, and our own page could not be told from another's.
+        (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
+    ];
+    (status, headers, body).into_response()
+}
+
+/// A sentence for the script to show.
+fn sentence(status: StatusCode, text: String) -> Response {
+    (status, [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))], text).into_response()
+}
+
+/// It is done. The script is told so (and where to go, when that is elsewhere); another browser is sent there.
+pub(super) fn done(headers: &HeaderMap, to: &str, elsewhere: bool) -> Response {
+    if !wants_fragment(headers) {
+        return Redirect::to(to).into_response();
+    }
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    if let (true, Ok(to)) = (elsewhere, HeaderValue::from_str(to)) {
+        response.headers_mut().insert(LOCATION, to);
+    }
+    response
+}
+
+/// A form: as a part for the dialog, or as a page.
+pub(super) fn form(status: StatusCode, headers: &HeaderMap, view: &FormView) -> Response {
+    html(status, if wants_fragment(headers) { form_sheet(view) } else { form_page(view) })
+}
+
+/// Says one thing, on a page or to the script.
+pub(super) fn says(app: &App, headers: &HeaderMap, status: StatusCode, title: &str, text: String) -> Response {
+    if wants_fragment(headers) {
+        return sentence(status, text);
+    }
+    let organisation = organisation(app);
+    html(status, plain_page(&Plain { organisation, title: title.to_owned(), text: Words::of(text) }, app.desk.now()))
+}
+
+/// The organisation's name, or the product's before the first adoption.
+pub(super) fn organisation(app: &App) -> String {
+    app.desk.snapshot().procedures.current().map_or_else(|| "Countersign".to_owned(), |library| library.organisation.name.clone())
+}
+
+/// Nobody is signed in, or the request is another site's.
+pub(super) fn problem(app: &App, headers: &HeaderMap, problem: &Problem) -> Response {
+    let status = problem.status();
+    if status != StatusCode::UNAUTHORIZED {
+        return says(app, headers, status, "That did not work", problem.detail.clone());
+    }
+    if wants_fragment(headers) {
+        return sentence(status, replies::signed_out());
+    }
+    let view = SignIn { organisation: organisation(app), token: None, stand_ins: stand_ins(app), refused: None };
+    html(status, sign_in_page(&view))
+}
+
+/// There is nothing to show.
+pub(super) fn no_view(app: &App, headers: &HeaderMap, error: NoView) -> Response {
+    let status = Problem::from(error).status();
+    let (title, text) = match status {
+        StatusCode::NOT_FOUND => ("Not found", replies::not_found()),
+        StatusCode::FORBIDDEN => ("Not for you", NoView::NotAllowed.to_string()),
+        _ => ("Not available", "I cannot look that up now; please try again in a minute.".to_owned()),
+    };
+    says(app, headers, status, title, text)
+}
+
+/// A request was refused or not stored. A form is shown again with everything that was typed; one click gets a sentence.
+pub(super) fn unanswered(app: &App, headers: &HeaderMap, error: Unanswered, again: Option<(FormView, Typed)>) -> Response {
+    let fields = match &error {
+        Unanswered::Refused(Refused::Ticket(refusal)) => refusal.fields(),
+        _ => Default::default(),
+    };
+    let text = error.to_string();
+    let status = Problem::from(error).status();
+    let Some((mut view, mut typed)) = again.filter(|(view, _)| !view.form.fields.is_empty() && !wants_sentence(headers)) else {
+        return says(app, headers, status, "That was not recorded", text);
+    };
+    typed.errors.extend(fields);
+    typed.error = Some(text);
+    view.form = view.form.with(&typed);
+    view.dedupe = app.desk.env().id("");
+    form(status, headers, &view)
+}

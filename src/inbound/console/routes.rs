@@ -1,0 +1,149 @@
+//! The console's addresses, and its pages that only look.
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+
+use super::render::{desk_page, people_page, timeline_page};
+use super::view_of::Look;
+use super::views::{Desk, Entry, People, PersonLine, Room, Timeline};
+use super::{act, assets, evidence, reply, session, stream};
+use crate::card::words::humanise;
+use crate::desk::query::NoView;
+use crate::inbound::app::App;
+use crate::inbound::caller::Caller;
+use crate::procedure::model::Permission;
+use crate::ticket::event::{Actor, Event};
+use crate::ticket::number::Number;
+
+/// What a form without a file may hold.
+const FORM: usize = 256 << 10;
+
+/// The console's routes.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/", get(|| async { Redirect::to("/console/") }))
+        .route("/console", get(|| async { Redirect::to("/console/") }))
+        .route("/console/", get(incidents))
+        .route("/console/c/{number}", get(channel))
+        .route("/console/c/{number}/timeline", get(timeline))
+        .route("/console/c/{number}/form/{action}", get(act::show))
+        .route("/console/c/{number}/do/{action}", post(act::take))
+        .route("/console/declare", get(act::show_declare).post(act::declare))
+        .route("/console/people", get(people))
+        .route("/console/sign-in", get(session::page).post(session::sign_in))
+        .route("/console/be", post(session::be))
+        .route("/console/sign-out", post(session::sign_out))
+        .layer(DefaultBodyLimit::max(FORM))
+        .route("/console/c/{number}/do/evidence", post(evidence::file).layer(DefaultBodyLimit::max(evidence::MOST)))
+        .route("/console/c/{number}/files/{file}", get(evidence::download))
+        .route("/console/stream", get(stream::stream))
+        .route("/console/assets/{name}", get(asset))
+}
+
+/// A signed-in reader of the console; anybody else gets the page to sign in.
+pub(super) struct Visitor(pub(super) Caller);
+
+impl FromRequestParts<App> for Visitor {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
+        match Caller::from_request_parts(parts, app).await {
+            Ok(caller) => Ok(Self(caller)),
+            Err(problem) => Err(reply::problem(app, &parts.headers, &problem)),
+        }
+    }
+}
+
+/// A number as an address holds it.
+pub(super) fn number(text: &str) -> Result<Number, NoView> {
+    text.parse().map_err(|_| NoView::NotFound("such ticket".to_owned()))
+}
+
+async fn asset(Path(name): Path<String>) -> Response {
+    let Some(asset) = assets::find(&name) else { return StatusCode::NOT_FOUND.into_response() };
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(asset.media_type)),
+        (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable")),
+    ];
+    (headers, asset.bytes).into_response()
+}
+
+fn page(app: &App, headers: &HeaderMap, made: Result<String, NoView>) -> Response {
+    match made {
+        Ok(body) => reply::html(StatusCode::OK, body),
+        Err(error) => reply::no_view(app, headers, error),
+    }
+}
+
+async fn incidents(State(app): State<App>, Visitor(caller): Visitor, headers: HeaderMap) -> Response {
+    let made = async {
+        let look = Look::new(&app, &caller.person)?;
+        let open = look.open().await?;
+        let shell = look.shell(&open, None);
+        Ok(desk_page(&Desk { shell, room: Room::Incidents { open, ended: look.ended().await? } }))
+    };
+    page(&app, &headers, made.await)
+}
+
+async fn channel(State(app): State<App>, Visitor(caller): Visitor, Path(name): Path<String>, headers: HeaderMap) -> Response {
+    let made = async {
+        let look = Look::new(&app, &caller.person)?;
+        let pinned = look.ticket(&number(&name)?).await?;
+        let (card, messages) = (look.card(&pinned), look.conversation(&pinned).await?);
+        let shell = look.shell(&look.open().await?, Some(&card));
+        let may_write = app.desk.allow(&caller.person, Permission::Work).is_ok();
+        Ok(desk_page(&Desk { shell, room: Room::Ticket { card: Box::new(card), messages, may_write } }))
+    };
+    page(&app, &headers, made.await)
+}
+
+async fn timeline(State(app): State<App>, Visitor(caller): Visitor, Path(name): Path<String>, headers: HeaderMap) -> Response {
+    let made = async {
+        let look = Look::new(&app, &caller.person)?;
+        let pinned = look.ticket(&number(&name)?).await?;
+        let card = look.card(&pinned);
+        let (events, texts) = look.history(&pinned.ticket.number).await?;
+        let messages = look.story(&pinned, &texts, |story| story.timeline(&events));
+        let name = |id: &str| look.snapshot.directory.name_of(id);
+        let entries = messages.into_iter().zip(&events).map(|(message, event)| entry(message, event, &name)).collect();
+        let shell = look.shell(&look.open().await?, Some(&card));
+        Ok(timeline_page(&Timeline { shell, number: card.number, title: card.title, entries }))
+    };
+    page(&app, &headers, made.await)
+}
+
+fn entry(message: crate::card::story::Message, event: &Event, name: &dyn Fn(&str) -> String) -> Entry {
+    let who = match &event.actor {
+        Actor::Person { id, roles } => format!("{} ({})", name(id), roles.join(", ")),
+        Actor::Source { name } => name.clone(),
+        Actor::Scheduler => "Countersign".to_owned(),
+    };
+    // The name under which the event stands in the log.
+    let kind = serde_json::to_value(&event.fact).ok().and_then(|fact| fact.get("kind")?.as_str().map(str::to_owned));
+    Entry { message, kind: kind.unwrap_or_default(), by: format!("{who}, {}", humanise(&event.via.surface).to_lowercase()) }
+}
+
+async fn people(State(app): State<App>, Visitor(caller): Visitor, headers: HeaderMap) -> Response {
+    let made = async {
+        app.desk.allow(&caller.person, Permission::Read)?;
+        let look = Look::new(&app, &caller.person)?;
+        let mut people: Vec<PersonLine> = look
+            .snapshot
+            .directory
+            .iter()
+            .map(|person| PersonLine {
+                name: person.name.clone(),
+                email: person.email.clone(),
+                roles: person.state.roles.iter().map(|role| role.replace('-', " ")).collect(),
+                disabled: person.state.disabled,
+            })
+            .collect();
+        people.sort_by(|a, b| (a.disabled, &a.name).cmp(&(b.disabled, &b.name)));
+        Ok(people_page(&People { shell: look.shell(&look.open().await?, None), people }))
+    };
+    page(&app, &headers, made.await)
+}

@@ -1,0 +1,346 @@
+//! What was typed into a form becomes a command. Pure but for the sealing, which the caller hands in.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::card::buttons::Action;
+use crate::card::form::{FIELD, Form, Input, Needed, Typed};
+use crate::card::replies;
+use crate::card::scene::Scene;
+use crate::env::Timestamp;
+use crate::ledger::sealed::Sealed;
+use crate::procedure::model::{Kind, Library};
+use crate::ticket::command::{Command, Fields, Open, Step, Take};
+use crate::ticket::fields;
+use crate::ticket::number::Number;
+
+/// Inputs of one form at most.
+const MOST_VALUES: usize = 400;
+
+/// What a form held: values by input name.
+#[derive(Clone, Debug, Default)]
+pub struct Data(BTreeMap<String, Vec<String>>);
+
+impl Data {
+    /// Reads pairs as a browser sends them; beyond four hundred the rest is dropped.
+    #[must_use]
+    pub fn of(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut data: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (name, value) in pairs.into_iter().take(MOST_VALUES) {
+            data.entry(name).or_default().push(value);
+        }
+        Self(data)
+    }
+
+    /// The first value of an input, without white space around it; none when it is empty.
+    #[must_use]
+    pub fn one(&self, name: &str) -> Option<&str> {
+        self.0.get(name).and_then(|values| values.first()).map(|value| value.trim()).filter(|value| !value.is_empty())
+    }
+
+    fn all(&self, name: &str) -> Vec<&str> {
+        self.0.get(name).into_iter().flatten().map(|value| value.trim()).filter(|value| !value.is_empty()).collect()
+    }
+
+    /// What was typed, to be shown again.
+    #[must_use]
+    pub fn typed(&self) -> Typed {
+        Typed { values: self.0.clone(), ..Typed::default() }
+    }
+}
+
+/// What reading a form needs.
+pub struct Reading<'a> {
+    /// What the form held.
+    pub data: &'a Data,
+    /// Fresh salts.
+    pub salt: &'a dyn Fn() -> [u8; 32],
+    /// The playbooks that count now.
+    pub library: &'a Library,
+}
+
+/// Collects what is wrong while a form is read.
+struct Reader<'a> {
+    of: &'a Reading<'a>,
+    wrong: Typed,
+}
+
+impl Reader<'_> {
+    fn text(&mut self, name: &str, label: &str, most: usize) -> Option<Sealed> {
+        match fields::text(self.of.data.one(name).unwrap_or_default(), most) {
+            Ok(text) => text.map(|text| Sealed::new((self.of.salt)(), text.into_bytes())),
+            Err(problem) => {
+                self.wrong.errors.insert(name.to_owned(), format!("{label} {problem}."));
+                None
+            }
+        }
+    }
+
+    fn needed(&mut self, name: &str, label: &str, most: usize) -> Option<Sealed> {
+        let text = self.text(name, label, most);
+        if text.is_none() {
+            self.wrong.errors.entry(name.to_owned()).or_insert_with(|| replies::empty_field(label));
+        }
+        text
+    }
+
+    fn time(&mut self, name: &str) -> Option<Timestamp> {
+        let typed = self.of.data.one(name)?;
+        let at = read_time(typed);
+        if at.is_none() {
+            self.wrong.errors.insert(name.to_owned(), replies::not_a_time());
+        }
+        at
+    }
+
+    fn ticket(&mut self, name: &str) -> Option<Number> {
+        let number = self.of.data.one(name)?.parse().ok();
+        if number.is_none() {
+            self.wrong.errors.insert(name.to_owned(), replies::not_a_ticket());
+        }
+        number
+    }
+
+    /// Fields of the procedure that now hold something else than `form` showed.
+    fn fields(&mut self, kind: &Kind, form: &Form) -> Fields {
+        let mut raw = BTreeMap::new();
+        for shown in &form.fields {
+            let Some(name) = shown.name.strip_prefix(FIELD) else { continue };
+            let typed = self.of.data.all(&shown.name);
+            let lines: Vec<&str> = typed.iter().flat_map(|text| text.split(['\n', ','])).map(str::trim).filter(|t| !t.is_empty()).collect();
+            let (same, value) = match shown.input {
+                Input::Choices(_) => (same(&typed, &shown.values), Value::from(typed)),
+                Input::Names => (same(&lines, &shown.values), Value::from(lines)),
+                Input::Time => {
+                    let at = self.time(&shown.name).map(|at| at.to_string());
+                    (at.as_ref() == shown.values.first(), at.map_or(Value::Null, Value::String))
+                }
+                _ => {
+                    let text = typed.first().map(|text| text.replace("\r\n", "\n"));
+                    (text.as_deref() == shown.values.first().map(String::as_str), text.map_or(Value::Null, Value::String))
+                }
+            };
+            let empty = value.is_null() || value.as_array().is_some_and(Vec::is_empty);
+            if empty && shown.needed == Needed::Now {
+                self.wrong.errors.insert(shown.name.clone(), replies::empty_field(&shown.label));
+            } else if !same {
+                raw.insert(name.to_owned(), value);
+            }
+        }
+        let salt = self.of.salt;
+        fields::seal(kind, self.of.library, &raw, &mut || salt()).unwrap_or_else(|problems| {
+            self.wrong.errors.extend(problems.into_iter().map(|p| (format!("{FIELD}{}", p.field), p.sentence())));
+            Fields::new()
+        })
+    }
+
+    fn done<T>(self, value: Option<T>) -> Result<T, Typed> {
+        match value {
+            Some(value) if self.wrong.errors.is_empty() => Ok(value),
+            _ => Err(Typed { values: self.of.data.0.clone(), ..self.wrong }),
+        }
+    }
+}
+
+fn same(typed: &[&str], shown: &[String]) -> bool {
+    let (mut a, mut b): (Vec<&str>, Vec<&str>) = (typed.to_vec(), shown.iter().map(String::as_str).collect());
+    a.sort_unstable();
+    b.sort_unstable();
+    a == b
+}
+
+/// A moment as the script sends it (RFC 3339), or as a browser without the script does (`2026-11-22T03:04`, in UTC).
+#[must_use]
+pub fn read_time(typed: &str) -> Option<Timestamp> {
+    let seconds = if typed.len() == 16 { ":00Z" } else { "Z" };
+    Timestamp::parse(typed).or_else(|| Timestamp::parse(&format!("{typed}{seconds}")))
+}
+
+/// The command of a form on a ticket. Filing evidence is not here, since its bytes must be on the disk first.
+///
+/// # Errors
+/// What is wrong, at its fields, with everything that was typed.
+pub fn command(scene: &Scene<'_>, form: &Form, reading: &Reading<'_>) -> Result<Command, Typed> {
+    let mut reader = Reader { of: reading, wrong: Typed::default() };
+    let ticket = scene.ticket.number.clone();
+    let command = match &form.action {
+        Action::Step(_) => step(&mut reader, scene, form).map(Command::Take),
+        Action::Edit => {
+            let fields = reader.fields(scene.kind, form);
+            Some(Command::SetFields { ticket, fields, reason: reader.text("reason", "The reason", 2_000) })
+        }
+        Action::Note => reader.needed("note", "A note", fields::MAX_TEXT).map(|note| Command::AddNote {
+            ticket,
+            note,
+            occurred_at: reader.time("occurred_at"),
+            reason: reader.text("reason", "The reason", fields::MAX_LINE),
+        }),
+        Action::WaiveEvidence(phase) => {
+            reader.needed("reason", "A reason", 2_000).map(|reason| Command::WaiveEvidence { ticket, phase: phase.clone(), reason })
+        }
+        Action::TaskDone(task) => Some(Command::SettleTask { ticket, task: *task, waived: None }),
+        Action::TaskWaive(task) => {
+            reader.needed("reason", "A reason", 2_000).map(|reason| Command::SettleTask { ticket, task: *task, waived: Some(reason) })
+        }
+        Action::Owner => person(&mut reader).map(|person| Command::AssignOwner { ticket, person }),
+        Action::Lead => person(&mut reader).map(|person| Command::AssignLead { ticket, person }),
+        Action::Link(_) => Some(Command::Link {
+            ticket,
+            link: reading.data.one("link").unwrap_or_default().to_owned(),
+            to: reader.ticket("to"),
+            target: reader.text("target", "The address", fields::MAX_LINE),
+            reason: reader.text("reason", "The reason", 2_000),
+        }),
+        Action::Escalate => {
+            let to = reading.data.one("to").map(str::to_owned);
+            reader.needed("reason", "A reason", 2_000).map(|reason| Command::Escalate { ticket, to, reason })
+        }
+        Action::Seen => Some(Command::AcknowledgeEscalation { ticket }),
+        Action::ReadBy(group) => Some(Command::AcknowledgeNotification { ticket, group: group.clone() }),
+        Action::Declare | Action::Evidence(_) => None,
+    };
+    reader.done(command)
+}
+
+fn person(reader: &mut Reader<'_>) -> Option<String> {
+    let chosen = reader.of.data.one("person").map(str::to_owned);
+    if chosen.is_none() {
+        reader.wrong.errors.insert("person".to_owned(), "Please choose somebody.".to_owned());
+    }
+    chosen
+}
+
+fn step(reader: &mut Reader<'_>, scene: &Scene<'_>, form: &Form) -> Option<Take> {
+    let Action::Step(transition) = &form.action else { return None };
+    for field in form.fields.iter().filter(|f| f.needed == Needed::Now && !f.name.starts_with(FIELD)) {
+        if reader.of.data.one(&field.name).is_none() {
+            reader.wrong.errors.insert(field.name.clone(), replies::empty_field(&field.label));
+        }
+    }
+    let step = Step {
+        transition: transition.clone(),
+        fields: reader.fields(scene.kind, form),
+        line: reader.text("line", "The line", fields::MAX_LINE),
+        reason: reader.text("reason", "The reason", 2_000),
+        other: reader.ticket("other"),
+        occurred_at: reader.time("occurred_at"),
+    };
+    let binding = reader.of.data.one("binding").map(str::to_owned);
+    Some(Take { ticket: scene.ticket.number.clone(), steps: vec![step], rev: None, binding })
+}
+
+/// The command that opens a ticket of `kind`.
+///
+/// # Errors
+/// What is wrong, at its fields, with everything that was typed.
+pub fn declare(kind: &Kind, form: &Form, reading: &Reading<'_>, received_at: Timestamp) -> Result<Command, Typed> {
+    let mut reader = Reader { of: reading, wrong: Typed::default() };
+    // The form shows defaults; what is left as it was shown counts as said.
+    let mut blank = form.clone();
+    blank.fields.iter_mut().for_each(|field| field.values.clear());
+    let fields = reader.fields(kind, &blank);
+    let intake = "console".to_owned();
+    reader.done(Some(Command::Open(Open { kind: kind.name.clone(), fields, response: None, occurred_at: None, intake, received_at })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::card::action_form::{declare_form, form};
+    use crate::card::samples::{Stage, at, contained, opened, organisation, recovered};
+    use crate::procedure;
+
+    fn library() -> Library {
+        let mut library = procedure::load(procedure::shipped::built_in()).expect("the shipped playbooks load");
+        library.taxonomies = crate::card::samples::taxonomies();
+        library
+    }
+
+    fn data(pairs: &[(&str, &str)]) -> Data {
+        Data::of(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+    }
+
+    fn read(ticket: &crate::ticket::state::Ticket, action: &str, pairs: &[(&str, &str)]) -> Result<Command, Typed> {
+        let (stage, library, data) = (Stage::new(), library(), data(pairs));
+        let scene = stage.scene(ticket, at("04:20"));
+        let form = form(&scene, &action.parse().expect("an action"), &[], &organisation()).expect("a form");
+        command(&scene, &form, &Reading { data: &data, salt: &|| [7; 32], library: &library })
+    }
+
+    fn text(sealed: &Sealed) -> &str {
+        std::str::from_utf8(&sealed.bytes).expect("text")
+    }
+
+    #[test]
+    fn one_click_takes_a_step_bound_to_what_was_shown() {
+        let Ok(Command::Take(take)) = read(&opened(), "step.acknowledge", &[("binding", "abc"), ("dedupe", "k")]) else { panic!("a step") };
+        assert_eq!((take.steps[0].transition.as_str(), take.binding.as_deref(), take.rev), ("acknowledge", Some("abc"), None));
+        assert!(take.steps[0].fields.is_empty());
+    }
+
+    #[test]
+    fn a_line_and_a_claimed_time_travel_with_the_step() {
+        let typed = [("line", " drained zone b "), ("occurred_at", "2026-11-22T03:20")];
+        let Ok(Command::Take(take)) = read(&contained(), "step.eradicate", &typed) else { panic!("a step") };
+        assert_eq!(take.steps[0].line.as_ref().map(text), Some("drained zone b"));
+        assert_eq!(take.steps[0].occurred_at, Some(at("03:20")));
+    }
+
+    #[test]
+    fn closing_sends_only_what_changed_and_names_every_empty_field() {
+        let typed =
+            [("field.severity", "sev1"), ("field.data_involved", "none"), ("field.systems_affected", "payments-api\r\nledger-db\r\n")];
+        let Err(wrong) = read(&recovered(), "step.close", &typed) else { panic!("it is refused") };
+        assert_eq!(wrong.errors.keys().collect::<Vec<_>>(), ["field.class", "field.root_cause"]);
+        assert_eq!(wrong.values["field.systems_affected"], ["payments-api\r\nledger-db\r\n"], "what was typed is kept");
+        let mut all = typed.to_vec();
+        all.extend([("field.class", "availability/outage"), ("field.root_cause", "a full disk")]);
+        let Ok(Command::Take(take)) = read(&recovered(), "step.close", &all) else { panic!("a step") };
+        let names: Vec<_> = take.steps[0].fields.keys().map(String::as_str).collect();
+        assert_eq!(names, ["class", "data_involved", "root_cause", "systems_affected"], "the severity stands as it was");
+    }
+
+    #[test]
+    fn a_field_that_is_emptied_is_cleared() {
+        let Ok(Command::SetFields { fields, .. }) = read(&opened(), "edit", &[("field.title", "payments-api is down")]) else {
+            panic!("an edit")
+        };
+        assert_eq!(fields.len(), 1, "{fields:?}");
+        assert_eq!(fields.get("severity"), Some(&crate::ticket::command::FieldInput::Plain(Value::Null)));
+    }
+
+    #[test]
+    fn an_empty_note_a_missing_reason_and_a_wrong_time_are_said_at_their_fields() {
+        for (action, typed, field) in [
+            ("note", [("note", " \n ")], "note"),
+            ("step.false_positive", [("reason", "")], "reason"),
+            ("waive-evidence.contain", [("x", "")], "reason"),
+            ("owner", [("person", "")], "person"),
+            ("step.merge", [("other", "nonsense")], "other"),
+            ("step.contain", [("occurred_at", "yesterday")], "occurred_at"),
+        ] {
+            let wrong = read(&opened(), action, &typed).expect_err(action);
+            assert!(wrong.errors.contains_key(field), "{action}: {wrong:?}");
+        }
+    }
+
+    #[test]
+    fn declaring_takes_the_defaults_that_the_form_showed() {
+        let (stage, library) = (Stage::new(), library());
+        let data = data(&[("field.title", "the lift is stuck"), ("field.severity", "sev3")]);
+        let form = declare_form(&stage.kind, &stage.taxonomies, &[]);
+        let reading = Reading { data: &data, salt: &|| [7; 32], library: &library };
+        let Ok(Command::Open(open)) = declare(&stage.kind, &form, &reading, at("04:20")) else { panic!("an opening") };
+        assert_eq!(open.fields.keys().collect::<Vec<_>>(), ["severity", "title"]);
+        assert_eq!((open.kind.as_str(), open.intake.as_str()), ("incident", "console"));
+    }
+
+    #[test]
+    fn a_time_is_read_with_and_without_the_script() {
+        for typed in ["2026-11-22T03:20", "2026-11-22T03:20:00", "2026-11-22T04:20:00+01:00", "2026-11-22T03:20:00.000Z"] {
+            assert_eq!(read_time(typed), Some(at("03:20")), "{typed}");
+        }
+        assert_eq!(read_time("22.11.2026"), None);
+    }
+}

@@ -1,0 +1,182 @@
+//! The desk's answers become views: cards with names and plaintext, channel lists, conversations.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::views::{ChannelLink, Me, Shell, StandIn};
+use crate::card::form::Choice;
+use crate::card::live::{Card, card};
+use crate::card::scene::{Known, Scene};
+use crate::card::story::{Message, Story};
+use crate::desk::Snapshot;
+use crate::desk::query::{NoView, Texts};
+use crate::env::Timestamp;
+use crate::inbound::app::App;
+use crate::people::Person;
+use crate::procedure::model::{Kind, Library, Response};
+use crate::ticket::event::Event;
+use crate::ticket::number::Number;
+use crate::ticket::state::Ticket;
+
+/// Open tickets that a page lists at most.
+const MOST_OPEN: i64 = 200;
+/// Ended tickets that the board lists.
+const ENDED: usize = 10;
+/// Events that one page of a channel reads at a time, and at most.
+const PAGE: i64 = 1_000;
+const MOST_EVENTS: usize = 20_000;
+
+/// One reader's look at the desk, as of one moment.
+pub(super) struct Look<'a> {
+    pub(super) app: &'a App,
+    pub(super) viewer: &'a Person,
+    pub(super) snapshot: Snapshot,
+    pub(super) library: Arc<Library>,
+    pub(super) now: Timestamp,
+}
+
+/// A ticket with what its scene needs.
+pub(super) struct Pinned {
+    pub(super) ticket: Ticket,
+    texts: Texts,
+    kind: Arc<Kind>,
+    response: Option<Arc<Response>>,
+}
+
+impl<'a> Look<'a> {
+    /// # Errors
+    /// Before the first adoption nobody may look.
+    pub(super) fn new(app: &'a App, viewer: &'a Person) -> Result<Self, NoView> {
+        let snapshot = app.desk.snapshot();
+        let library = snapshot.procedures.current().cloned().ok_or(NoView::NotAllowed)?;
+        Ok(Self { app, viewer, snapshot, library, now: app.desk.now() })
+    }
+
+    fn name(&self, id: &str) -> Option<String> {
+        self.snapshot.directory.get(id).map(|person| person.name.clone()).filter(|name| !name.is_empty())
+    }
+
+    pub(super) async fn ticket(&self, number: &Number) -> Result<Pinned, NoView> {
+        self.pin(self.app.desk.ticket(self.viewer, number).await?).await
+    }
+
+    async fn pin(&self, ticket: Ticket) -> Result<Pinned, NoView> {
+        let texts = self.app.desk.texts(self.viewer, &ticket).await?;
+        let missing = || NoView::NotFound(format!("procedure for {}", ticket.number));
+        let kind = self.snapshot.procedures.kind(&ticket.kind_digest).cloned().ok_or_else(missing)?;
+        let response = ticket.response.as_ref().and_then(|pinned| self.snapshot.procedures.response(&pinned.digest)).cloned();
+        Ok(Pinned { ticket, texts, kind, response })
+    }
+
+    /// Hands the ticket's scene to `with`.
+    pub(super) fn scene<T>(&self, pinned: &Pinned, with: impl FnOnce(&Scene<'_>) -> T) -> T {
+        let name = |id: &str| self.name(id);
+        let plaintext = |seq: i64, name: &str| pinned.texts.get(&(seq, name.to_owned())).cloned();
+        let known = Known { name: &name, plaintext: &plaintext };
+        let procedure = (pinned.kind.as_ref(), pinned.response.as_deref(), &self.library.taxonomies);
+        with(&Scene::new(&pinned.ticket, procedure, known, self.snapshot.directory.as_ref(), self.now))
+    }
+
+    pub(super) fn card(&self, pinned: &Pinned) -> Card {
+        self.scene(pinned, card)
+    }
+
+    /// Cards of open tickets, worst and then oldest first.
+    pub(super) async fn open(&self) -> Result<Vec<Card>, NoView> {
+        let mut cards = Vec::new();
+        for (_, ticket) in self.app.desk.tickets_open(self.viewer, -1, MOST_OPEN).await? {
+            cards.push(self.card(&self.pin(ticket).await?));
+        }
+        cards.sort_by_key(|card| card.severity.as_ref().map_or(u8::MAX, |s| s.level));
+        Ok(cards)
+    }
+
+    /// Tickets that ended lately, latest first.
+    pub(super) async fn ended(&self) -> Result<Vec<ChannelLink>, NoView> {
+        let lately = self.snapshot.size.saturating_sub(50_000).max(-1);
+        let mut found = self.app.desk.tickets(self.viewer, lately, "", "", PAGE).await?;
+        found.retain(|(_, ticket)| ticket.ended);
+        found.sort_by_key(|(_, ticket)| std::cmp::Reverse(ticket.ended_at));
+        let mut links = Vec::new();
+        for (_, ticket) in found.into_iter().take(ENDED) {
+            links.push(ChannelLink::of(&self.card(&self.pin(ticket).await?)));
+        }
+        Ok(links)
+    }
+
+    /// All of a ticket's events, and the plaintext they seal.
+    pub(super) async fn history(&self, number: &Number) -> Result<(Vec<Event>, Texts), NoView> {
+        let (mut events, mut texts) = (Vec::new(), Texts::new());
+        while events.len() < MOST_EVENTS {
+            let after = i64::try_from(events.len()).unwrap_or(i64::MAX);
+            let page = self.app.desk.history(self.viewer, number, after, PAGE).await?;
+            let full = i64::try_from(page.len()).is_ok_and(|n| n == PAGE);
+            for told in page {
+                let seq = told.event.seq;
+                texts.extend(told.texts.into_iter().map(|(name, text)| ((seq, name), text)));
+                events.push(told.event);
+            }
+            if !full {
+                break;
+            }
+        }
+        Ok((events, texts))
+    }
+
+    /// Hands the ticket's story to `with`.
+    pub(super) fn story(&self, pinned: &Pinned, texts: &Texts, with: impl FnOnce(Story<'_>) -> Vec<Message>) -> Vec<Message> {
+        let name = |id: &str| self.name(id);
+        let plaintext = |seq: i64, name: &str| texts.get(&(seq, name.to_owned())).cloned();
+        let known = Known { name: &name, plaintext: &plaintext };
+        with(Story { kind: Some(&pinned.kind), response: pinned.response.as_deref(), taxonomies: &self.library.taxonomies, known })
+    }
+
+    pub(super) async fn conversation(&self, pinned: &Pinned) -> Result<Vec<Message>, NoView> {
+        let (events, texts) = self.history(&pinned.ticket.number).await?;
+        Ok(self.story(pinned, &texts, |story| story.conversation(&events)))
+    }
+
+    /// What stands around every page. `open` are the cards of open tickets; the ticket that is looked at is listed
+    /// even when it has ended.
+    pub(super) fn shell(&self, open: &[Card], here: Option<&Card>) -> Shell {
+        let mut channels: Vec<ChannelLink> = open.iter().map(ChannelLink::of).collect();
+        if let Some(card) = here.filter(|card| open.iter().all(|c| c.number != card.number)) {
+            channels.push(ChannelLink::of(card));
+        }
+        let roles = self.viewer.state.roles.iter().map(|role| role.replace('-', " ")).collect();
+        Shell {
+            organisation: self.library.organisation.name.clone(),
+            me: Me { id: self.viewer.state.id.clone(), name: self.viewer.name.clone(), roles },
+            stand_ins: stand_ins(self.app),
+            channels,
+            here: here.map(|card| card.number.clone()),
+            notice: None,
+            now: self.now,
+            key: self.app.desk.env().id(""),
+            seen: self.snapshot.size - 1,
+        }
+    }
+
+    /// Active people, to choose from.
+    pub(super) fn people(&self) -> Vec<Choice> {
+        let active = self.snapshot.directory.iter().filter(|person| !person.state.disabled);
+        let by_name: BTreeMap<String, String> = active.map(|p| (p.name.clone(), p.state.id.clone())).collect();
+        by_name.into_iter().map(|(label, value)| Choice { value, label }).collect()
+    }
+}
+
+/// In the demonstration: the people that one can be, in order of name.
+pub(super) fn stand_ins(app: &App) -> Vec<StandIn> {
+    if !app.demo {
+        return Vec::new();
+    }
+    let directory = app.desk.snapshot().directory;
+    let stand_in = |person: &Person| StandIn {
+        id: person.state.id.clone(),
+        name: person.name.clone(),
+        role: person.state.roles.first().map_or_else(|| "no role".to_owned(), |role| role.replace('-', " ")),
+    };
+    let mut people: Vec<StandIn> = directory.iter().filter(|p| !p.state.disabled).map(stand_in).collect();
+    people.sort_by(|a, b| a.name.cmp(&b.name));
+    people
+}
