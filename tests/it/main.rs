@@ -10,8 +10,12 @@
 #![expect(clippy::print_stdout, reason = "some tests list what they found, for people to read")]
 
 mod browser;
+mod documents;
 mod machine;
+mod real_tools;
 mod rows;
+mod server;
 mod source;
+mod third_party_tools;
 mod tools;
 mod walls;

@@ -36,7 +36,17 @@ pub struct Server {
 impl Server {
     /// Starts one with every kind of source, whose playbooks tell repeats after a second.
     pub fn start() -> Self {
+        Self::start_in(tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    /// Starts one that signs its log with somebody's key.
+    pub fn start_with_key(key: &Path) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
+        fs::copy(key, folder.path().join("log.key")).expect("a temporary folder can be written");
+        Self::start_in(folder)
+    }
+
+    fn start_in(folder: TempDir) -> Self {
         copy_playbooks(&folder.path().join("playbooks"));
         let address = format!("127.0.0.1:{}", machine::free_port());
         fs::write(folder.path().join("countersign.toml"), configuration(&address)).expect("a temporary folder can be written");
@@ -174,7 +184,7 @@ pub fn program() -> Command {
 }
 
 fn configuration(address: &str) -> String {
-    let mut text = format!("listen = \"{address}\"\ndatabase = \"sqlite:countersign.db\"\nplaybooks = \"playbooks\"\n");
+    let mut text = format!("listen = \"{address}\"\ndatabase = \"sqlite:countersign.db\"\nplaybooks = \"playbooks\"\n[log]\norigin = \"test.invalid/log\"\n");
     let mut source = |name: &str, format: &str, proof: &str| {
         // Writing into a string cannot fail.
         let _ = write!(text, "\n[[source]]\nname = \"{name}\"\nformat = \"{format}\"\n{proof}\n");
