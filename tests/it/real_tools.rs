@@ -111,7 +111,8 @@ async fn amtool_adds_an_alert_and_a_stranger_with_amtool_does_not() {
     let api = reader(&server).await;
     let labels = ["DiskFull", "service=orders-db", "severity=warning"];
     let refused = amtool(&server.base(), "amtool", "not-the-password", &labels);
-    assert!(refused.is_err_and(|words| words.contains("401")), "a wrong password is refused");
+    let words = refused.expect_err("a wrong password is refused");
+    assert!(words.contains("401"), "{words}");
     assert!(api.tickets().await.is_empty(), "and opens nothing");
 
     amtool(&server.base(), "amtool", PASSWORD, &labels).expect("amtool is content");
