@@ -219,7 +219,8 @@ fn variables(env: impl IntoIterator<Item = (String, String)>) -> Vec<(String, Ve
         .filter_map(|(name, value)| {
             let rest = name.strip_prefix(PREFIX)?;
             // Kubernetes sets COUNTERSIGN_PORT, COUNTERSIGN_PORT_8080_TCP, COUNTERSIGN_SERVICE_HOST, … for a service of our name.
-            let foreign = ["CONFIG", "SHARED", "LOG_LEVEL", "PORT"].contains(&rest) || rest.starts_with("PORT_") || rest.starts_with("SERVICE_");
+            let foreign =
+                ["CONFIG", "SHARED", "LOG_LEVEL", "PORT"].contains(&rest) || rest.starts_with("PORT_") || rest.starts_with("SERVICE_");
             let segments = rest.to_ascii_lowercase().split("__").map(str::to_owned).collect();
             (!foreign).then_some((name, segments, value))
         })

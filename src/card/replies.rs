@@ -47,7 +47,7 @@ pub fn signed_out() -> String {
 /// A one-time link that opens nothing.
 #[must_use]
 pub fn used_link() -> String {
-    "This link was used already, or is too old. Ask an administrator for a new one: countersign people link.".to_owned()
+    "This link was used already, or is too old. Ask an administrator for a new one: countersign people invite.".to_owned()
 }
 
 /// An input that must be filled in is empty.

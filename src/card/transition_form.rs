@@ -131,6 +131,20 @@ mod tests {
         assert_eq!(form.notices[0].plain(chrono_tz::UTC, at("04:20")), "Somebody other than Ana Lima must take this step.");
     }
 
+    // proves: TRN-01, TRN-02
+    #[test]
+    fn every_required_field_of_every_shipped_procedure_is_marked_and_explained() {
+        let library = crate::procedure::load(crate::procedure::built_in()).expect("the shipped playbooks load");
+        for kind in library.kinds.values() {
+            for (transition, field) in kind.transitions.values().flat_map(|t| t.requires.fields.iter().map(move |f| (t, f))) {
+                let field = &kind.fields[field];
+                let where_it_is = format!("{} of {} in {}", field.name, transition.name, kind.name);
+                assert!(field.audit || field.name == "title", "{where_it_is} is not marked");
+                assert!(field.help.chars().count() >= 10, "{where_it_is} is not explained");
+            }
+        }
+    }
+
     #[test]
     fn what_was_typed_stays_and_errors_stand_at_their_fields() {
         let (stage, ticket) = (Stage::new(), recovered());

@@ -4,6 +4,9 @@
 //! to do next; they go to stderr, and the exit code is not 0.
 
 pub mod beside;
+pub mod bundle;
+pub mod doctor;
+pub mod export;
 pub mod folder;
 pub mod init;
 mod init_text;
@@ -13,8 +16,11 @@ pub mod logging;
 pub mod people;
 pub mod playbooks;
 pub mod say;
+pub mod selection;
 pub mod serve;
 pub mod service;
+pub mod verify;
+mod verify_database;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -47,6 +53,12 @@ enum Command {
     Playbooks(playbooks::Args),
     /// The log's signing key.
     Keys(keys::Args),
+    /// Look at everything that the service stands on, and say what to do. Exit code 1 when something fails.
+    Doctor(doctor::Args),
+    /// Write an evidence bundle.
+    Export(export::Args),
+    /// Verify evidence bundles, a log's folder, or a database.
+    Verify(verify::Args),
 }
 
 /// Runs the command line and gives the exit code.
@@ -72,6 +84,9 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(load(cli.config)?, env, args).await,
         Command::People(args) => people::run(&load(cli.config)?, &env, args).await,
         Command::Playbooks(args) => playbooks::run(|| load(cli.config), &env, args).await,
+        Command::Doctor(args) => doctor::run(load(cli.config), &env, args).await,
+        Command::Export(args) => export::run(&load(cli.config)?, &env, args).await,
+        Command::Verify(args) => verify::run(args).await,
         Command::Keys(args) => keys::run(&load(cli.config)?, &env, args).await,
     }
 }

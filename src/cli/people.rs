@@ -230,7 +230,7 @@ pub async fn link(desk: &Desk, by: Option<String>, person: &str, public_url: &st
     let expires_at = desk.now().plus(LINK_OPENS);
     let ask = Ask::IssueLink { person: person.to_owned(), hash: minted.sha256, expires_at };
     desk.ask(Request::of_operator(by, ask)).await?;
-    Ok(Link { address: format!("{public_url}/auth/link#{}", minted.shown), expires_at })
+    Ok(Link { address: format!("{public_url}/console/sign-in#{}", minted.shown), expires_at })
 }
 
 fn list(desk: &Desk, as_json: bool) -> anyhow::Result<()> {

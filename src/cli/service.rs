@@ -26,7 +26,7 @@ use crate::store::attachments::Attachments;
 use super::keyfile;
 
 /// How often the scheduler looks.
-const TICK: Duration = Duration::from_millis(500);
+const TICK: Duration = Duration::from_millis(250);
 /// Checkpoints are signed at most this often.
 const PUBLISH: Duration = Duration::from_millis(250);
 

@@ -92,6 +92,18 @@ pub async fn adopt(desk: &Desk, person: Option<String>, files: Vec<(String, Vec<
     Ok(Some(change.unwrap_or_else(|| "first adoption".to_owned())))
 }
 
+/// What the playbooks at hand change against the adopted ones, in words; `None` when they are the same.
+///
+/// # Errors
+/// When they do not load.
+pub fn changes(desk: &Desk, files: Vec<(String, Vec<u8>)>) -> Result<Option<String>, DeskError> {
+    let library = read(files)?;
+    Ok(match desk.snapshot().procedures.current() {
+        Some(adopted) => difference(adopted, &library),
+        None => Some("none were adopted yet".to_owned()),
+    })
+}
+
 /// What differs between two sets of files, in words; none when nothing does.
 fn difference(adopted: &Library, found: &Library) -> Option<String> {
     let mut words = Vec::new();

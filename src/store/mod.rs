@@ -114,6 +114,15 @@ fn address_of(database: &str) -> Result<(Dialect, String), StoreError> {
     Err(StoreError::Address(database.split('@').next_back().unwrap_or_default().to_owned()))
 }
 
+/// Makes the file, for its owner only: it will hold plaintext. What stands in the way is told when it is opened.
+fn make_private(path: &str) {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    drop(options.open(path));
+}
+
 impl Store {
     /// Opens the database at `sqlite:FILE` or `postgres://…`, creating the file if there is none, and migrates it.
     ///
@@ -138,6 +147,9 @@ impl Store {
     async fn connect(database: &str, create: bool) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
         let (dialect, mut url) = address_of(database)?;
+        if let (Some(path), true) = (database.strip_prefix("sqlite:"), create) {
+            make_private(path.strip_prefix("//").unwrap_or(path));
+        }
         if dialect == Dialect::Sqlite {
             url.push_str(if create { "?mode=rwc" } else { "?mode=rw" });
         }

@@ -4,13 +4,15 @@
 //! needs from outside (a database, a browser, a monitoring tool) it finds through [`machine`], and fails, saying what
 //! to install, when it is missing: a test that skips itself proves nothing.
 //!
-//! To add a story: a file here, `mod` it below, and name each test for the behaviour it shows.
+//! To add a story: a file here, `mod` it below, and name each test for the behaviour it shows; [`world`] is what it
+//! happens in.
 
 #![expect(clippy::expect_used, reason = "a helper of a test may stop it, saying why")]
 #![expect(clippy::print_stdout, reason = "some tests list what they found, for people to read")]
 
 mod browser;
 mod documents;
+mod life;
 mod machine;
 mod real_tools;
 mod rows;
@@ -19,3 +21,4 @@ mod source;
 mod third_party_tools;
 mod tools;
 mod walls;
+mod world;

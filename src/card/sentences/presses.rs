@@ -20,10 +20,10 @@ impl Teller<'_> {
             }
             Fact::EscalationAcknowledged { .. } => said(Tone::Step, self.who().text(" has seen it.")),
             Fact::GroupNotified { group, due } => {
-                let told = Words::new().name(capitalise(&called(group))).text(" was told");
+                let group = Words::new().name(capitalise(&called(group)));
                 let text = match due {
-                    Some(due) => told.text(", and must say by ").time(*due).text(" that they have read it."),
-                    None => told.text("."),
+                    Some(due) => group.text(" must read this, and say so by ").time(*due).text("."),
+                    None => group.text(" should know of this."),
                 };
                 said(Tone::Step, text)
             }

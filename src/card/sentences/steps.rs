@@ -89,7 +89,10 @@ impl Teller<'_> {
             }
             Fact::Refused { command, code, transition } => {
                 let what = transition.as_ref().map_or_else(|| humanise(command), |t| self.step(t));
-                let reason = humanise(&one_line(code, 60)).to_lowercase();
+                // `WrongStatus` is "wrong status".
+                let spaced: String =
+                    one_line(code, 60).chars().flat_map(|c| c.is_uppercase().then_some(' ').into_iter().chain(Some(c))).collect();
+                let reason = spaced.trim().to_lowercase();
                 said(Tone::Refusal, self.who().text(format!(" tried “{}” and was refused ({reason}).", one_line(&what, 60))))
             }
             _ => said(Tone::Quiet, Words::new()),

@@ -174,7 +174,7 @@ fn work_on_a_ticket_reads_as_people_would_say_it() {
         by_ana(Fact::MergeUndone { other: Number::new("INC", 8) }, &[]),
         by_ana(Fact::ApprovalDecided { transition: "close".into(), stage: 0, approved: true, digest: String::new() }, &["reason"]),
         by_ana(Fact::ApprovalWithdrawn { transition: "close".into() }, &["reason"]),
-        by_ana(Fact::Refused { command: "take".into(), code: "FIELD_MISSING".into(), transition: Some("close".into()) }, &[]),
+        by_ana(Fact::Refused { command: "take".into(), code: "FieldMissing".into(), transition: Some("close".into()) }, &[]),
     ];
     insta::assert_snapshot!(told(&events), @r#"
     INC-000042 · sev1 · payments-api is down. Opened by alertmanager.
@@ -249,8 +249,8 @@ fn alerts_clocks_and_calls_say_what_presses() {
     Incident manager is being called now (tier 2).
     Ana Lima called on call (tier 1): “it was a drill”.
     Ana Lima has seen it.
-    Legal was told, and must say by 05:17 that they have read it.
-    Communications was told.
+    Legal must read this, and say so by 05:17.
+    Communications should know of this.
     Ana Lima has read it for legal.
     Legal has not said by 05:17 that they have read it.
     INC-000042 still owes one thing: evidence for “Mitigated” is asked for.

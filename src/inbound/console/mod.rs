@@ -32,3 +32,5 @@ pub use routes::routes;
 
 #[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod tests;

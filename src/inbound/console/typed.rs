@@ -252,7 +252,7 @@ mod tests {
     use crate::procedure;
 
     fn library() -> Library {
-        let mut library = procedure::load(procedure::shipped::built_in()).expect("the shipped playbooks load");
+        let mut library = procedure::load(procedure::built_in()).expect("the shipped playbooks load");
         library.taxonomies = crate::card::samples::taxonomies();
         library
     }

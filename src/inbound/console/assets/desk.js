@@ -50,6 +50,14 @@
     }
   };
 
+  // A one-time link carries its code after the #, which no server and no log ever sees; a person still has to click.
+  const linkForm = $("[data-link-form]");
+  if (linkForm && location.hash.length > 1) {
+    $("input", linkForm).value = location.hash.slice(1);
+    history.replaceState(null, "", location.pathname);
+    $("button", linkForm).focus();
+  }
+
   // ── small things ──────────────────────────────────────────────────────────────────────────────────
   const toast = (text) => {
     const box = $("#toast");

@@ -1,0 +1,397 @@
+//! `doctor`: looks at everything that a service stands on, says of each whether it is in order, and if not, what to do.
+//!
+//! To add a check: a function that gives [`Finding`]s, a line in [`examine`].
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::beside::{self, Beside};
+use super::{keyfile, say, service};
+use crate::config::{Config, Database};
+use crate::desk::founding;
+use crate::desk::request::{Ask, Request};
+use crate::env::{Env, Timestamp};
+use crate::procedure::model::Permission;
+use crate::store::commit::Head;
+
+/// Free space below which there is something to do soon, and below which at once; bytes.
+const LITTLE_SPACE: u64 = 1 << 30;
+const NO_SPACE: u64 = 100 << 20;
+/// A recorded time this far ahead of the clock stops commits (see `desk::clerk`).
+const CLOCK_STEP: Duration = Duration::from_secs(60);
+
+/// `doctor`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+    /// Confirm that the system clock is right after it jumped, so that commits go on.
+    #[arg(long)]
+    confirm_clock: bool,
+    /// Who confirms, by e-mail address; left out, the only active administrator.
+    #[arg(long, value_name = "EMAIL", requires = "confirm_clock")]
+    by: Option<String>,
+}
+
+/// How something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Ok,
+    Warn,
+    Fail,
+}
+
+/// What was found of one thing.
+#[derive(Clone, Debug, Serialize)]
+struct Finding {
+    check: &'static str,
+    state: State,
+    says: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to_do: Option<String>,
+}
+
+fn ok(check: &'static str, says: impl Into<String>) -> Finding {
+    Finding { check, state: State::Ok, says: says.into(), to_do: None }
+}
+
+fn warn(check: &'static str, says: impl Into<String>, to_do: &str) -> Finding {
+    Finding { check, state: State::Warn, says: says.into(), to_do: Some(to_do.to_owned()).filter(|t| !t.is_empty()) }
+}
+
+fn fail(check: &'static str, says: impl Into<String>, to_do: &str) -> Finding {
+    Finding { state: State::Fail, ..warn(check, says, to_do) }
+}
+
+/// Runs it. `config` is the configuration, or every problem that it has.
+///
+/// # Errors
+/// Only when the clock was to be confirmed and could not be.
+pub async fn run(config: anyhow::Result<Config>, env: &Env, args: Args) -> anyhow::Result<ExitCode> {
+    let mut findings = Vec::new();
+    match config {
+        Err(error) => {
+            findings.extend(error.to_string().lines().map(|line| fail("configuration", line, "correct it, then run doctor again")));
+        }
+        Ok(config) => {
+            if args.confirm_clock {
+                confirm_clock(&config, env, args.by.as_deref()).await?;
+            }
+            findings = examine(&config, env).await;
+        }
+    }
+    let failed = findings.iter().any(|f| f.state == State::Fail);
+    if args.json {
+        say::json(&serde_json::json!({ "ok": !failed, "findings": findings }))?;
+    } else {
+        for finding in &findings {
+            let word = match finding.state {
+                State::Ok => "ok  ",
+                State::Warn => "warn",
+                State::Fail => "FAIL",
+            };
+            say::line(format!("{word}  {:<13}  {}", finding.check, finding.says));
+            if let Some(to_do) = &finding.to_do {
+                say::line(format!("                     → {to_do}"));
+            }
+        }
+    }
+    Ok(ExitCode::from(u8::from(failed)))
+}
+
+async fn confirm_clock(config: &Config, env: &Env, by: Option<&str>) -> anyhow::Result<()> {
+    let desk = beside::open(config, env).await?.desk;
+    let person = beside::acting_with(&desk, by, Permission::Administer, "administer")?;
+    desk.ask(Request::of_operator(Some(person.state.id), Ask::ConfirmClock)).await?;
+    say::aside(format!(
+        "{} confirmed that the clock is right ({}). A `serve` that runs noticed the jump by itself: restart it.",
+        person.name,
+        env.now()
+    ));
+    Ok(())
+}
+
+async fn examine(config: &Config, env: &Env) -> Vec<Finding> {
+    let mut findings = configuration(config);
+    match beside::open_store(&config.database).await {
+        Err(error) => findings.push(fail("database", format!("{error:#}"), "")),
+        Ok(store) => {
+            findings.extend(database(config, &store).await);
+            let head = store.head().await.ok().flatten();
+            findings.extend(key(config, head.as_ref()));
+            if let Some(head) = &head {
+                findings.push(clock(env.now(), head));
+            }
+            match beside::open(config, env).await {
+                Err(error) => findings.push(fail("log", format!("{error:#}"), "")),
+                Ok(beside) => findings.extend(desk(config, &beside).await),
+            }
+        }
+    }
+    findings.extend(disk(config, env).await);
+    findings.push(serve(config).await);
+    findings
+}
+
+fn configuration(config: &Config) -> Vec<Finding> {
+    let named = config.file.as_ref().map_or_else(|| "no file; the defaults and the environment".to_owned(), |f| f.display().to_string());
+    let sources: Vec<&str> = config.sources.iter().map(|s| s.name.as_str()).collect();
+    let mut findings = vec![ok("configuration", format!("{named}; {} at {}", config.log.origin, config.public_url))];
+    findings.extend(config.warnings.iter().map(|warning| warn("configuration", warning.clone(), "")));
+    findings.push(match sources.as_slice() {
+        [] => warn("sources", "no monitoring tool may send alerts", "add a [[source]] to the configuration"),
+        names => ok("sources", names.join(", ")),
+    });
+    findings
+}
+
+async fn database(config: &Config, store: &crate::store::Store) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let place = match &config.database {
+        Database::Sqlite { path } => format!("SQLite, {}", path.display()),
+        Database::Postgres { .. } => "PostgreSQL".to_owned(),
+    };
+    findings.push(match store.durability().await {
+        Ok(durable) if durable == "on" => ok("database", format!("{place}; commits are on the disk before anybody is answered")),
+        Ok(durable) => {
+            fail("database", format!("{place} does not make commits durable: {durable}"), "switch it on; `serve` does not start otherwise")
+        }
+        Err(error) => fail("database", format!("{place}: {error}"), "look whether it runs and lets us in"),
+    });
+    if let Database::Sqlite { path } = &config.database
+        && let Some(mode) = open_to_others(path)
+    {
+        let to_do = format!("chmod 600 {}", path.display());
+        findings.push(warn("database", format!("other users of this machine may read {} (mode {mode:o})", path.display()), &to_do));
+    }
+    findings
+}
+
+/// The mode of a file that others than its owner may read.
+fn open_to_others(path: &Path) -> Option<u32> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
+        (mode & 0o077 != 0).then_some(mode)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
+    }
+}
+
+fn key(config: &Config, head: Option<&Head>) -> Vec<Finding> {
+    let path = config.log.key.display();
+    let log = head.map(|h| h.vkey.as_str()).filter(|v| !v.is_empty());
+    vec![match (keyfile::vkey(&config.log.key), log) {
+        (Err(error), _) => fail("key", format!("{error:#}"), ""),
+        (Ok(None), Some(vkey)) => fail(
+            "key",
+            format!("the log is signed by {vkey}, and there is no key file at {path}"),
+            "copy it from the backup or another replica; a log never gets a second key",
+        ),
+        (Ok(None), None) => {
+            warn("key", format!("there is no key at {path} yet"), "the first start of `serve` makes it, or `countersign keys init`")
+        }
+        (Ok(Some(file)), Some(vkey)) if file != vkey => fail(
+            "key",
+            format!("the key in {path} is {file}, but the log is signed by {vkey}"),
+            "put the log's own key file there; nothing is signed with another one",
+        ),
+        (Ok(Some(file)), _) => ok("key", format!("{path}, for its owner's eyes only: {file}")),
+    }]
+}
+
+fn clock(now: Timestamp, head: &Head) -> Finding {
+    let last = Timestamp::from_micros(head.last_at).unwrap_or(now);
+    let ahead = last.since(now);
+    if head.size > 0 && ahead > CLOCK_STEP {
+        return fail(
+            "clock",
+            format!("the clock says {now}, but the log's last event is of {last}, {} s later", ahead.as_secs()),
+            "set the clock right; if it is right, confirm it with `countersign doctor --confirm-clock`",
+        );
+    }
+    ok("clock", format!("{now}; the log's last event is of {last}"))
+}
+
+async fn desk(config: &Config, beside: &Beside) -> Vec<Finding> {
+    let mut findings = vec![signed(beside).await];
+    findings.extend(witnesses(config, beside).await);
+    findings.push(match service::playbooks_of(config) {
+        Err(error) => fail("playbooks", format!("{error:#}"), ""),
+        Ok(files) => match founding::changes(&beside.desk, files) {
+            Err(error) => fail("playbooks", error.to_string(), "`countersign playbooks check` shows each place"),
+            Ok(Some(change)) => fail(
+                "playbooks",
+                format!("not the ones that were adopted: {change}"),
+                "record the change with `countersign playbooks adopt --why TEXT`, or put the adopted files back",
+            ),
+            Ok(None) => ok("playbooks", "those that were adopted"),
+        },
+    });
+    let snapshot = beside.desk.snapshot();
+    let administrators: Vec<&str> = snapshot.procedures.current().map_or_else(Vec::new, |library| {
+        snapshot.directory.administrators(&library.organisation).into_iter().map(|p| p.email.as_str()).collect()
+    });
+    findings.push(match administrators.as_slice() {
+        [] => fail("people", "nobody may administer", "countersign people add EMAIL --name NAME --role administrator"),
+        names => ok("people", format!("{} in the directory; {} may administer", snapshot.directory.iter().count(), names.join(", "))),
+    });
+    findings
+}
+
+async fn signed(beside: &Beside) -> Finding {
+    match (beside.desk.size().await, beside.desk.checkpoint().await) {
+        (Ok(size), Ok(Some((signed, _)))) if signed == size => ok("log", format!("{size} events, all under a signed checkpoint")),
+        (Ok(size), Ok(Some((signed, _)))) if signed < size => warn(
+            "log",
+            format!("{size} events, {signed} of them under a signed checkpoint"),
+            "`serve` signs the rest within a second; start it",
+        ),
+        (Ok(size), Ok(Some((signed, _)))) => fail(
+            "log",
+            format!("{size} events, but {signed} were signed: an older copy of the database was put back"),
+            "restore the newer database; nothing is signed until then",
+        ),
+        (Ok(size), Ok(None)) => warn("log", format!("{size} events, none signed yet"), "`serve` signs them within a second; start it"),
+        (Err(error), _) | (_, Err(error)) => fail("log", error.to_string(), ""),
+    }
+}
+
+async fn witnesses(config: &Config, beside: &Beside) -> Vec<Finding> {
+    let found = match service::witnesses_of(config) {
+        Ok(found) => found,
+        Err(error) => return vec![fail("witnesses", format!("{error:#}"), "")],
+    };
+    if found.is_empty() {
+        let to_do = "name a witness under [log] witnesses; another organisation's Countersign can be one";
+        return vec![warn("witnesses", "none, so exports show consistency, but never prove that nothing was left out", to_do)];
+    }
+    let mut findings = Vec::new();
+    let mut answered = 0;
+    for ((witness, _), named) in found.iter().zip(&config.log.witnesses) {
+        match witness.cosign_latest(&beside.desk).await {
+            Ok(()) => {
+                answered += 1;
+                findings.push(ok("witnesses", format!("{} cosigned the latest checkpoint", named.url)));
+            }
+            Err(error) => findings.push(warn(
+                "witnesses",
+                format!("{}: {error}", named.url),
+                "ask its operator whether it runs and knows our key (`countersign keys show`)",
+            )),
+        }
+    }
+    if answered < config.log.quorum {
+        let says = format!("{answered} of {} witnesses cosigned, {} have to", found.len(), config.log.quorum);
+        findings.push(fail("witnesses", says, "until then nothing new is proven; recording goes on"));
+    }
+    findings
+}
+
+async fn disk(config: &Config, env: &Env) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Database::Sqlite { path } = &config.database {
+        let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
+        findings.push(space("database", folder));
+    }
+    match crate::store::attachments::Attachments::open(&config.attachments) {
+        Err(error) => findings.push(fail(
+            "disk",
+            format!("the attachments' folder {}: {error}", config.attachments.display()),
+            "let this user write there",
+        )),
+        Ok(attachments) => {
+            findings.push(match attachments.probe(&env.id("")).await {
+                Ok(()) => space("attachments", config.attachments.clone()),
+                Err(error) => fail(
+                    "disk",
+                    format!("nothing can be written to {}: {error}", config.attachments.display()),
+                    "let this user write there, or make room",
+                ),
+            });
+        }
+    }
+    findings
+}
+
+fn space(what: &str, folder: PathBuf) -> Finding {
+    let free = match rustix::fs::statvfs(&folder) {
+        Ok(found) => found.f_bavail.saturating_mul(found.f_frsize),
+        Err(error) => return fail("disk", format!("{}: {error}", folder.display()), "look whether the folder is there"),
+    };
+    let says = format!("{} MiB free for the {what} in {}", free >> 20, folder.display());
+    if rustix::fs::access(&folder, rustix::fs::Access::WRITE_OK).is_err() {
+        return fail(
+            "disk",
+            format!("this user may not write to {}", folder.display()),
+            "run doctor as the user that serves, or let it write there",
+        );
+    }
+    match free {
+        free if free < NO_SPACE => fail("disk", says, "make room now: nothing can be recorded on a full disk"),
+        free if free < LITTLE_SPACE => warn("disk", says, "make room soon"),
+        _ => ok("disk", says),
+    }
+}
+
+async fn serve(config: &Config) -> Finding {
+    let mut address = config.listen;
+    if address.ip().is_unspecified() {
+        address.set_ip(if address.is_ipv4() { std::net::Ipv4Addr::LOCALHOST.into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
+    }
+    let asked = async {
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).no_proxy().build()?;
+        let answer = client.get(format!("http://{address}/readyz")).send().await?;
+        let ready = answer.status().is_success();
+        Ok::<_, reqwest::Error>((ready, answer.text().await?))
+    };
+    match asked.await {
+        Ok((true, _)) => ok("serve", format!("it answers at {address}, and is ready")),
+        Ok((false, said)) => fail("serve", format!("it answers at {address}, but is not ready: {}", said.trim()), "look at its log"),
+        Err(_) => warn("serve", format!("nothing answers at {address}"), "start it with `countersign serve`, unless it is meant to rest"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(last_at: Timestamp) -> Head {
+        Head {
+            size: 1,
+            frontier: Vec::new(),
+            last_at: last_at.micros(),
+            schema: 1,
+            deliveries: 0,
+            origin: "a/log".into(),
+            demo: false,
+            vkey: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_log_that_is_ahead_of_the_clock_fails_and_says_what_to_do() {
+        let now = Timestamp::parse("2026-03-01T12:00:00Z").unwrap();
+        assert_eq!(clock(now, &head(now)).state, State::Ok);
+        assert_eq!(clock(now, &head(now.plus(Duration::from_secs(59)))).state, State::Ok);
+        assert_eq!(clock(now, &head(now.minus(Duration::from_secs(86_400)))).state, State::Ok);
+        let ahead = clock(now, &head(now.plus(Duration::from_secs(3600))));
+        assert_eq!(ahead.state, State::Fail);
+        assert!(ahead.to_do.unwrap().contains("--confirm-clock"));
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_has_no_space() {
+        assert_eq!(space("database", "/nowhere/at/all".into()).state, State::Fail);
+        assert_ne!(space("database", std::env::temp_dir()).state, State::Fail);
+    }
+}

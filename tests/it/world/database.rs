@@ -1,0 +1,94 @@
+//! The two databases that every story runs on: a file, and a database of its own on the throw-away server of `./test`.
+
+use std::path::Path;
+
+use sqlx::{AnyPool, Row};
+
+/// Which database a story runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+/// A database that belongs to one story.
+pub struct Database {
+    pub kind: Kind,
+    /// As `countersign.toml` has it.
+    pub address: String,
+    /// Somebody with all rights, who goes around the program.
+    root: AnyPool,
+    name: String,
+}
+
+fn server() -> String {
+    std::env::var("COUNTERSIGN_TEST_POSTGRES")
+        .expect("this test needs a PostgreSQL server in COUNTERSIGN_TEST_POSTGRES: run ./test, which starts a throw-away one")
+}
+
+async fn connect(address: &str) -> AnyPool {
+    sqlx::any::install_default_drivers();
+    let options = sqlx::any::AnyPoolOptions::new().max_connections(2);
+    options.connect(address).await.unwrap_or_else(|error| panic!("the test's own connection to its database: {error}"))
+}
+
+impl Database {
+    /// A fresh, empty one; a file lies in `folder`.
+    pub async fn new(kind: Kind, folder: &Path, unique: &str) -> Self {
+        match kind {
+            Kind::Sqlite => Self::sqlite(&folder.join("countersign.db")).await,
+            Kind::Postgres => {
+                let (server, name) = (server(), format!("story_{unique}"));
+                let admin = connect(&server).await;
+                sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&admin).await.expect("a database of our own");
+                admin.close().await;
+                let (host, _) = server.rsplit_once('/').expect("the address of a server ends with a database");
+                let address = format!("{host}/{name}");
+                Self { kind, root: connect(&address).await, address, name }
+            }
+        }
+    }
+
+    /// The file at `path`, which may be there already.
+    pub async fn sqlite(path: &Path) -> Self {
+        let address = format!("sqlite:{}", path.display());
+        let root = connect(&format!("sqlite://{}?mode=rwc", path.display())).await;
+        sqlx::raw_sql("PRAGMA busy_timeout = 10000").execute(&root).await.expect("a setting of the connection");
+        Self { kind: Kind::Sqlite, address, root, name: String::new() }
+    }
+
+    /// Does something around the program's back.
+    pub async fn execute(&self, sql: &str) -> Result<(), String> {
+        let done = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&self.root).await;
+        done.map(drop).map_err(|error| error.to_string())
+    }
+
+    /// The first column of what a question is answered, as text.
+    pub async fn texts(&self, sql: &str) -> Vec<String> {
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql.to_owned())).fetch_all(&self.root).await;
+        let rows = rows.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        rows.iter().map(|row| row.try_get::<String, _>(0).unwrap_or_else(|error| panic!("{sql}: {error}"))).collect()
+    }
+
+    /// The first column of what a question is answered, as a number.
+    pub async fn number(&self, sql: &str) -> i64 {
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql.to_owned())).fetch_one(&self.root).await;
+        row.and_then(|row| row.try_get(0)).unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// The connection that goes around the program.
+    pub fn root(&self) -> &AnyPool {
+        &self.root
+    }
+
+    /// Removes it from the server.
+    pub async fn drop(self) {
+        self.root.close().await;
+        if self.kind == Kind::Postgres {
+            let admin = connect(&server()).await;
+            let gone = sqlx::raw_sql(sqlx::AssertSqlSafe(format!("DROP DATABASE {} WITH (FORCE)", self.name))).execute(&admin).await;
+            gone.expect("the story's database can be removed");
+            admin.close().await;
+        }
+    }
+}
