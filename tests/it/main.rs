@@ -11,6 +11,7 @@
 #![expect(clippy::print_stdout, reason = "some tests list what they found, for people to read")]
 
 mod browser;
+mod cli;
 mod documents;
 mod life;
 mod machine;
