@@ -13,11 +13,15 @@
 mod browser;
 mod cli;
 mod correlation;
+mod documents;
 mod life;
 mod machine;
 mod numbers;
+mod real_tools;
 mod rows;
+mod server;
 mod source;
+mod third_party_tools;
 mod tools;
 mod transitions;
 mod walls;
