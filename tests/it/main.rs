@@ -12,6 +12,7 @@
 
 mod browser;
 mod cli;
+mod clocks;
 mod correlation;
 mod documents;
 mod life;
@@ -21,6 +22,7 @@ mod real_tools;
 mod rows;
 mod server;
 mod source;
+mod sources;
 mod third_party_tools;
 mod tools;
 mod transitions;

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use countersign::cli::service::{Running, Service};
 use countersign::config::Config;
-use countersign::desk::Desk;
+use countersign::desk::{Desk, founding};
 use countersign::desk::request::{Answer, Ask, Request, SignIn, Unanswered};
 use countersign::env::{Clock as _, Env, ManualClock, Timestamp};
 use countersign::people::{PeopleCommand, secret};
@@ -312,6 +312,19 @@ impl World {
     pub async fn operator(&self, ask: Ask) -> Result<Answer, Unanswered> {
         let first = self.staff.get("ada").map(|a| a.id.clone());
         self.desk().ask(Request::of_operator(first, ask)).await
+    }
+
+    /// Adopts playbooks, as the command line does; replicas that start later read them from a folder.
+    pub async fn adopts(&mut self, files: Vec<(String, Vec<u8>)>, why: &str) {
+        let folder = self.path("playbooks");
+        for (path, bytes) in &files {
+            let file = folder.join(path);
+            std::fs::create_dir_all(file.parent().expect("a file lies in a folder")).expect("a folder can be made");
+            std::fs::write(file, bytes).expect("a playbook can be written");
+        }
+        self.settings = format!("playbooks = \"{}\"\n{}", folder.display(), self.settings);
+        let first = self.staff["ada"].id.clone();
+        founding::adopt(self.desk(), Some(first), files, why).await.unwrap_or_else(|error| panic!("{error}"));
     }
 
     /// Adds somebody with these roles and gives them an API key.
