@@ -5,20 +5,24 @@
 
 pub mod beside;
 pub mod bundle;
+pub mod demo;
 pub mod doctor;
 pub mod export;
 pub mod folder;
+mod hand;
 pub mod init;
 mod init_text;
 pub mod keyfile;
 pub mod keys;
 pub mod logging;
+mod monitor;
 pub mod people;
 pub mod playbooks;
 pub mod say;
 pub mod selection;
 pub mod serve;
 pub mod service;
+mod story;
 pub mod verify;
 mod verify_database;
 
@@ -47,6 +51,8 @@ enum Command {
     Init(init::Args),
     /// Run the service.
     Serve(serve::Args),
+    /// A complete service with example people and alerts, to look at. Nothing in it is evidence.
+    Demo(demo::Args),
     /// The directory: who may do what, and with which keys.
     People(people::Args),
     /// The procedures: check them, adopt changed ones, read them.
@@ -65,8 +71,12 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let long_running = matches!(cli.command, Command::Serve(_));
-    logging::start(if long_running { "info" } else { "warn" });
+    logging::start(match cli.command {
+        Command::Serve(_) => "info",
+        // Its two instances talk to each other all the time; what matters to people is printed.
+        Command::Demo(_) => "error",
+        _ => "warn",
+    });
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error.into()),
@@ -84,6 +94,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(load(cli.config)?, env, args).await,
         Command::People(args) => people::run(&load(cli.config)?, &env, args).await,
         Command::Playbooks(args) => playbooks::run(|| load(cli.config), &env, args).await,
+        Command::Demo(args) => demo::run(&env, args).await,
         Command::Doctor(args) => doctor::run(load(cli.config), &env, args).await,
         Command::Export(args) => export::run(&load(cli.config)?, &env, args).await,
         Command::Verify(args) => verify::run(args).await,

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::desk::founding;
 use crate::env::Env;
 use crate::procedure::model::{Library, Permission};
+use crate::procedure::render::render_kind;
 
 /// `playbooks`
 #[derive(Debug, clap::Args)]
@@ -40,6 +41,13 @@ enum Action {
         #[arg(long, value_name = "EMAIL")]
         by: Option<String>,
     },
+    /// Print a procedure as people read it, with the responses that open it.
+    Show {
+        /// The kind, such as incident.
+        kind: String,
+        /// The folder; left out, the configured one, or those built in.
+        dir: Option<PathBuf>,
+    },
 }
 
 /// Runs it.
@@ -50,6 +58,7 @@ pub async fn run(config: impl FnOnce() -> anyhow::Result<Config>, env: &Env, arg
     match args.action {
         Action::Check { dir } => check(config, dir, args.json),
         Action::Adopt { dir, why, by } => adopt(&config()?, env, dir, &why, by.as_deref(), args.json).await,
+        Action::Show { kind, dir } => show(config, dir, &kind, args.json),
     }
 }
 
@@ -98,6 +107,23 @@ fn check(config: impl FnOnce() -> anyhow::Result<Config>, dir: Option<PathBuf>, 
         say::aside(format!("{named}: {mistakes} in {count} files"));
     }
     Ok(ExitCode::from(1))
+}
+
+fn show(config: impl FnOnce() -> anyhow::Result<Config>, dir: Option<PathBuf>, kind: &str, as_json: bool) -> anyhow::Result<ExitCode> {
+    let (_, files) = files(config, dir)?;
+    let Ok(library) = crate::procedure::load(files) else {
+        bail!("these playbooks have mistakes; `countersign playbooks check` shows each place");
+    };
+    let Some((found, text)) = library.kinds.get(kind).zip(render_kind(&library, kind)) else {
+        let known: Vec<&str> = library.kinds.keys().map(String::as_str).collect();
+        bail!("there is no kind {kind}; there are {}", known.join(", "));
+    };
+    if as_json {
+        say::json(&json!({ "kind": kind, "digest": found.digest, "text": text }))?;
+    } else {
+        say::line(text.trim_end());
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn summary(library: &Library) -> String {

@@ -139,7 +139,7 @@ async fn status(State(app): State<App>) -> Response {
 fn not_authentic(app: &App, source: &SourceConfig, refusal: AuthRefusal) -> Response {
     app.metrics.delivery(&source.name, refusal.reason());
     app.desk.count_forgery(&source.name, refusal.reason());
-    reply::not_authentic(&source.auth, refusal).into_response()
+    reply::not_authentic(source.format, &source.auth, refusal).into_response()
 }
 
 /// A genuine delivery: read, matched, recorded, answered.

@@ -174,7 +174,7 @@ fn work_on_a_ticket_reads_as_people_would_say_it() {
         by_ana(Fact::MergeUndone { other: Number::new("INC", 8) }, &[]),
         by_ana(Fact::ApprovalDecided { transition: "close".into(), stage: 0, approved: true, digest: String::new() }, &["reason"]),
         by_ana(Fact::ApprovalWithdrawn { transition: "close".into() }, &["reason"]),
-        by_ana(Fact::Refused { command: "take".into(), code: "FIELD_MISSING".into(), transition: Some("close".into()) }, &[]),
+        by_ana(Fact::Refused { command: "take".into(), code: "FieldMissing".into(), transition: Some("close".into()) }, &[]),
     ];
     insta::assert_snapshot!(told(&events), @r#"
     INC-000042 · sev1 · payments-api is down. Opened by alertmanager.

@@ -381,8 +381,13 @@ impl World {
         let expires_at = self.now().plus(hours(1));
         let issue = Ask::IssueLink { person: person.id.clone(), hash: link.sha256.clone(), expires_at };
         self.operator(issue).await.expect("a link is issued");
-        let sign_in =
-            SignIn { link: Some(link.sha256), person: None, session: session.sha256, session_id: env.id("s_"), expires_at: self.now().plus(days(1)) };
+        let sign_in = SignIn {
+            link: Some(link.sha256),
+            person: None,
+            session: session.sha256,
+            session_id: env.id("s_"),
+            expires_at: self.now().plus(days(1)),
+        };
         desk.ask(Request::of_scheduler(Ask::SignIn(sign_in))).await.expect("somebody signs in");
         Person { pass: Pass::Session(session.shown), ..person }
     }
