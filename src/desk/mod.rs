@@ -2,6 +2,7 @@
 //!
 //! - [`request`]: what can be asked, and what is answered;
 //! - [`clerk`]: one task per process that takes requests, decides them and commits them together;
+//! - [`clockwatch`]: a wall clock that jumps stops commits;
 //! - [`turn`]: one request's turn within a batch;
 //! - [`known`]: what the clerk holds in memory: tickets, people, procedures, the tree's edge;
 //! - [`procedures`]: what was adopted, in every version;
@@ -19,6 +20,7 @@
 
 pub mod append;
 pub mod clerk;
+pub mod clockwatch;
 pub mod founding;
 pub mod heartbeat;
 pub mod known;

@@ -11,6 +11,7 @@ use serde_json::{Map, Number, Value};
 
 pub use super::template::Template;
 pub use super::tokens::Read;
+use super::patterns;
 use super::tokens::scan;
 
 /// Variables that an expression sees: `alert`, `ticket`, `phases`, `event`, or `body`.
@@ -63,7 +64,7 @@ enum NoValue {
 }
 
 /// The standard functions, built once.
-static FUNCTIONS: LazyLock<Arc<cel::Env>> = LazyLock::new(|| Arc::new(cel::Env::stdlib()));
+static FUNCTIONS: LazyLock<Arc<cel::Env>> = LazyLock::new(|| Arc::new(patterns::functions()));
 
 impl Expression {
     /// Compiles `source`.

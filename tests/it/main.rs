@@ -12,14 +12,19 @@
 
 mod browser;
 mod cli;
+mod clocks;
+mod correlation;
 mod documents;
 mod life;
 mod machine;
+mod numbers;
 mod real_tools;
 mod rows;
 mod server;
 mod source;
+mod sources;
 mod third_party_tools;
 mod tools;
+mod transitions;
 mod walls;
 mod world;
