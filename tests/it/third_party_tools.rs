@@ -160,7 +160,10 @@ async fn go_and_openssl_accept_a_log_of_a_thousand_events_and_no_damaged_copy() 
     let bundle = log.folder.path().join("bundle");
     let said = accepted_and_no_damaged_copy(&bundle, &log.vkey, None, Some(&log.older)).expect("accepted, and each damage refused");
     assert!(said.contains(&format!("signature and {} entries hold", log.size)), "{said}");
-    assert!(said.contains(&format!("consistent with the checkpoint of {} entries", size(&fs::read(&log.older).expect("it was kept")))), "{said}");
+    assert!(
+        said.contains(&format!("consistent with the checkpoint of {} entries", size(&fs::read(&log.older).expect("it was kept")))),
+        "{said}"
+    );
     assert!(said.contains("openssl: the signatures hold"), "{said}");
 
     let forged = |name: &str, change: fn(&mut Vec<Vec<u8>>)| {
