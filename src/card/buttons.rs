@@ -207,14 +207,16 @@ fn opens_form(transition: &Transition) -> bool {
     !transition.asks.is_empty() || !transition.requires.fields.is_empty() || wants_fields
 }
 
-/// It leads on along the procedure: no reason is needed, nothing is merged or taken back.
+/// It leads on along the procedure: nothing is merged or taken back. A reason alone marks a side exit (void); a step
+/// that also requires fields, as closing does, is on the way.
 fn is_forward(transition: &Transition) -> bool {
-    !(transition.asks.contains(&Ask::Reason) || transition.merges || transition.unmerges || transition.reopens)
+    let side_exit = transition.asks.contains(&Ask::Reason) && transition.requires.fields.is_empty();
+    !(side_exit || transition.merges || transition.unmerges || transition.reopens)
 }
 
 /// It asks for a reason and settles how the ticket ended (a disposition), as a false alarm does.
 fn is_outcome(transition: &Transition) -> bool {
-    transition.asks.contains(&Ask::Reason) && !transition.sets.is_empty() && !transition.reopens && !transition.merges
+    !is_forward(transition) && !transition.sets.is_empty() && !transition.reopens && !transition.merges && !transition.unmerges
 }
 
 /// What an action is called where there is no button at hand: the title of its form.

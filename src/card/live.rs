@@ -3,10 +3,10 @@
 use super::buttons::{self, Action, Button};
 use super::missing;
 use super::scene::{Scene, Severity};
-use super::words::{Words, capitalise, count, duration, humanise, one_line, remaining, uncapitalise};
+use super::words::{Words, capitalise, count, duration, humanise, list, one_line, remaining, uncapitalise};
 use crate::env::Timestamp;
 use crate::procedure::model::FieldType;
-use crate::ticket::event::Actor;
+use crate::ticket::event::{Actor, OwedItem};
 use crate::ticket::state::{ClockState, Ticket};
 
 /// The most facts a card shows.
@@ -317,19 +317,28 @@ fn tasks(scene: &Scene<'_>) -> Vec<TaskLine> {
     scene.ticket.tasks.iter().map(line).collect()
 }
 
+/// What is owed, gathered by step, person and time.
 fn owed(scene: &Scene<'_>) -> Vec<Words> {
     let step = |name: &str| scene.kind.transitions.get(name).map_or_else(|| humanise(name), |t| scene.label(t));
-    let line = |item: &crate::ticket::event::OwedItem| {
+    let mut groups: Vec<(&OwedItem, Vec<String>)> = Vec::new();
+    for item in &scene.ticket.owed {
         let what = match item.what.as_str() {
-            "evidence" => format!("Evidence for “{}”", step(&item.of)),
-            _ => scene.kind.fields.get(&item.of).map_or_else(|| humanise(&item.of), |f| f.label.clone()),
+            "evidence" => format!("evidence for “{}”", step(&item.of)),
+            _ => uncapitalise(&scene.kind.fields.get(&item.of).map_or_else(|| humanise(&item.of), |f| f.label.clone())),
         };
-        Words::of(format!("{what}, before “{}”; asked of ", step(&item.by)))
+        match groups.iter_mut().find(|(first, _)| (&first.by, &first.who, first.due) == (&item.by, &item.who, item.due)) {
+            Some((_, things)) => things.push(what),
+            None => groups.push((item, vec![what])),
+        }
+    }
+    let line = |(item, things): (&OwedItem, Vec<String>)| {
+        Words::of(format!("Before “{}”: {}. Asked of ", step(&item.by), list(&things, "and")))
             .name(scene.known.person_or_role(&item.who))
             .text(" by ")
             .time(item.due)
+            .text(".")
     };
-    scene.ticket.owed.iter().map(line).collect()
+    groups.into_iter().map(line).collect()
 }
 
 fn notified(scene: &Scene<'_>) -> Vec<NotifiedLine> {
@@ -388,7 +397,7 @@ mod tests {
         assert_eq!(card.status, "Mitigated", "the response's word for contained");
         insta::assert_snapshot!(plain(&card.state, "03:40"), @"Ana Lima has it, 7 h 22 min left to resolve.");
         insta::assert_snapshot!(plain(&card.alerts, "03:40"), @"37 alerts from alertmanager since 03:02, 4 still firing");
-        insta::assert_snapshot!(plain(&card.owed[0], "03:40"), @"Evidence for “Mitigated”, before “Close”; asked of Ana Lima by Mon 23 Nov 08:00");
+        insta::assert_snapshot!(plain(&card.owed[0], "03:40"), @"Before “Close”: evidence for “Mitigated”. Asked of Ana Lima by Mon 23 Nov 08:00.");
         let progress: Vec<_> = card.phases.iter().map(|p| (p.label.as_str(), p.progress)).collect();
         assert_eq!(progress, [("Mitigated", Progress::Here), ("Cause removed", Progress::Ahead), ("Restored", Progress::Ahead)]);
     }

@@ -53,7 +53,7 @@ pub fn used_link() -> String {
 /// An input that must be filled in is empty.
 #[must_use]
 pub fn empty_field(label: &str) -> String {
-    format!("{label} is needed here.")
+    format!("Please fill in: {}.", uncapitalise(label))
 }
 
 /// An input holds more than it can.

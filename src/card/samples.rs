@@ -112,6 +112,7 @@ fn transitions() -> IndexMap<String, Transition> {
                 second_person: Some(SecondPerson { when: None }),
                 not: Vec::new(),
             },
+            asks: vec![Ask::Reason],
             ..step("close", "Close", &["recovered"], "closed")
         },
         Transition {

@@ -117,8 +117,12 @@ mod tests {
     fn every_required_field_of_closing_is_marked_for_assessors_and_explained() {
         let (stage, ticket) = (Stage::new(), recovered());
         let form = transition_form(&stage.scene(&ticket, at("04:20")), &stage.kind.transitions["close"], &[]);
-        assert_eq!(names(&form), ["field.severity", "field.class", "field.data_involved", "field.systems_affected", "field.root_cause"]);
-        assert!(form.fields.iter().all(|f| f.audit && !f.help.is_empty() && f.needed == Needed::Now));
+        assert_eq!(
+            names(&form),
+            ["field.severity", "field.class", "field.data_involved", "field.systems_affected", "field.root_cause", "reason"]
+        );
+        assert!(form.fields.iter().all(|f| !f.help.is_empty() && f.needed == Needed::Now));
+        assert!(form.fields[..5].iter().all(|f| f.audit));
         assert_eq!(form.fields[0].values, ["sev1"], "what is known stands in the form");
         let missing: Vec<_> = form.missing.iter().map(|m| m.what.as_str()).collect();
         let wanted = [

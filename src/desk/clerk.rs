@@ -25,15 +25,19 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::known::Known;
-use super::request::{Answer, Ask, Dedupe, Refused, Request, Unanswered};
-use super::turn::{Overlay, RefusalCounts, alert_id};
+use super::clockwatch::{self, ClockWatch};
+use super::known::{Known, read_event};
+use super::overlay::{Overlay, alert_id};
+use super::refusals::RefusalCounts;
+use super::request::{Answer, Ask, Dedupe, Refused, Request, Unanswered, Who};
 use super::{DeskError, Inner};
 use crate::env::Timestamp;
+use crate::procedure::model::Permission;
 use crate::store::StoreError;
 use crate::store::commit::{Commit, Head, Writer};
 use crate::ticket::command::Command;
 use crate::ticket::correlation::{AlertRecord, GroupRecord};
+use crate::ticket::event::Fact;
 use crate::ticket::number::Number;
 use crate::ticket::state::Ticket;
 
@@ -43,8 +47,6 @@ const MOST_REQUESTS: usize = 256;
 const MOST_EVENTS: usize = 1000;
 /// Bytes of events in one commit at most; checked between requests.
 const MOST_BYTES: usize = 1 << 20;
-/// A wall clock that runs away from the monotonic one by more than this stops commits.
-const CLOCK_STEP: Duration = Duration::from_secs(60);
 /// Repeats that are told in one commit.
 const MOST_REPEATS: i64 = 256;
 
@@ -74,14 +76,14 @@ struct Clerk {
     refusals: RefusalCounts,
     /// This process's mark in the database, and how many commits it tried.
     mark: (String, u64),
-    /// Wall clock and monotonic clock when they were last found to agree.
-    clocks: (Timestamp, Duration),
+    /// Notices a wall clock that jumps.
+    clocks: ClockWatch,
 }
 
 /// Works until the desk is gone.
 pub(super) async fn run(inner: Weak<Inner>, known: Known, mut people: mpsc::Receiver<Queued>, mut machines: mpsc::Receiver<Queued>) {
     let Some(desk) = inner.upgrade() else { return };
-    let clocks = (desk.env.now(), desk.env.clock.monotonic());
+    let clocks = ClockWatch::new(&desk.env);
     let mark = (desk.env.id("clerk:"), 0);
     drop(desk);
     let mut clerk = Clerk { known: Some(known), writer: None, refusals: RefusalCounts::default(), mark, clocks };
@@ -109,13 +111,11 @@ impl Clerk {
     /// Commits a batch, in pieces if it must be; everybody in it is answered.
     async fn serve(&mut self, desk: &Inner, batch: Vec<Queued>) {
         let mut waiting = vec![batch];
-        while let Some(mut batch) = waiting.pop() {
-            if let Some(why) = self.clock_stepped(desk, &batch) {
-                *desk.held.write().unwrap_or_else(PoisonError::into_inner) = Some(why.clone());
-                answer_all(batch, &Unanswered::Held(why));
+        while let Some(batch) = waiting.pop() {
+            let mut batch = self.past_the_clock(desk, batch).await;
+            if batch.is_empty() {
                 continue;
             }
-            *desk.held.write().unwrap_or_else(PoisonError::into_inner) = None;
             self.mark.1 += 1;
             let requests: Vec<Request> = batch.iter().map(|q| q.request.clone()).collect();
             let started = desk.env.clock.monotonic();
@@ -169,22 +169,33 @@ impl Clerk {
         desk.failing.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the wall clock jumped since it was last found right; an administrator's confirmation makes it right.
-    fn clock_stepped(&mut self, desk: &Inner, batch: &[Queued]) -> Option<String> {
-        let (now, monotonic) = (desk.env.now(), desk.env.clock.monotonic());
-        let passed = monotonic.saturating_sub(self.clocks.1);
-        let expected = self.clocks.0.plus(passed);
-        let last = self.known.as_ref().and_then(|k| Timestamp::from_micros(k.last_at)).unwrap_or(now);
-        let off = now.since(expected).max(expected.since(now)).max(last.since(now));
-        let confirmed = batch.iter().any(|q| matches!(q.request.ask, Ask::ConfirmClock));
-        if off > CLOCK_STEP && !confirmed {
-            return Some(format!(
-                "the system clock is {} seconds away from where it should be. If it is right, an administrator confirms it with `countersign doctor --confirm-clock`",
-                off.as_secs()
-            ));
+    /// What of the batch may go on: all of it while the clock is right; while it is not, only an administrator's
+    /// confirmation. Everybody else is answered.
+    async fn past_the_clock(&mut self, desk: &Inner, batch: Vec<Queued>) -> Vec<Queued> {
+        let snapshot = desk.snapshot.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let last_at = self.known.as_ref().map_or(0, |k| k.last_at);
+        let Some(off) = self.clocks.off(&desk.env, last_at) else {
+            *desk.held.write().unwrap_or_else(PoisonError::into_inner) = None;
+            return batch;
+        };
+        if confirmed_elsewhere(desk, snapshot.size).await {
+            self.clocks.confirm(&desk.env, last_at);
+            return batch;
         }
-        self.clocks = (now, monotonic);
-        None
+        let why = clockwatch::sentence(off);
+        *desk.held.write().unwrap_or_else(PoisonError::into_inner) = Some(why.clone());
+        let administrates = |request: &Request| match (&request.ask, &request.who, snapshot.procedures.current()) {
+            (Ask::ConfirmClock, Who::Person { id } | Who::Operator { person: Some(id) }, Some(library)) => {
+                snapshot.directory.active(id).is_some_and(|p| p.may(&library.organisation, Permission::Administer))
+            }
+            _ => false,
+        };
+        let (confirming, held): (Vec<Queued>, Vec<Queued>) = batch.into_iter().partition(|q| administrates(&q.request));
+        answer_all(held, &Unanswered::Held(why));
+        if !confirming.is_empty() {
+            self.clocks.confirm(&desk.env, last_at);
+        }
+        confirming
     }
 
     /// One transaction. Answers come back for the first requests of the batch: all of them, unless it grew too large.
@@ -271,6 +282,12 @@ impl Clerk {
     }
 }
 
+/// Whether another process recorded, after what we know, that an administrator found the clock right.
+async fn confirmed_elsewhere(desk: &Inner, known: i64) -> bool {
+    let Ok(page) = desk.store.events_from(known, 1000).await else { return false };
+    page.iter().any(|(seq, bytes)| read_event(*seq, bytes).is_ok_and(|e| matches!(e.fact, Fact::ClockStepConfirmed { .. })))
+}
+
 fn answer_all(batch: Vec<Queued>, with: &Unanswered) {
     for queued in batch {
         // Nobody may be waiting any more.
@@ -313,7 +330,7 @@ fn one(
     }
     let answer = overlay.turn(request.clone(), refusals)?;
     if let Some(Dedupe { key, digest }) = &request.dedupe {
-        let kept = super::turn::json(&Kept { of: digest.clone(), answer: answer.clone() });
+        let kept = super::overlay::json(&Kept { of: digest.clone(), answer: answer.clone() });
         overlay.batch.dedupe.push((key.clone(), overlay.now.micros(), kept.clone()));
         outcomes.insert(key.clone(), kept);
     }

@@ -2,7 +2,9 @@
 //!
 //! - [`request`]: what can be asked, and what is answered;
 //! - [`clerk`]: one task per process that takes requests, decides them and commits them together;
-//! - [`turn`]: one request's turn within a batch;
+//! - [`clockwatch`]: a wall clock that jumps stops commits;
+//! - [`turn`]: one request's turn within a batch; [`overlay`]: what the batch has decided so far; [`refusals`]: those
+//!   that an assessor wants to see;
 //! - [`known`]: what the clerk holds in memory: tickets, people, procedures, the tree's edge;
 //! - [`procedures`]: what was adopted, in every version;
 //! - [`append`]: events into canonical bytes, leaves and tiles;
@@ -19,14 +21,17 @@
 
 pub mod append;
 pub mod clerk;
+pub mod clockwatch;
 pub mod founding;
 pub mod heartbeat;
 pub mod known;
+pub mod overlay;
 pub mod prepare;
 pub mod procedures;
 pub mod publish;
 pub mod query;
 pub mod rebuild;
+pub mod refusals;
 pub mod request;
 pub mod tick;
 pub mod turn;

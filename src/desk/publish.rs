@@ -10,6 +10,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
+use tokio::sync::Mutex;
+
 use super::Desk;
 use crate::ledger::checkpoint::Checkpoint;
 use crate::ledger::key::VerifierKey;
@@ -89,6 +91,8 @@ pub struct Publisher {
     outside: PathBuf,
     /// Outbox channels of the witnesses.
     witnesses: Vec<String>,
+    /// Whoever signs: one at a time, so that an older checkpoint never replaces a newer one.
+    turn: Mutex<()>,
 }
 
 /// Hashes of the wanted tiles, read off the database.
@@ -125,7 +129,7 @@ impl Publisher {
     /// from the database.
     #[must_use]
     pub fn new(desk: Desk, signer: Signer, outside: PathBuf, witnesses: Vec<String>) -> Self {
-        Self { desk, signer, outside, witnesses }
+        Self { desk, signer, outside, witnesses, turn: Mutex::new(()) }
     }
 
     /// The log's verifier key, as this signer has it.
@@ -139,6 +143,7 @@ impl Publisher {
     /// # Errors
     /// Why nothing was signed.
     pub async fn publish(&self) -> Result<(), NotSigned> {
+        let _turn = self.turn.lock().await;
         let outcome = self.sign().await;
         let mut signing = self.desk.inner().signing.write().unwrap_or_else(PoisonError::into_inner);
         signing.vkey = Some(self.vkey());

@@ -4,20 +4,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
-use tower_http::timeout::TimeoutLayer;
 
 use super::{api, console, deliver, health, log, witness};
 use crate::config::Config;
 use crate::desk::Desk;
+use crate::desk::request::Unanswered;
 use crate::env::Timestamp;
 use crate::inbound::health::Metrics;
 use crate::inbound::problem::Problem;
 use crate::inbound::witness::Service;
+
+/// How long a request may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What every handler holds; cheap to clone.
 #[derive(Clone)]
@@ -57,13 +62,21 @@ pub fn router(app: App) -> Router {
         .merge(witness::routes())
         .merge(health::routes())
         .merge(console::routes())
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, Duration::from_secs(30)));
+        .layer(from_fn(in_time));
     answered
         .fallback(nothing_here)
         .layer(CatchPanicLayer::custom(broken))
         .layer(SetResponseHeaderLayer::if_not_present(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
         .layer(SetResponseHeaderLayer::if_not_present(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")))
         .with_state(app)
+}
+
+/// Answers a request that takes too long. Whether it was recorded is not known: the desk may still be at it.
+async fn in_time(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(PATIENCE, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::from(Unanswered::Unknown).into_response(),
+    }
 }
 
 async fn nothing_here() -> Response {

@@ -139,7 +139,7 @@ async fn status(State(app): State<App>) -> Response {
 fn not_authentic(app: &App, source: &SourceConfig, refusal: AuthRefusal) -> Response {
     app.metrics.delivery(&source.name, refusal.reason());
     app.desk.count_forgery(&source.name, refusal.reason());
-    reply::not_authentic(&source.auth, refusal).into_response()
+    reply::not_authentic(source.format, &source.auth, refusal).into_response()
 }
 
 /// A genuine delivery: read, matched, recorded, answered.
@@ -157,7 +157,12 @@ async fn take(app: &App, source: &SourceConfig, verified: &Verified, incoming: &
     for why in &parsed.unmapped {
         tracing::info!(source = source.name, why, "part of a delivery maps to no alert; it is kept");
     }
-    let receive = app.desk.prepare(&source.name, received_at, &incoming.body, parsed.alerts);
+    // Matching a large delivery takes a while: beside the tasks that answer and commit, so that none of them waits for it.
+    let (desk, name, body, alerts) = (app.desk.clone(), source.name.clone(), incoming.body.clone(), parsed.alerts);
+    let Ok(receive) = tokio::task::spawn_blocking(move || desk.prepare(&name, received_at, &body, alerts)).await else {
+        app.metrics.delivery(&source.name, "not_stored");
+        return reply::not_stored(source.format).into_response();
+    };
     let credential = (!verified.credential.is_empty()).then(|| verified.credential.clone());
     let request = Request {
         who: Who::Source { name: source.name.clone() },

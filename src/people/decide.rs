@@ -163,6 +163,9 @@ pub fn decide(
     }
     let event = match command {
         PeopleCommand::Add { id, name, email, roles } => {
+            if directory.get(&id).is_some() {
+                return Err(PeopleRefusal::Known(id));
+            }
             check_identity(directory, &name, &email)?;
             let roles = check_roles(organisation, &roles)?;
             NewEvent::outside(Fact::PersonAdded { person: id, roles }).seal("name", name).seal("email", email)

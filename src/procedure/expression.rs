@@ -9,6 +9,7 @@ use cel::common::ast::{EntryExpr, Expr};
 use cel::objects::{Key, Map as CelMap};
 use serde_json::{Map, Number, Value};
 
+use super::patterns;
 pub use super::template::Template;
 pub use super::tokens::Read;
 use super::tokens::scan;
@@ -63,7 +64,7 @@ enum NoValue {
 }
 
 /// The standard functions, built once.
-static FUNCTIONS: LazyLock<Arc<cel::Env>> = LazyLock::new(|| Arc::new(cel::Env::stdlib()));
+static FUNCTIONS: LazyLock<Arc<cel::Env>> = LazyLock::new(|| Arc::new(patterns::functions()));
 
 impl Expression {
     /// Compiles `source`.

@@ -17,6 +17,7 @@ mod load_transition;
 mod mistakes;
 pub mod model;
 mod nearest;
+mod patterns;
 mod reader;
 pub mod render;
 mod shipped;

@@ -12,10 +12,22 @@
 
 mod browser;
 mod cli;
+mod clocks;
+mod correlation;
+mod documents;
+mod integrity;
 mod life;
 mod machine;
+mod numbers;
+mod persons;
+mod real_tools;
 mod rows;
+mod schema;
+mod server;
 mod source;
+mod sources;
+mod third_party_tools;
 mod tools;
+mod transitions;
 mod walls;
 mod world;

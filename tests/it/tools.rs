@@ -104,21 +104,43 @@ pub fn pagerduty(base: &str, routing_key: &str, action: &str, dedup_key: &str) -
     run(Command::new(python).arg(file("pagerduty.py")).args([base, routing_key, action, dedup_key])).map(|words| words.trim().to_owned())
 }
 
-/// The verifier of `tests/tools/verifier`, built once, checks the log in `folder` (`checkpoint`, `tile/…`) with the key in
-/// `vkey`; with `older`, also that this earlier checkpoint is its beginning. Its words, either way.
+fn verifier_file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/verifier").join(name)
+}
+
+/// Debian's Go, with Debian's own packages from their folder, without the network.
+fn go(command: &mut Command) -> &mut Command {
+    machine::program("go", "golang-go golang-golang-x-mod-dev");
+    let cache = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/go-cache");
+    command.env("GO111MODULE", "off").env("GOPATH", "/usr/share/gocode").env("GOCACHE", cache)
+}
+
+/// The verifier of `tests/verifier`, built once, checks the bundle or the log in `folder` with the log's key in `vkey`;
+/// with `older`, also that this earlier checkpoint is its beginning. Its words, either way.
 pub fn go_verifier(folder: &Path, vkey: &Path, older: Option<&Path>) -> Result<String, String> {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let verifier = BUILT.get_or_init(|| {
-        let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools");
-        let program = target.join("verifier");
-        let mut command = Command::new(machine::program("go", "golang-go golang-golang-x-mod-dev"));
-        // Debian's own packages, from their folder, without the network.
-        command.env("GO111MODULE", "off").env("GOPATH", "/usr/share/gocode").env("GOCACHE", target.join("go-cache"));
-        command.args(["build", "-o"]).arg(&program).arg(".").current_dir(file("verifier"));
-        run(&mut command).expect("the Go verifier can be built");
+        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/verifier");
+        let mut command = Command::new("go");
+        run(go(&mut command).args(["build", "-o"]).arg(&program).arg(verifier_file("main.go"))).expect("the Go verifier can be built");
         program
     });
-    run(Command::new(verifier).arg(folder).arg(vkey).args(older))
+    let mut command = Command::new(verifier);
+    command.arg("-key").arg(vkey);
+    if let Some(older) = older {
+        command.arg("-old").arg(older);
+    }
+    run(command.arg(folder))
+}
+
+/// `tests/verifier/run.sh`: Go and openssl accept the bundle or the log in `folder`, and refuse it with one bit of any
+/// file changed. Its words, either way.
+pub fn accepted_and_no_damaged_copy(folder: &Path, vkey: &Path, witness: Option<&Path>, older: Option<&Path>) -> Result<String, String> {
+    machine::program("openssl", "openssl");
+    let mut command = Command::new(verifier_file("run.sh"));
+    // An empty word stands for a witness that there is not.
+    command.arg(folder).arg(vkey).arg(witness.unwrap_or(Path::new(""))).args(older);
+    run(go(&mut command))
 }
 
 fn run(command: &mut Command) -> Result<String, String> {

@@ -192,7 +192,9 @@ impl Teller<'_> {
             Fact::LeadAssigned { person } => now(person, "lead"),
             _ => Words::new(),
         };
-        said(Tone::Step, text)
+        // Whoever takes a step often becomes the owner by it: the step has said so.
+        let follows = self.event.cause.is_some() && matches!(self.event.fact, Fact::OwnerAssigned { .. });
+        said(if follows { Tone::Quiet } else { Tone::Step }, text)
     }
 
     fn fields_set(&self, fields: &std::collections::BTreeMap<String, serde_json::Value>, sealed: &[String]) -> Words {

@@ -17,6 +17,9 @@ use crate::ticket::media;
 /// Bytes of a file at most.
 pub const MOST_BYTES: usize = 25 << 20;
 
+/// Bytes of a whole form at most: the file, and what stands around it.
+pub const MOST_REQUEST: usize = MOST_BYTES + (64 << 10);
+
 /// A file on its way in.
 pub struct Upload {
     /// Its name, without folders and control characters.
@@ -52,7 +55,7 @@ impl Upload {
     pub async fn read(request: Request, app: &App) -> Result<Self, Problem> {
         let declared: Option<usize> =
             request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
-        if declared.is_some_and(|n| n > MOST_BYTES + (64 << 10)) {
+        if declared.is_some_and(|n| n > MOST_REQUEST) {
             return Err(too_large());
         }
         let broken = |_| {

@@ -11,6 +11,7 @@ mod shown;
 mod write;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
 use super::app::App;
@@ -28,7 +29,7 @@ pub fn routes() -> Router<App> {
         .route("/api/v1/tickets/{number}/alerts", get(read::alerts))
         .route("/api/v1/alerts/{source}/{fingerprint}", get(read::alert))
         .route("/api/v1/deliveries/{delivery}", get(read::delivery))
-        .route("/api/v1/tickets/{number}/attachments", post(files::attach))
+        .route("/api/v1/tickets/{number}/attachments", post(files::attach).layer(DefaultBodyLimit::max(files::MOST_REQUEST)))
         .route("/api/v1/tickets/{number}/attachments/{file}", get(files::download))
         .route("/api/v1/tickets/{number}/comments", post(write::comment))
         .route("/api/v1/tickets/{number}/fields", post(write::fields))

@@ -387,8 +387,8 @@ mod tests {
     fn audit_fields_are_marked_and_explained_in_the_form() {
         let html = form_page(&samples::refused_closing());
         let fields = html.matches("class=\"field").count() - html.matches("class=\"field-error").count();
-        assert_eq!(fields, 5);
-        assert_eq!(html.matches("<span class=\"audit\">Audit</span>").count(), fields + 1, "each field and the legend");
+        assert_eq!(fields, 6, "five fields and the reason");
+        assert_eq!(html.matches("<span class=\"audit\">Audit</span>").count(), 5 + 1, "each field and the legend");
         assert_eq!(html.matches("class=\"help\"").count(), fields);
     }
 

@@ -69,7 +69,7 @@ pub(super) fn events() -> Vec<Event> {
             57,
             "03:33",
             ana(),
-            Fact::Refused { command: "take".into(), code: "NOT_PERMITTED".into(), transition: Some("void".into()) },
+            Fact::Refused { command: "take".into(), code: "NotAllowed".into(), transition: Some("void".into()) },
             &[],
         ),
         alert(58, "03:36", AlertStatus::Resolved),

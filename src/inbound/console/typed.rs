@@ -292,10 +292,10 @@ mod tests {
         let typed =
             [("field.severity", "sev1"), ("field.data_involved", "none"), ("field.systems_affected", "payments-api\r\nledger-db\r\n")];
         let Err(wrong) = read(&recovered(), "step.close", &typed) else { panic!("it is refused") };
-        assert_eq!(wrong.errors.keys().collect::<Vec<_>>(), ["field.class", "field.root_cause"]);
+        assert_eq!(wrong.errors.keys().collect::<Vec<_>>(), ["field.class", "field.root_cause", "reason"]);
         assert_eq!(wrong.values["field.systems_affected"], ["payments-api\r\nledger-db\r\n"], "what was typed is kept");
         let mut all = typed.to_vec();
-        all.extend([("field.class", "availability/outage"), ("field.root_cause", "a full disk")]);
+        all.extend([("field.class", "availability/outage"), ("field.root_cause", "a full disk"), ("reason", "stable for a day")]);
         let Ok(Command::Take(take)) = read(&recovered(), "step.close", &all) else { panic!("a step") };
         let names: Vec<_> = take.steps[0].fields.keys().map(String::as_str).collect();
         assert_eq!(names, ["class", "data_involved", "root_cause", "systems_affected"], "the severity stands as it was");

@@ -98,8 +98,12 @@ pub fn refused(format: Format, refusal: &ParseRefusal) -> Answer {
 
 /// The delivery does not prove where it comes from.
 #[must_use]
-pub fn not_authentic(auth: &Auth, refusal: AuthRefusal) -> Answer {
-    let answer = Answer::problem(StatusCode::UNAUTHORIZED, "not_authentic", &refusal.to_string());
+pub fn not_authentic(format: Format, auth: &Auth, refusal: AuthRefusal) -> Answer {
+    let answer = match format {
+        // amtool cannot read problem+json: it would complain of that instead of the credentials.
+        Format::AlertmanagerApi => Answer::json(StatusCode::UNAUTHORIZED, Value::String(refusal.to_string())),
+        _ => Answer::problem(StatusCode::UNAUTHORIZED, "not_authentic", &refusal.to_string()),
+    };
     match auth {
         Auth::Bearer { .. } => answer.with("www-authenticate", "Bearer"),
         Auth::Basic { .. } => answer.with("www-authenticate", "Basic realm=\"alerts\", charset=\"UTF-8\""),

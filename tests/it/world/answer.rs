@@ -20,7 +20,8 @@ impl Answered {
     }
 
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.bytes).unwrap_or_else(|_| panic!("{} was not answered with JSON: {} {}", self.asked, self.status, self.text()))
+        serde_json::from_slice(&self.bytes)
+            .unwrap_or_else(|_| panic!("{} was not answered with JSON: {} {}", self.asked, self.status, self.text()))
     }
 
     /// What was recorded or shown.

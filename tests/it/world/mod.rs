@@ -20,8 +20,8 @@ use std::time::Duration;
 
 use countersign::cli::service::{Running, Service};
 use countersign::config::Config;
-use countersign::desk::Desk;
 use countersign::desk::request::{Answer, Ask, Request, SignIn, Unanswered};
+use countersign::desk::{Desk, founding};
 use countersign::env::{Clock as _, Env, ManualClock, Timestamp};
 use countersign::people::{PeopleCommand, secret};
 use countersign::store::Store;
@@ -175,7 +175,12 @@ pub struct World {
 }
 
 /// Tells a story on one database, and checks the log afterwards.
+///
+/// With `COUNTERSIGN_LOG_LEVEL` set, the server's own log is shown as well.
 pub fn tell(kind: Kind, story: impl AsyncFnOnce(&mut World)) {
+    if std::env::var_os("COUNTERSIGN_LOG_LEVEL").is_some() {
+        countersign::cli::logging::start("warn");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let mut world = World::open(kind).await;
@@ -309,14 +314,32 @@ impl World {
         self.desk().ask(Request::of_operator(first, ask)).await
     }
 
+    /// Adopts playbooks, as the command line does; replicas that start later read them from a folder.
+    pub async fn adopts(&mut self, files: Vec<(String, Vec<u8>)>, why: &str) {
+        let folder = self.path("playbooks");
+        for (path, bytes) in &files {
+            let file = folder.join(path);
+            std::fs::create_dir_all(file.parent().expect("a file lies in a folder")).expect("a folder can be made");
+            std::fs::write(file, bytes).expect("a playbook can be written");
+        }
+        self.settings = format!("playbooks = \"{}\"\n{}", folder.display(), self.settings);
+        let first = self.staff["ada"].id.clone();
+        founding::adopt(self.desk(), Some(first), files, why).await.unwrap_or_else(|error| panic!("{error}"));
+    }
+
     /// Adds somebody with these roles and gives them an API key.
     pub async fn hires(&mut self, name: &str, roles: &[&str]) -> Person {
+        self.hires_as(name, &format!("{name}@example.com"), roles).await
+    }
+
+    /// Adds somebody with this address.
+    pub async fn hires_as(&mut self, name: &str, email: &str, roles: &[&str]) -> Person {
         let (desk, env) = (self.desk().clone(), self.env());
         let id = env.id("p_");
         let add = PeopleCommand::Add {
             id: id.clone(),
             name: desk.seal(name),
-            email: desk.seal(format!("{name}@example.com")),
+            email: desk.seal(email),
             roles: roles.iter().map(|r| (*r).to_owned()).collect(),
         };
         self.operator(Ask::People(add)).await.unwrap_or_else(|error| panic!("{name} is not added: {error}"));
@@ -358,8 +381,13 @@ impl World {
         let expires_at = self.now().plus(hours(1));
         let issue = Ask::IssueLink { person: person.id.clone(), hash: link.sha256.clone(), expires_at };
         self.operator(issue).await.expect("a link is issued");
-        let sign_in =
-            SignIn { link: Some(link.sha256), person: None, session: session.sha256, session_id: env.id("s_"), expires_at: self.now().plus(days(1)) };
+        let sign_in = SignIn {
+            link: Some(link.sha256),
+            person: None,
+            session: session.sha256,
+            session_id: env.id("s_"),
+            expires_at: self.now().plus(days(1)),
+        };
         desk.ask(Request::of_scheduler(Ask::SignIn(sign_in))).await.expect("somebody signs in");
         Person { pass: Pass::Session(session.shown), ..person }
     }

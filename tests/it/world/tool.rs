@@ -17,9 +17,16 @@ pub enum Proof {
     Bearer(String),
     Basic(String, String),
     /// Hex HMAC-SHA-256 of the body, in a header, after a prefix.
-    Hmac { secret: String, header: String, prefix: String },
+    Hmac {
+        secret: String,
+        header: String,
+        prefix: String,
+    },
     /// Base64 HMAC over `timestamp:body`, with the timestamp in a header of its own.
-    Stamped { secret: String, at: i64 },
+    Stamped {
+        secret: String,
+        at: i64,
+    },
     Query(String),
 }
 

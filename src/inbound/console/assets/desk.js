@@ -243,7 +243,7 @@
       if (old.outerHTML === next.outerHTML) return;
       old.replaceWith(next);
       open.forEach((menu) => { const same = menu && $(`#${CSS.escape(menu)}`, next); if (same) same.open = true; });
-      if (focused) ($$("a, button, summary", next).find((e) => key(e) === focused) || $("#middle"))?.focus({ preventScroll: true });
+      if (focused) ($$("a, button, summary", next).find((e) => key(e) === focused) || $("a.button, button, summary", next) || $("#middle"))?.focus({ preventScroll: true });
     } else if (into) {
       const list = document.getElementById(into);
       if (!list) return;

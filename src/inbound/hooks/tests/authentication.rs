@@ -175,7 +175,7 @@ fn a_route_without_a_name_finds_its_source_by_the_credentials() {
 
 #[test]
 fn whoever_is_not_believed_is_told_how_to_prove_it_and_nothing_else() {
-    let answer = not_authentic(&source("api").auth, AuthRefusal::Wrong);
+    let answer = not_authentic(Format::AlertmanagerApi, &source("api").auth, AuthRefusal::Wrong);
     assert_eq!(answer.status.as_u16(), 401);
     assert!(answer.headers.iter().any(|(name, value)| *name == "www-authenticate" && value.starts_with("Basic ")));
     let text = answer.body.unwrap().to_string();
