@@ -13,6 +13,9 @@ use crate::env::Env;
 use crate::procedure::model::{Library, Permission};
 use crate::procedure::render::render_kind;
 
+/// Path and bytes of each file.
+type Files = Vec<(String, Vec<u8>)>;
+
 /// `playbooks`
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -63,10 +66,7 @@ pub async fn run(config: impl FnOnce() -> anyhow::Result<Config>, env: &Env, arg
 }
 
 /// Where the files come from, as people call it, and the files.
-fn files(
-    config: impl FnOnce() -> anyhow::Result<Config>,
-    dir: Option<PathBuf>,
-) -> anyhow::Result<(Option<PathBuf>, Vec<(String, Vec<u8>)>)> {
+fn files(config: impl FnOnce() -> anyhow::Result<Config>, dir: Option<PathBuf>) -> anyhow::Result<(Option<PathBuf>, Files)> {
     let read = |dir: &Path| folder::read(dir).with_context(|| format!("the playbooks in {}", dir.display()));
     match dir {
         Some(dir) => Ok((Some(dir.clone()), read(&dir)?)),

@@ -27,8 +27,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::clockwatch::{self, ClockWatch};
 use super::known::{Known, read_event};
+use super::overlay::{Overlay, alert_id};
+use super::refusals::RefusalCounts;
 use super::request::{Answer, Ask, Dedupe, Refused, Request, Unanswered, Who};
-use super::turn::{Overlay, RefusalCounts, alert_id};
 use super::{DeskError, Inner};
 use crate::env::Timestamp;
 use crate::procedure::model::Permission;
@@ -329,7 +330,7 @@ fn one(
     }
     let answer = overlay.turn(request.clone(), refusals)?;
     if let Some(Dedupe { key, digest }) = &request.dedupe {
-        let kept = super::turn::json(&Kept { of: digest.clone(), answer: answer.clone() });
+        let kept = super::overlay::json(&Kept { of: digest.clone(), answer: answer.clone() });
         overlay.batch.dedupe.push((key.clone(), overlay.now.micros(), kept.clone()));
         outcomes.insert(key.clone(), kept);
     }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Desk;
+use super::overlay::alert_id;
 use super::request::{Ask, Request, Who};
-use super::turn::alert_id;
 use crate::env::Timestamp;
 use crate::store::StoreError;
 use crate::ticket::alert::{Alert, AlertStatus};

@@ -3,7 +3,8 @@
 //! - [`request`]: what can be asked, and what is answered;
 //! - [`clerk`]: one task per process that takes requests, decides them and commits them together;
 //! - [`clockwatch`]: a wall clock that jumps stops commits;
-//! - [`turn`]: one request's turn within a batch;
+//! - [`turn`]: one request's turn within a batch; [`overlay`]: what the batch has decided so far; [`refusals`]: those
+//!   that an assessor wants to see;
 //! - [`known`]: what the clerk holds in memory: tickets, people, procedures, the tree's edge;
 //! - [`procedures`]: what was adopted, in every version;
 //! - [`append`]: events into canonical bytes, leaves and tiles;
@@ -24,11 +25,13 @@ pub mod clockwatch;
 pub mod founding;
 pub mod heartbeat;
 pub mod known;
+pub mod overlay;
 pub mod prepare;
 pub mod procedures;
 pub mod publish;
 pub mod query;
 pub mod rebuild;
+pub mod refusals;
 pub mod request;
 pub mod tick;
 pub mod turn;

@@ -193,7 +193,7 @@ impl Desk {
     /// When the person may not look, or it never came.
     pub async fn alert(&self, viewer: &Person, source: &str, fingerprint: &str) -> Result<Value, NoView> {
         self.allow(viewer, Permission::Read)?;
-        let id = super::turn::alert_id(source, fingerprint);
+        let id = super::overlay::alert_id(source, fingerprint);
         let record = self.store().alert(&id).await?.ok_or(NoView::NotFound(format!("alert {id}")))?;
         Ok(serde_json::from_str(&record).unwrap_or_default())
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::DeskError;
 use super::known::read_event;
-use super::turn::{alert_id, json, ticket_row};
+use super::overlay::{alert_id, json, ticket_row};
 use crate::people::directory::{self, PersonState};
 use crate::store::Store;
 use crate::store::read::Projection;

@@ -9,9 +9,9 @@ use cel::common::ast::{EntryExpr, Expr};
 use cel::objects::{Key, Map as CelMap};
 use serde_json::{Map, Number, Value};
 
+use super::patterns;
 pub use super::template::Template;
 pub use super::tokens::Read;
-use super::patterns;
 use super::tokens::scan;
 
 /// Variables that an expression sees: `alert`, `ticket`, `phases`, `event`, or `body`.

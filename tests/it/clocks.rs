@@ -7,7 +7,9 @@ use super::world::{Kind, World, days, labels, minutes, on_both, tell};
 /// Of these events, those about one clock: kind, percent, when it came due, when it was recorded.
 async fn of_clock(w: &World, ticket: &str, clock: &str) -> Vec<(String, Value, String)> {
     let events = w.events(ticket).await;
-    let ours = events.iter().filter(|e| e["data"]["clock"] == clock && ["ClockWarned", "ClockBreached", "ClockStopped"].iter().any(|kind| e["kind"] == *kind));
+    let ours = events
+        .iter()
+        .filter(|e| e["data"]["clock"] == clock && ["ClockWarned", "ClockBreached", "ClockStopped"].iter().any(|kind| e["kind"] == *kind));
     ours.map(|e| {
         let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
         (text(&e["kind"]), e["data"]["percent"].clone(), text(&e["at"]))
@@ -31,7 +33,9 @@ async fn reminders_come_once_each_and_a_breach_is_an_event_at_its_minute(w: &mut
     let taken = ana.declares("Taken in time", "sev3").await;
     assert_eq!(ana.sees(&late).await["clocks"]["acknowledge"]["due"], json!(at("14:00")));
     let mut expected = Vec::new();
-    for (to, percent) in [("11:59", None), ("12:00", Some(50)), ("12:30", None), ("13:00", Some(75)), ("13:35", None), ("13:36", Some(90)), ("13:59", None)] {
+    for (to, percent) in
+        [("11:59", None), ("12:00", Some(50)), ("12:30", None), ("13:00", Some(75)), ("13:35", None), ("13:36", Some(90)), ("13:59", None)]
+    {
         w.advance_to(&format!("2026-03-02T{to}:00Z")).await;
         w.tick().await;
         expected.extend(percent.map(|p| warned(p, to)));
@@ -58,7 +62,10 @@ async fn reminders_come_once_each_and_a_breach_is_an_event_at_its_minute(w: &mut
     assert_eq!(stopped, [warned(50, "12:00"), ("ClockStopped".to_owned(), Value::Null, at("12:30"))]);
     w.person("ana").acknowledges(&late).await.done();
     let last = w.events(&late).await.into_iter().filter(|e| e["data"]["clock"] == "acknowledge").next_back().expect("events");
-    assert_eq!((&last["kind"], &last["data"]["late"], &last["data"]["elapsed_seconds"]), (&json!("ClockStopped"), &json!(true), &json!(14_400)));
+    assert_eq!(
+        (&last["kind"], &last["data"]["late"], &last["data"]["elapsed_seconds"]),
+        (&json!("ClockStopped"), &json!(true), &json!(14_400))
+    );
 }
 on_both!(reminders_come_once_each_and_a_breach_is_an_event_at_its_minute);
 
@@ -71,7 +78,12 @@ async fn nobody_answers_and_the_next_tier_is_called_until_somebody_does(w: &mut 
         events
             .map(|e| {
                 let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
-                (e["data"]["from_tier"].as_i64().unwrap_or(-1), e["data"]["to_tier"].as_i64().unwrap_or(-1), text(&e["data"]["to"]), text(&e["at"]))
+                (
+                    e["data"]["from_tier"].as_i64().unwrap_or(-1),
+                    e["data"]["to_tier"].as_i64().unwrap_or(-1),
+                    text(&e["data"]["to"]),
+                    text(&e["at"]),
+                )
             })
             .collect()
     };
@@ -138,7 +150,12 @@ async fn what_came_due_while_nobody_was_there_is_recorded_with_both_times(w: &mu
     w.starts().await;
     w.tick().await;
     w.tick().await;
-    let caught: Vec<_> = w.events(&inc).await.into_iter().filter(|e| e["data"]["clock"] == "acknowledge" && (e["kind"] == "ClockWarned" || e["kind"] == "ClockBreached")).collect();
+    let caught: Vec<_> = w
+        .events(&inc)
+        .await
+        .into_iter()
+        .filter(|e| e["data"]["clock"] == "acknowledge" && (e["kind"] == "ClockWarned" || e["kind"] == "ClockBreached"))
+        .collect();
     let told: Vec<_> = caught.iter().map(|e| (e["kind"].clone(), e["data"]["came_due"].clone(), e["data"]["due"].clone())).collect();
     let due = json!(at("14:00"));
     let expected = [
@@ -163,7 +180,9 @@ async fn two_replicas_look_at_the_same_clock_and_it_fires_once(w: &mut World) {
         w.advance(minutes(5)).await;
         w.tick().await;
     }
-    let percents = |events: &[Value], percent: i64| events.iter().filter(|e| e["data"]["clock"] == "acknowledge" && e["data"]["percent"] == percent).count();
+    let percents = |events: &[Value], percent: i64| {
+        events.iter().filter(|e| e["data"]["clock"] == "acknowledge" && e["data"]["percent"] == percent).count()
+    };
     let (warned, breached) = (w.log_of("ClockWarned").await, w.log_of("ClockBreached").await);
     assert_eq!([50, 75, 90].map(|p| percents(&warned, p)), [10, 10, 10]);
     assert_eq!((breached.len(), w.log_of("Escalated").await.len()), (10, 10));

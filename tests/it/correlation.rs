@@ -162,7 +162,8 @@ async fn forged_stale_and_replayed_posts_are_counted_and_never_an_event_each(w: 
     }
     w.advance(minutes(1)).await;
     let counted = w.log_of("ForgeriesCounted").await;
-    let facts: BTreeSet<_> = counted.iter().map(|e| (e["data"]["source"].to_string(), e["data"]["reason"].to_string(), e["data"]["count"].as_i64())).collect();
+    let facts: BTreeSet<_> =
+        counted.iter().map(|e| (e["data"]["source"].to_string(), e["data"]["reason"].to_string(), e["data"]["count"].as_i64())).collect();
     let expected = [("\"alertmanager\"", "\"missing\"", Some(3)), ("\"alertmanager\"", "\"wrong\"", Some(50))];
     assert_eq!(facts, expected.map(|(s, r, c)| (s.to_owned(), r.to_owned(), c)).into());
     assert!(counted.iter().all(|e| e["data"]["minute"] == "2026-03-02T10:00:00.000000Z"));

@@ -86,7 +86,8 @@ fn every_command_of_the_readme_exists() {
 
 #[test]
 fn a_command_that_nobody_wrote_is_noticed() {
-    let shown = "Say `countersign srve`.\n```sh\ncountersign people invent EMAIL   # a comment\ncargo run --release -- serve --lisen X\n```\n";
+    let shown =
+        "Say `countersign srve`.\n```sh\ncountersign people invent EMAIL   # a comment\ncargo run --release -- serve --lisen X\n```\n";
     let lines = command_lines(shown);
     let wrong: Vec<_> = lines.iter().filter_map(|line| ours(line)).filter_map(|words| unknown(&words)).collect();
     assert_eq!(wrong, ["there is no command srve", "people has no invent", "serve has no --lisen"]);

@@ -25,7 +25,14 @@ async fn the_database_itself_refuses_to_change_the_log(w: &mut World) {
         "UPDATE delivery SET received_at = 0",
     ];
     if w.database.kind == Kind::Postgres {
-        refused.extend(["TRUNCATE event", "TRUNCATE tile", "TRUNCATE sealed", "TRUNCATE playbook", "TRUNCATE delivery", "TRUNCATE event, sealed CASCADE"]);
+        refused.extend([
+            "TRUNCATE event",
+            "TRUNCATE tile",
+            "TRUNCATE sealed",
+            "TRUNCATE playbook",
+            "TRUNCATE delivery",
+            "TRUNCATE event, sealed CASCADE",
+        ]);
     }
     for sql in refused {
         let answer = w.database.execute(sql).await;

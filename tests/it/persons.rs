@@ -54,7 +54,8 @@ async fn a_key_that_is_wrong_revoked_or_nobodys_opens_nothing(w: &mut World) {
     assert_eq!(ben.gets("/api/v1/me").await.done()["name"], "ben");
     let address = format!("{}/api/v1/tickets", ben.base);
     let Pass::Session(token) = &ben.pass else { panic!("ben has a session") };
-    let foreign = ben.client.post(address).header("cookie", format!("countersign_session={token}")).header("origin", "https://evil.example");
+    let foreign =
+        ben.client.post(address).header("cookie", format!("countersign_session={token}")).header("origin", "https://evil.example");
     let answer = super::world::person::receive(foreign.body("{\"kind\":\"incident\"}"), "another page".to_owned()).await;
     answer.refused("ForeignPage").with_status(403);
     w.advance(days(1)).await;
@@ -168,8 +169,14 @@ async fn nothing_removes_a_note_whoever_asks_and_however(w: &mut World) {
 on_both!(nothing_removes_a_note_whoever_asks_and_however);
 
 /// Whatever must stand nowhere, and what stands among the sealed values only.
-const SEALED: [&str; 6] =
-    ["Zebulon Quuxington", "zebulon@quux.example", "Wombats in the basement", "They chewed the cable", "chewed-cable.txt", "host-of-wombats"];
+const SEALED: [&str; 6] = [
+    "Zebulon Quuxington",
+    "zebulon@quux.example",
+    "Wombats in the basement",
+    "They chewed the cable",
+    "chewed-cable.txt",
+    "host-of-wombats",
+];
 
 async fn tell_secrets(w: &mut World) {
     let zeb = w.hires_as("Zebulon Quuxington", "zebulon@quux.example", &["responder", "incident-manager"]).await;
@@ -223,7 +230,7 @@ fn secrets_stand_nowhere_and_plaintext_only_among_the_sealed_values_on_a_server(
             let holds = |needle: &str| rows.contains(needle) || rows.contains(&hex::encode(needle));
             assert!([secret.as_str(), PASSWORD, HMAC].iter().all(|needle| !holds(needle)), "a secret stands in {table}");
             for needle in SEALED {
-                assert_eq!(holds(needle), table == "sealed" , "{needle:?} in {table}");
+                assert_eq!(holds(needle), table == "sealed", "{needle:?} in {table}");
             }
         }
     });
@@ -242,7 +249,10 @@ async fn what_is_written_late_says_so(w: &mut World) {
     ana.posts(&path, note(Some("I was on the road."), two_days_ago)).await.done();
     ana.posts(&path, note(None, "2026-03-05T09:55:00Z")).await.done();
     let notes: Vec<Value> = w.events(&inc).await.into_iter().filter(|e| e["kind"] == "NoteAdded").collect();
-    let told: Vec<_> = notes.iter().map(|e| (e["at"].clone(), e["data"]["occurred_at"].clone(), e["data"]["late"].clone(), e["texts"]["reason"].clone())).collect();
+    let told: Vec<_> = notes
+        .iter()
+        .map(|e| (e["at"].clone(), e["data"]["occurred_at"].clone(), e["data"]["late"].clone(), e["texts"]["reason"].clone()))
+        .collect();
     let now = json!("2026-03-05T10:00:00.000000Z");
     let expected = [
         (now.clone(), json!("2026-03-03T10:00:00.000000Z"), json!(true), json!("I was on the road.")),

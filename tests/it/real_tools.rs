@@ -13,9 +13,8 @@ async fn reader(server: &Server) -> Api {
 
 /// Waits for a ticket whose title has these words, and gives it whole.
 async fn incident(api: &Api, words: &str) -> Value {
-    let found = until(words, async || {
-        api.tickets().await.into_iter().find(|t| t["title"].as_str().is_some_and(|title| title.contains(words)))
-    });
+    let found =
+        until(words, async || api.tickets().await.into_iter().find(|t| t["title"].as_str().is_some_and(|title| title.contains(words))));
     let number = found.await["number"].as_str().expect("a ticket has a number").to_owned();
     api.look(&format!("/api/v1/tickets/{number}")).await
 }

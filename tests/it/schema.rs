@@ -39,7 +39,10 @@ async fn a_newer_or_an_edited_database_is_refused_with_a_sentence(w: &mut World)
     let checksum = if w.database.kind == Kind::Sqlite { "x'00'" } else { "'\\x00'::bytea" };
     let keep = "ALTER TABLE _sqlx_migrations ADD COLUMN kept BYTEA";
     w.database.execute(keep).await.expect("a place for the true checksum");
-    w.database.execute(&format!("UPDATE _sqlx_migrations SET kept = checksum, checksum = {checksum} WHERE version = 1")).await.expect("an edit");
+    w.database
+        .execute(&format!("UPDATE _sqlx_migrations SET kept = checksum, checksum = {checksum} WHERE version = 1"))
+        .await
+        .expect("an edit");
     let words = refused(w).await;
     assert!(words.contains("migration 1") && words.contains("edited history"), "{words}");
     w.database.execute("UPDATE _sqlx_migrations SET checksum = kept WHERE version = 1").await.expect("as it was");

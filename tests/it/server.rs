@@ -184,7 +184,9 @@ pub fn program() -> Command {
 }
 
 fn configuration(address: &str) -> String {
-    let mut text = format!("listen = \"{address}\"\ndatabase = \"sqlite:countersign.db\"\nplaybooks = \"playbooks\"\n[log]\norigin = \"test.invalid/log\"\n");
+    let mut text = format!(
+        "listen = \"{address}\"\ndatabase = \"sqlite:countersign.db\"\nplaybooks = \"playbooks\"\n[log]\norigin = \"test.invalid/log\"\n"
+    );
     let mut source = |name: &str, format: &str, proof: &str| {
         // Writing into a string cannot fail.
         let _ = write!(text, "\n[[source]]\nname = \"{name}\"\nformat = \"{format}\"\n{proof}\n");

@@ -62,7 +62,9 @@ async fn every_format_opens_an_incident_that_says_where_it_came_from(w: &mut Wor
     assert_eq!(script["tickets"], json!(["INC-000007"]));
     assert_eq!(accepted(w.tool("lab").posts(json!({ "id": 1, "title": "Too warm" })).await)["tickets"], json!(["INC-000008"]));
 
-    for (number, source) in [(1, "alertmanager"), (2, "am-basic"), (3, "prometheus"), (4, "pager"), (5, "grafana"), (6, "doors"), (7, "script"), (8, "lab")] {
+    for (number, source) in
+        [(1, "alertmanager"), (2, "am-basic"), (3, "prometheus"), (4, "pager"), (5, "grafana"), (6, "doors"), (7, "script"), (8, "lab")]
+    {
         let ticket = format!("INC-00000{number}");
         let opened = &w.events(&ticket).await[0];
         assert_eq!(opened["actor"], json!({ "type": "source", "name": source }));
@@ -76,7 +78,13 @@ on_both!(every_format_opens_an_incident_that_says_where_it_came_from);
 async fn whoever_does_not_prove_itself_changes_nothing_and_learns_nothing(w: &mut World) {
     let alert = [labels("One", "", "host-1", "high")];
     let before = (w.size().await, w.database.number("SELECT deliveries FROM ledger_head").await);
-    for (source, scheme) in [("alertmanager", Some("Bearer")), ("am-basic", Some("Basic realm=\"alerts\", charset=\"UTF-8\"")), ("grafana", None), ("doors", None), ("script", None)] {
+    for (source, scheme) in [
+        ("alertmanager", Some("Bearer")),
+        ("am-basic", Some("Basic realm=\"alerts\", charset=\"UTF-8\"")),
+        ("grafana", None),
+        ("doors", None),
+        ("script", None),
+    ] {
         let wrong = [
             Proof::Nothing,
             Proof::Bearer("wrong".into()),
@@ -155,12 +163,20 @@ async fn hostile_bytes_get_a_sentence_and_change_nothing(w: &mut World) {
         post(bytes).await.refused("BadRequest").with_status(400);
     }
     post(&b"[".repeat(100_000)).await.refused("BadRequest");
-    for (title, why) in [("a\0b", "NUL"), ("a\u{1b}[31mb", "an escape"), ("a\nb", "two lines"), ("a\u{202e}b", "text that runs backwards")] {
+    for (title, why) in [("a\0b", "NUL"), ("a\u{1b}[31mb", "an escape"), ("a\nb", "two lines"), ("a\u{202e}b", "text that runs backwards")]
+    {
         let answer = ana.opens(json!({ "title": title })).await;
         assert_eq!(answer.status, 422, "{why}: {}", answer.text());
         answer.refused("BadFields").about(&["title"]);
     }
-    for wrong in [json!({ "title": 7 }), json!({ "title": ["a"] }), json!({ "title": "x".repeat(201) }), json!({ "title": "a", "severity": "sev9" }), json!({ "title": "a", "data_involved": ["gold"] }), json!({ "title": "a", "nonsense": true })] {
+    for wrong in [
+        json!({ "title": 7 }),
+        json!({ "title": ["a"] }),
+        json!({ "title": "x".repeat(201) }),
+        json!({ "title": "a", "severity": "sev9" }),
+        json!({ "title": "a", "data_involved": ["gold"] }),
+        json!({ "title": "a", "nonsense": true }),
+    ] {
         ana.opens(wrong).await.refused("BadFields").with_status(422);
     }
     ana.posts("/api/v1/tickets", json!({ "kind": "accident", "fields": {} })).await.refused("NoSuchKind").with_status(404);

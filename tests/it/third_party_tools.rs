@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use super::server::{Api, BEARER, Server, until};
+use super::server::{self, Api, BEARER, Server, until};
 use super::tools::{accepted_and_no_damaged_copy, go_verifier};
 
 /// Entries in a tile (C2SP tlog-tiles).
@@ -87,6 +87,12 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// Unpacks a bundle, as an assessor does.
+fn unpack(bundle: &Path, into: &Path) {
+    let file = fs::File::open(bundle).expect("the bundle was written");
+    zip::ZipArchive::new(file).expect("it is a zip file").extract(into).expect("a temporary folder can be written");
+}
+
 /// A log that somebody fetched twice, and what they need to judge it.
 struct Fetched {
     folder: TempDir,
@@ -154,7 +160,10 @@ async fn go_and_openssl_accept_a_log_of_a_thousand_events_and_no_damaged_copy() 
     let bundle = log.folder.path().join("bundle");
     let said = accepted_and_no_damaged_copy(&bundle, &log.vkey, None, Some(&log.older)).expect("accepted, and each damage refused");
     assert!(said.contains(&format!("signature and {} entries hold", log.size)), "{said}");
-    assert!(said.contains(&format!("consistent with the checkpoint of {} entries", size(&fs::read(&log.older).expect("it was kept")))), "{said}");
+    assert!(
+        said.contains(&format!("consistent with the checkpoint of {} entries", size(&fs::read(&log.older).expect("it was kept")))),
+        "{said}"
+    );
     assert!(said.contains("openssl: the signatures hold"), "{said}");
 
     let forged = |name: &str, change: fn(&mut Vec<Vec<u8>>)| {
@@ -181,6 +190,36 @@ async fn go_and_openssl_accept_a_log_of_a_thousand_events_and_no_damaged_copy() 
     fs::copy(&log.older, rolled.join("log/checkpoint")).expect("a temporary folder can be written");
     let refused = go_verifier(&rolled, &log.vkey, Some(&bundle.join("log/checkpoint")));
     assert!(refused.is_err(), "{refused:?}");
+}
+
+// proves: EXP-01, REC-13
+#[tokio::test(flavor = "multi_thread")]
+async fn go_and_openssl_accept_an_exported_bundle_and_no_damaged_copy() {
+    let server = Server::start();
+    let log = fetched(&server, 1000).await;
+    let unpacked = log.folder.path().join("unpacked");
+    let zip = server.path("bundle.zip");
+    server.run(&["export", "--all", "--out", &zip.display().to_string(), "--by", "otto@example.com"]);
+    unpack(&zip, &unpacked);
+    let said = accepted_and_no_damaged_copy(&unpacked, &log.vkey, None, Some(&log.older)).expect("accepted, and each damage refused");
+    assert!(said.contains("consistent with the checkpoint") && said.contains("sealed values fit their commitments"), "{said}");
+    let exported = size(&fs::read(unpacked.join("log/checkpoint")).expect("a bundle has a checkpoint"));
+    assert!(exported >= log.size && exported >= 1000, "{exported} events");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn go_finds_the_witness_in_the_bundle_of_the_demonstration() {
+    let data = tempfile::tempdir().expect("a temporary folder");
+    let mut story = server::program();
+    let told = story.args(["demo", "--script", "--data"]).arg(data.path()).output().expect("the program can be started");
+    let words = String::from_utf8_lossy(&told.stdout);
+    assert!(told.status.success(), "{words}{}", String::from_utf8_lossy(&told.stderr));
+    let unpacked = data.path().join("unpacked");
+    unpack(&data.path().join("bundle.zip"), &unpacked);
+    let (vkey, witness) = (data.path().join("log.vkey"), data.path().join("witness.vkey"));
+    accepted_and_no_damaged_copy(&unpacked, &vkey, Some(&witness), None).expect("accepted, and each damage refused");
+    let swapped = accepted_and_no_damaged_copy(&unpacked, &witness, Some(&vkey), None);
+    assert!(swapped.is_err(), "the log's key is no witness's: {swapped:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,8 +20,8 @@ use std::time::Duration;
 
 use countersign::cli::service::{Running, Service};
 use countersign::config::Config;
-use countersign::desk::{Desk, founding};
 use countersign::desk::request::{Answer, Ask, Request, SignIn, Unanswered};
+use countersign::desk::{Desk, founding};
 use countersign::env::{Clock as _, Env, ManualClock, Timestamp};
 use countersign::people::{PeopleCommand, secret};
 use countersign::store::Store;

@@ -1,0 +1,206 @@
+//! What a batch has decided and not yet written: the log as of the events so far, with everything that projections need.
+//! No database here.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::append::{Rows, not_before, render};
+use super::known::Known;
+use super::request::{Answer, Request, Unanswered};
+use crate::env::Timestamp;
+use crate::ledger::merkle::Hash;
+use crate::people;
+use crate::store::commit::{Batch, RepeatRow, TicketRow};
+use crate::ticket::correlation::{self, AlertRecord, GroupRecord};
+use crate::ticket::deadlines::deadlines;
+use crate::ticket::decide::World;
+use crate::ticket::event::{Actor, Event, Fact, NewEvent};
+use crate::ticket::number::Number;
+use crate::ticket::state::Ticket;
+
+/// What the batch has read, decided and not yet written.
+pub struct Overlay<'k> {
+    /// The log as of the events decided so far.
+    pub known: &'k mut Known,
+    /// Alerts that requests of this batch speak of, by `source/fingerprint`.
+    pub alerts: HashMap<String, AlertRecord>,
+    /// Groups that they belong to.
+    pub groups: HashMap<String, GroupRecord>,
+    /// When groups were last repeated without an event.
+    pub repeated: HashMap<String, Timestamp>,
+    /// Repeats that are due to be told.
+    pub due_repeats: Vec<RepeatRow>,
+    /// One-time links that were used up in this transaction: hash → whose.
+    pub used_links: HashMap<String, Option<String>>,
+    /// What will be written.
+    pub batch: Batch,
+    /// The time of this batch.
+    pub now: Timestamp,
+    touched_tickets: BTreeSet<Number>,
+    touched_alerts: BTreeSet<String>,
+    touched_groups: BTreeSet<String>,
+    touched_people: BTreeSet<String>,
+    /// Clocks that were missed, for the metric.
+    pub breaches: u64,
+}
+
+/// The name under which an alert is stored.
+#[must_use]
+pub fn alert_id(source: &str, fingerprint: &str) -> String {
+    format!("{source}/{fingerprint}")
+}
+
+impl World for Overlay<'_> {
+    fn ticket(&self, number: &Number) -> Option<&Ticket> {
+        self.known.tickets.get(number)
+    }
+
+    fn alert(&self, source: &str, fingerprint: &str) -> Option<&AlertRecord> {
+        self.alerts.get(&alert_id(source, fingerprint))
+    }
+
+    fn group(&self, group: &str) -> Option<&GroupRecord> {
+        self.groups.get(group)
+    }
+
+    fn repeated_at(&self, group: &str) -> Option<Timestamp> {
+        self.repeated.get(group).copied()
+    }
+
+    fn next_number(&self, prefix: &str) -> u64 {
+        u64::try_from(self.known.counters.get(prefix).copied().unwrap_or(0)).unwrap_or(0) + 1
+    }
+}
+
+impl<'k> Overlay<'k> {
+    /// An overlay on what is known, at this moment.
+    pub fn new(known: &'k mut Known, now: Timestamp) -> Self {
+        let now = not_before(now, known.last_at);
+        Self {
+            known,
+            now,
+            alerts: HashMap::new(),
+            groups: HashMap::new(),
+            repeated: HashMap::new(),
+            due_repeats: Vec::new(),
+            used_links: HashMap::new(),
+            batch: Batch::default(),
+            touched_tickets: BTreeSet::new(),
+            touched_alerts: BTreeSet::new(),
+            touched_groups: BTreeSet::new(),
+            touched_people: BTreeSet::new(),
+            breaches: 0,
+        }
+    }
+
+    /// Gives decided events their places and puts them on the overlay; all or none.
+    pub(super) fn append(&mut self, request: &Request, actor: &Actor, events: Vec<NewEvent>) -> Result<Answer, Unanswered> {
+        let first = self.known.size;
+        let mut revs: HashMap<Number, i64> = HashMap::new();
+        let mut ready: Vec<(Event, Rows)> = Vec::with_capacity(events.len());
+        for (seq, mut new) in (first..).zip(events) {
+            let rev = new.ticket.as_ref().map(|number| {
+                let rev = revs.entry(number.clone()).or_insert_with(|| self.known.tickets.get(number).map_or(0, |t| t.rev));
+                *rev += 1;
+                *rev
+            });
+            if seq == first
+                && let Some(ip) = &request.ip
+            {
+                new.sealed.insert("ip".to_owned(), ip.clone());
+            }
+            let mut event = new.recorded(seq, self.now, actor, &request.via, rev);
+            event.cause = (seq > first).then_some(first);
+            let rows = render(&event, new.sealed).map_err(|e| Unanswered::NotStored(format!("an event would not fit the log: {e}")))?;
+            ready.push((event, rows));
+        }
+        let mut answer = Answer::default();
+        for (event, rows) in ready {
+            answer.events.push(event.seq);
+            self.keep(&event, rows);
+        }
+        Ok(answer)
+    }
+
+    fn keep(&mut self, event: &Event, rows: Rows) {
+        self.batch.tiles.extend(self.known.edge.append(Hash(rows.event.leaf)));
+        self.known.apply(event, &rows.sealed);
+        if let Some(number) = &event.ticket {
+            self.touched_tickets.insert(number.clone());
+        }
+        if let Some(id) = people::directory::subject(&event.fact) {
+            self.touched_people.insert(id.to_owned());
+            if matches!(event.fact, Fact::PersonDisabled { .. }) {
+                self.batch.ended_people.push(id.to_owned());
+            }
+        }
+        self.breaches += u64::from(matches!(event.fact, Fact::ClockBreached { .. }));
+        self.correlate(event);
+        self.batch.events.push(rows.event);
+        self.batch.sealed.extend(rows.sealed);
+    }
+
+    fn correlate(&mut self, event: &Event) {
+        let mut record = None;
+        if let Some((source, fingerprint)) = correlation::alert_key(event) {
+            let id = alert_id(source, fingerprint);
+            record = correlation::evolve_alert(self.alerts.remove(&id), event);
+            if let Some(record) = &record {
+                self.alerts.insert(id.clone(), record.clone());
+            }
+            self.touched_alerts.insert(id);
+        }
+        if let Some(group) = correlation::group_key(event, record.as_ref()) {
+            if let Some(record) = correlation::evolve_group(self.groups.remove(&group), event) {
+                self.groups.insert(group.clone(), record);
+            }
+            self.touched_groups.insert(group);
+        }
+    }
+
+    /// Everything that the batch writes, projections included.
+    pub fn into_batch(self) -> Batch {
+        let mut batch = self.batch;
+        for number in self.touched_tickets {
+            if let Some(ticket) = self.known.tickets.get(&number) {
+                batch.tickets.push(ticket_row(ticket));
+                batch.counters.insert(number.prefix().to_owned(), self.known.counters.get(number.prefix()).copied().unwrap_or(0));
+            }
+        }
+        for id in self.touched_alerts {
+            if let Some(record) = self.alerts.get(&id) {
+                batch.alerts.push((id, record.ticket.as_ref().map(ToString::to_string), json(record)));
+            }
+        }
+        for id in self.touched_groups {
+            if let Some(record) = self.groups.get(&id) {
+                batch.groups.push((id, json(record)));
+            }
+        }
+        for id in self.touched_people {
+            if let Some(person) = self.known.directory.get(&id) {
+                batch.people.push((id, json(&person.state)));
+            }
+        }
+        batch
+    }
+}
+
+/// A projection as the database keeps it.
+pub fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// A ticket's row.
+#[must_use]
+pub fn ticket_row(ticket: &Ticket) -> TicketRow {
+    TicketRow {
+        number: ticket.number.to_string(),
+        kind: ticket.kind.clone(),
+        status: ticket.status.clone(),
+        ended: ticket.ended,
+        opened_seq: ticket.opened_seq,
+        rev: ticket.rev,
+        state: json(ticket),
+        deadlines: deadlines(ticket).into_iter().map(|d| (d.id, d.at.micros())).collect(),
+    }
+}
