@@ -13,6 +13,7 @@
 mod browser;
 mod cli;
 mod clocks;
+mod console_browser;
 mod correlation;
 mod documents;
 mod integrity;
