@@ -31,7 +31,7 @@ use reqwest::Client;
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub use answer::{Answered, Refusal};
+pub use answer::Answered;
 pub use database::{Database, Kind};
 pub use person::{Pass, Person};
 pub use tool::{Proof, Tool, fingerprint, labels, webhook};
