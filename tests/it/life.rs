@@ -26,7 +26,7 @@ fn lacks(ticket: &Value, transition: &str) -> Vec<String> {
     missing.iter().map(|m| m["field"].as_str().or(m["code"].as_str()).unwrap_or_default().to_owned()).collect()
 }
 
-// proves: INC-01, INC-02, INC-08, INC-09, INC-12, INC-16, ALR-03, ALR-04
+// proves: INC-01, INC-02, INC-08, INC-11, INC-12, INC-16, ALR-03
 async fn an_incident_closes_only_when_everything_is_there(w: &mut World) {
     let delivered = w.alertmanager().fires(&[labels("HighErrorRate", "checkout", "checkout-1", "critical")]).await.done();
     assert_eq!(delivered["tickets"], json!(["INC-000001"]));
@@ -60,7 +60,13 @@ async fn an_incident_closes_only_when_everything_is_there(w: &mut World) {
         mia.sets(inc, json!({ field: whole })).await.done();
     }
 
-    mia.closes(inc, "Done.").await.refused("NoteMissing").says("a note on what was found and done");
+    // The same gate stands behind every surface.
+    let sentence = mia.closes(inc, "Done.").await.refused("NoteMissing").says("a note on what was found and done").detail;
+    let at_console = w.signed_in("mia").await;
+    assert_eq!(at_console.closes(inc, "Done.").await.refused("NoteMissing").detail, sentence);
+    let form = at_console.submits(&format!("/console/c/{inc}/do/step.close"), &[("reason", "Done.")]).await;
+    assert!(form.status >= 400 && form.text().contains("a note on what was found and done"), "{} {}", form.status, form.text());
+    assert_eq!(mia.sees(inc).await["status"], "recovered");
     ana.notes(inc, "The pool had 10 connections for 40 workers.").await.done();
     mia.closes(inc, "Done.").await.refused("EvidenceMissing").says("evidence for “Mitigated”");
     ana.files(inc, "traffic.txt", b"region b: 100 %\n", Some("contain"), None).await.done();
@@ -116,6 +122,12 @@ async fn an_incident_closes_only_when_everything_is_there(w: &mut World) {
     let causes: Vec<Value> = w.events(inc).await.iter().map(|e| e["texts"]["field.root_cause"].clone()).filter(|t| !t.is_null()).collect();
     assert_eq!(causes.first(), Some(&answers()["root_cause"]));
     assert_eq!(causes.last(), Some(&json!("A leak of connections.")));
+    // It was contained five minutes after it was opened, and the record says so.
+    let contained = w.events(inc).await.into_iter().find(|e| e["kind"] == "ClockStopped" && e["data"]["clock"] == "contain");
+    assert_eq!(contained.expect("the clock stopped")["data"], json!({ "clock": "contain", "elapsed_seconds": 300, "late": false }));
+    // Whoever is handed the record reads the justification in it.
+    let bundle = w.exported().await;
+    assert!(w.disclosed(&bundle).contains(&("reason".to_owned(), "Fixed, and confirmed by an order.".to_owned())));
 }
 on_both!(an_incident_closes_only_when_everything_is_there);
 

@@ -9,6 +9,7 @@ use countersign::people::PeopleCommand;
 
 use super::world::{HMAC, Kind, PASSWORD, Pass, World, copy, days, hours, labels, on_both, tell};
 
+// proves: ATT-08
 async fn somebody_who_is_disabled_stops_at_once_and_stays_in_the_record(w: &mut World) {
     let (ana, ana_at_console) = (w.person("ana"), w.signed_in("ana").await);
     let inc = ana.declares("By ana", "sev3").await;
@@ -36,6 +37,7 @@ async fn somebody_who_is_disabled_stops_at_once_and_stays_in_the_record(w: &mut 
 }
 on_both!(somebody_who_is_disabled_stops_at_once_and_stays_in_the_record);
 
+// proves: ATT-01
 async fn a_key_that_is_wrong_revoked_or_nobodys_opens_nothing(w: &mut World) {
     let ana = w.person("ana");
     let Pass::Key(key) = ana.pass.clone() else { panic!("ana has a key") };
@@ -60,6 +62,13 @@ async fn a_key_that_is_wrong_revoked_or_nobodys_opens_nothing(w: &mut World) {
     answer.refused("ForeignPage").with_status(403);
     w.advance(days(1)).await;
     ben.gets("/api/v1/me").await.refused("SignedOut");
+    // Each attempt is on record, counted, and named for what it was.
+    let counted = w.log_of("ForgeriesCounted").await;
+    let of = |source: &str, reason: &str| {
+        let ours = counted.iter().filter(|e| e["data"]["source"] == source && e["data"]["reason"] == reason);
+        ours.filter_map(|e| e["data"]["count"].as_i64()).sum::<i64>()
+    };
+    assert_eq!((of("api", "wrong key"), of("console", "foreign page")), (6, 1), "{counted:?}");
 }
 on_both!(a_key_that_is_wrong_revoked_or_nobodys_opens_nothing);
 
@@ -236,7 +245,13 @@ fn secrets_stand_nowhere_and_plaintext_only_among_the_sealed_values_on_a_server(
     });
 }
 
-// proves: REC-07, REC-15
+/// The name of the bundle's only, partial tile of entries.
+fn last_partial(bundle: &std::path::Path) -> std::ffi::OsString {
+    let mut files = fs::read_dir(bundle.join("log/tile/entries/000.p")).expect("a partial tile");
+    files.next().expect("one of them").expect("a file").file_name()
+}
+
+// proves: REC-07, REC-15, FIL-02
 async fn what_is_written_late_says_so(w: &mut World) {
     let ana = w.person("ana");
     let inc = ana.declares("Late", "sev3").await;
@@ -262,5 +277,9 @@ async fn what_is_written_late_says_so(w: &mut World) {
     ana.files(&inc, "old.log", b"older than the incident", None, Some("2026-03-01T00:00:00Z")).await.done();
     let filed = w.events(&inc).await.pop().expect("an event");
     assert_eq!((&filed["kind"], &filed["data"]["outside_window"]), (&json!("EvidenceAttached"), &json!(true)));
+    let bundle = w.exported().await;
+    assert!(w.disclosed(&bundle).contains(&("reason".to_owned(), "I was on the road.".to_owned())));
+    let entries = fs::read(bundle.join("log/tile/entries/000.p").join(last_partial(&bundle))).expect("the log of the bundle");
+    assert!(String::from_utf8_lossy(&entries).contains("\"late\":true"), "the flag is not in the export");
 }
 on_both!(what_is_written_late_says_so);

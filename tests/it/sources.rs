@@ -11,6 +11,7 @@ fn accepted(answer: Answered) -> Value {
     answer.json()
 }
 
+// proves: ATT-04
 async fn every_format_opens_an_incident_that_says_where_it_came_from(w: &mut World) {
     let aud = w.person("aud");
     let alert = |rule: &str| [labels(rule, "", "host-1", "high")];
@@ -70,6 +71,15 @@ async fn every_format_opens_an_incident_that_says_where_it_came_from(w: &mut Wor
         assert_eq!(opened["actor"], json!({ "type": "source", "name": source }));
         assert_eq!((&opened["via"]["surface"], &opened["data"]["intake"]), (&json!("hook"), &json!("alert")));
         assert_eq!(opened["texts"]["ip"], "127.0.0.1");
+        let key = match source {
+            "am-basic" => json!("am"),
+            "prometheus" => json!("prom"),
+            "grafana" => json!("x-grafana-alerting-signature"),
+            "doors" => json!("x-signature"),
+            "script" => json!("token"),
+            _ => Value::Null,
+        };
+        assert_eq!(opened["via"]["credential"], key, "{source}");
         assert_eq!(aud.sees(&ticket).await["fields"]["detection_source"], "alert");
     }
 }

@@ -67,10 +67,8 @@ fn a_witness_cosigns_what_grows_and_never_a_fork() {
             ana.declares(&format!("Another past {n}"), "sev3").await;
         }
         assert!(w.size().await > known);
-        until("the signer noticed the fork", async || {
-            ready.gets("/readyz").await.text().contains("not the ones that were signed before")
-        })
-        .await;
+        until("the signer noticed the fork", async || ready.gets("/readyz").await.text().contains("not the ones that were signed before"))
+            .await;
         let signed = w.database.number("SELECT MAX(size) FROM checkpoint").await;
         assert!(signed < known, "{signed} events were signed");
 

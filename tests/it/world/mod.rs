@@ -18,6 +18,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use countersign::cli::service::{Running, Service};
 use countersign::config::Config;
 use countersign::desk::request::{Answer, Ask, Request, SignIn, Unanswered};
@@ -29,7 +31,7 @@ use reqwest::Client;
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub use answer::{Answered, Refusal};
+pub use answer::Answered;
 pub use database::{Database, Kind};
 pub use person::{Pass, Person};
 pub use tool::{Proof, Tool, fingerprint, labels, webhook};
@@ -525,6 +527,29 @@ impl World {
         let said = tokio::task::spawn_blocking(move || command.output()).await.expect("it runs").expect("the program starts");
         let words = [said.stdout, said.stderr].concat();
         (said.status.code().expect("it ends by itself"), String::from_utf8(words).expect("what it says is text"))
+    }
+
+    /// Stops the service and exports everything, as the command line does: the bundle's folder. What was exported verifies.
+    pub async fn exported(&mut self) -> PathBuf {
+        self.signed().await;
+        self.stops().await;
+        let (code, words) = self.runs(&["export", "--all", "--folder", "--out", "bundle"]).await;
+        assert_eq!(code, 0, "{words}");
+        let (code, words) = self.runs(&["verify", "bundle"]).await;
+        // Consistent; nothing from outside was given that could prove more.
+        assert_eq!(code, 3, "{words}");
+        self.path("bundle")
+    }
+
+    /// Name and text of every sealed value that a bundle discloses.
+    pub fn disclosed(&self, bundle: &Path) -> Vec<(String, String)> {
+        let lines = std::fs::read_to_string(bundle.join("sealed.jsonl")).expect("the sealed values of the bundle");
+        let value = |line: &str| {
+            let line: Value = serde_json::from_str(line).expect("a line is JSON");
+            let bytes = STANDARD.decode(line["value"].as_str().unwrap_or_default()).expect("a value is base64");
+            (line["name"].as_str().unwrap_or_default().to_owned(), String::from_utf8_lossy(&bytes).into_owned())
+        };
+        lines.lines().map(value).collect()
     }
 
     /// Waits until everything is signed.

@@ -135,6 +135,14 @@ impl Person {
         self.asks(ticket, "evidence-waivers", json!({ "phase": phase, "reason": reason })).await
     }
 
+    /// Sends a form of the console.
+    pub async fn submits(&self, path: &str, fields: &[(&str, &str)]) -> Answered {
+        let body: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", value.replace(' ', "+"))).collect();
+        let request = self.proved(self.client.post(format!("{}{path}", self.base)));
+        let request = request.header("content-type", "application/x-www-form-urlencoded").body(body.join("&"));
+        receive(request, format!("{}: POST {path}", self.name)).await
+    }
+
     /// Files evidence, as a browser's form would.
     pub async fn files(&self, ticket: &str, name: &str, bytes: &[u8], phase: Option<&str>, captured_at: Option<&str>) -> Answered {
         let mut form = Form::new().part("file", Part::bytes(bytes.to_vec()).file_name(name.to_owned()));
