@@ -171,6 +171,11 @@ impl Browser {
         }
     }
 
+    /// Waits until nothing on the page moves or fades.
+    pub async fn at_rest(&self) {
+        self.until("document.getAnimations().every(a => a.playState !== 'running')").await;
+    }
+
     /// The words that a reader sees on the page.
     pub async fn text(&self) -> String {
         let text = self.client.execute("return document.body.innerText", Vec::new()).await.expect("the page has a body");

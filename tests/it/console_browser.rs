@@ -112,7 +112,6 @@ impl Keyboard<'_> {
             self.type_into(field, "Looked through the deployments of that day; there is none.").await;
             self.send_form().await;
             self.form_is_closed().await;
-            self.0.until(&format!("!document.querySelector('#dialog .missing') && ({left} > 0)")).await;
         }
     }
 }
@@ -180,6 +179,7 @@ async fn a_storm_arrives_by_itself_and_is_worked_by_keyboard_until_it_closes() {
     browser.assert_open_to_everybody().await;
     browser.screenshot("story-3-refused-desk").await;
     browser.resize(PHONE).await;
+    browser.at_rest().await;
     browser.screenshot("story-3-refused-phone").await;
     browser.resize(DESK).await;
     browser.type_text("Nobody was told that the certificate would expire.").await;
@@ -230,6 +230,7 @@ async fn look_at(browser: &Browser, name: &str) {
         browser.resize(screen).await;
         for scheme in ["dark", "light"] {
             browser.prefer(scheme).await;
+            browser.at_rest().await;
             browser.screenshot(&format!("{name}-{screen_name}-{scheme}")).await;
             browser.assert_open_to_everybody().await;
             browser.until("document.documentElement.scrollWidth <= window.innerWidth").await;
