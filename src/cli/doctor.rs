@@ -354,7 +354,13 @@ async fn serve(config: &Config) -> Finding {
         let ready = answer.status().is_success();
         Ok::<_, reqwest::Error>((ready, answer.text().await?))
     };
-    match asked.await {
+    let asked = asked.await;
+    if let Ok((_, said)) = &asked
+        && serde_json::from_str::<serde_json::Value>(said).ok().is_none_or(|said| said["log"] != config.log.origin.as_str())
+    {
+        return fail("serve", format!("another service answers at {address}"), "stop it, or listen elsewhere");
+    }
+    match asked {
         Ok((true, _)) => ok("serve", format!("it answers at {address}, and is ready")),
         Ok((false, said)) => fail("serve", format!("it answers at {address}, but is not ready: {}", said.trim()), "look at its log"),
         Err(_) => warn("serve", format!("nothing answers at {address}"), "start it with `countersign serve`, unless it is meant to rest"),

@@ -146,3 +146,60 @@ async fn files_come_back_byte_for_byte_and_broken_ones_are_refused(w: &mut World
     ana.gets(&format!("/api/v1/tickets/{inc}/attachments/7")).await.refused("Damaged").with_status(500);
 }
 on_both!(files_come_back_byte_for_byte_and_broken_ones_are_refused);
+
+/// Takes the triggers of a table away, as only somebody with all rights can.
+fn disarm(kind: Kind, table: &str) -> String {
+    match kind {
+        Kind::Sqlite => format!("DROP TRIGGER {table}_is_append_only_update"),
+        Kind::Postgres => format!("ALTER TABLE {table} DISABLE TRIGGER USER"),
+    }
+}
+
+// proves: REC-01, REC-04
+async fn an_altered_byte_or_row_is_named_by_verify(w: &mut World) {
+    let inc = w.person("ana").declares("Altered", "sev3").await;
+    w.person("ana").acknowledges(&inc).await.done();
+    w.person("ana").notes(&inc, "What really happened.").await.done();
+    w.signed().await;
+    w.stops().await;
+    let clean = w.verified().await;
+    assert_eq!(clean.0, 3, "everything fits, and nothing from outside was given: {}", clean.1);
+
+    // A projection that no event made: every row is rebuilt from the events alone, and this one differs.
+    w.database.execute("UPDATE ticket SET state = replace(state, '\"status\":\"acknowledged\"', '\"status\":\"open\"')").await.expect("no trigger");
+    let (code, words) = w.verified().await;
+    assert!(code == 1 && words.contains(&inc), "{code}: {words}");
+    w.database.execute("UPDATE ticket SET state = replace(state, '\"status\":\"open\"', '\"status\":\"acknowledged\"')").await.expect("no trigger");
+    assert_eq!(w.verified().await.0, 3);
+
+    // One byte of one event, past the triggers.
+    let event = w.events_raw("TransitionTaken").await;
+    w.database.execute(&disarm(w.database.kind, "event")).await.expect("somebody with all rights");
+    let alter = match w.database.kind {
+        Kind::Sqlite => format!("UPDATE event SET bytes = CAST(replace(CAST(bytes AS TEXT), '\"rev\":', '\"reV\":') AS BLOB) WHERE seq = {event}"),
+        Kind::Postgres => format!("UPDATE event SET bytes = set_byte(bytes, 20, get_byte(bytes, 20) # 1) WHERE seq = {event}"),
+    };
+    w.database.execute(&alter).await.expect("somebody with all rights");
+    let (code, words) = w.verified().await;
+    assert!(code == 1 && words.contains(&format!("event {event}")), "{code}: {words}");
+    w.leave_broken();
+}
+on_both!(an_altered_byte_or_row_is_named_by_verify);
+
+async fn an_altered_note_is_named_by_verify(w: &mut World) {
+    let inc = w.person("ana").declares("Altered", "sev3").await;
+    w.person("ana").notes(&inc, "What really happened.").await.done();
+    w.signed().await;
+    w.stops().await;
+    let event = w.events_raw("NoteAdded").await;
+    let (disarm, alter) = match w.database.kind {
+        Kind::Sqlite => ("DROP TRIGGER sealed_is_never_changed", format!("UPDATE sealed SET bytes = CAST('What never happened.' AS BLOB) WHERE seq = {event} AND name = 'note'")),
+        Kind::Postgres => ("ALTER TABLE sealed DISABLE TRIGGER USER", format!("UPDATE sealed SET bytes = set_byte(bytes, 0, get_byte(bytes, 0) # 1) WHERE seq = {event} AND name = 'note'")),
+    };
+    w.database.execute(disarm).await.expect("somebody with all rights");
+    w.database.execute(&alter).await.expect("somebody with all rights");
+    let (code, words) = w.verified().await;
+    assert!(code == 1 && words.contains(&format!("event {event}")) && words.contains("note"), "{code}: {words}");
+    w.leave_broken();
+}
+on_both!(an_altered_note_is_named_by_verify);

@@ -10,6 +10,7 @@
 #![expect(clippy::expect_used, reason = "a helper of a test may stop it, saying why")]
 #![expect(clippy::print_stdout, reason = "some tests list what they found, for people to read")]
 
+mod api;
 mod browser;
 mod cli;
 mod clocks;
@@ -22,6 +23,7 @@ mod machine;
 mod numbers;
 mod persons;
 mod real_tools;
+mod replicas;
 mod rows;
 mod schema;
 mod server;
@@ -31,4 +33,5 @@ mod third_party_tools;
 mod tools;
 mod transitions;
 mod walls;
+mod witness;
 mod world;

@@ -222,7 +222,7 @@ impl World {
         self.config_at(&self.database.address, folder)
     }
 
-    fn config_at(&self, database: &str, folder: &str) -> Config {
+    pub fn config_at(&self, database: &str, folder: &str) -> Config {
         let folder = if folder.is_empty() { self.folder.path().to_owned() } else { self.path(folder) };
         std::fs::create_dir_all(&folder).expect("a folder for a replica");
         let attachments = self.path("attachments");
@@ -248,16 +248,29 @@ impl World {
 
     /// Starts one more replica with a folder of its own.
     pub async fn starts_in(&mut self, folder: &str) -> anyhow::Result<()> {
-        let config = self.config(folder);
-        self.starts_with(config).await
+        let running = self.opens(self.config(folder)).await?;
+        self.replicas.push(running);
+        Ok(())
     }
 
-    /// Starts one more replica.
-    pub async fn starts_with(&mut self, config: Config) -> anyhow::Result<()> {
+    /// A service of its own, which is no replica.
+    pub async fn opens(&self, config: Config) -> anyhow::Result<Running> {
         let service = Service::open(config, self.env(), false).await?;
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-        self.replicas.push(service.start(listener)?);
-        Ok(())
+        service.start(listener)
+    }
+
+    /// Puts an older copy in the place of the database's file; the service is stopped.
+    pub async fn restores(&mut self, old: &Path) {
+        let file = self.path("countersign.db");
+        let empty = Database::sqlite(&self.path("empty.db")).await;
+        std::mem::replace(&mut self.database, empty).drop().await;
+        for beside in ["-wal", "-shm"] {
+            // SQLite removes them itself when the last connection closes.
+            let _ = std::fs::remove_file(format!("{}{beside}", file.display()));
+        }
+        copy(old, &file);
+        self.database = Database::sqlite(&file).await;
     }
 
     /// Stops every replica, as SIGTERM does.
@@ -490,6 +503,28 @@ impl World {
         let faults = proof::faults(&store).await;
         store.close().await;
         assert!(faults.is_empty(), "the log is not clean:\n{}", faults.join("\n"));
+    }
+
+    /// Position of the first event of one kind.
+    pub async fn events_raw(&self, kind: &str) -> i64 {
+        self.database.number(&format!("SELECT MIN(seq) FROM event WHERE kind = '{kind}'")).await
+    }
+
+    /// What the program's own `verify --database` ends with, and says.
+    pub async fn verified(&self) -> (i32, String) {
+        self.runs(&["verify", "--database", &self.database.address]).await
+    }
+
+    /// Runs the program as somebody at the command line, in the story's folder: its exit code and its words.
+    pub async fn runs(&self, arguments: &[&str]) -> (i32, String) {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_countersign"));
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("COUNTERSIGN_")) {
+            command.env_remove(name);
+        }
+        command.current_dir(self.folder.path()).args(arguments).stdin(std::process::Stdio::null());
+        let said = tokio::task::spawn_blocking(move || command.output()).await.expect("it runs").expect("the program starts");
+        let words = [said.stdout, said.stderr].concat();
+        (said.status.code().expect("it ends by itself"), String::from_utf8(words).expect("what it says is text"))
     }
 
     /// Waits until everything is signed.
