@@ -12,7 +12,7 @@ use super::bundle::{self, Written};
 use super::selection::{Selection, Wanted};
 use super::{keyfile, say, service};
 use crate::config::Config;
-use crate::desk::publish::Publisher;
+use crate::desk::publish::{NotSigned, Publisher};
 use crate::desk::request::{Ask, Request};
 use crate::env::Env;
 use crate::evidence::package::Package;
@@ -104,6 +104,9 @@ pub async fn export(config: &Config, env: &Env, by: Option<&str>, wanted: &Wante
     let beside = beside::open(config, env).await?;
     let person = beside::acting_with(&beside.desk, by, Permission::Export, "export")?;
     let signer = keyfile::signer(&beside.desk, &config.log.key, env).await?;
+    if let Some(log) = beside.desk.identity().await?.vkey.filter(|log| *log != signer.verifier().to_string()) {
+        return Err(NotSigned::OtherKey { log, here: signer.verifier().to_string() }.into());
+    }
     let (note, keys, troubles) = fresh_checkpoint(config, env, &beside).await?;
     let cosigned = cosigned_by(&note, &keys);
     let mut half = out.as_os_str().to_owned();

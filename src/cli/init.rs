@@ -183,9 +183,9 @@ fn refuse_to_overwrite(dir: &Path) -> anyhow::Result<()> {
         return Ok(());
     }
     bail!(
-        "{} is in {} already, and nothing is ever overwritten; choose another folder with --dir, or move it away",
-        there.join(", "),
-        dir.display()
+        "in {} there is already: {}. Nothing is ever overwritten; choose another folder with --dir, or move it away",
+        dir.display(),
+        there.join(", ")
     )
 }
 

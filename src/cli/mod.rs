@@ -7,6 +7,7 @@ pub mod beside;
 pub mod bundle;
 pub mod demo;
 pub mod doctor;
+mod doctor_machine;
 pub mod export;
 pub mod folder;
 mod hand;

@@ -90,42 +90,55 @@ pub struct Link {
 /// With a sentence that says what to do.
 pub async fn run(config: &Config, env: &Env, args: Args) -> anyhow::Result<ExitCode> {
     let desk = beside::open(config, env).await?.desk;
-    let by = || Ok::<_, anyhow::Error>(beside::acting(&desk, args.by.as_deref())?.map(|p| p.state.id));
-    let (words, data) = match args.action {
-        Action::List => {
-            list(&desk, args.json)?;
-            return Ok(ExitCode::SUCCESS);
-        }
+    let (words, data) = if matches!(args.action, Action::List) {
+        list(&desk)
+    } else {
+        let by = beside::acting(&desk, args.by.as_deref())?.map(|p| p.state.id);
+        change(config, &desk, by, args.action).await?
+    };
+    if args.json {
+        say::json(&data)?;
+    } else {
+        say::line(words);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Asks for what is wanted; gives what to say of it, and the same as data.
+async fn change(config: &Config, desk: &Desk, by: Option<String>, action: Action) -> anyhow::Result<(String, Value)> {
+    Ok(match action {
+        Action::List => list(desk),
         Action::Add { email, name, roles } => {
-            let id = add(&desk, by()?, &name, &email, roles.clone()).await?;
-            let link = link(&desk, by()?, &id, &config.public_url).await?;
+            let id = add(desk, by.clone(), &name, &email, roles.clone()).await?;
+            // The first administrator was added by nobody else, and acts from now on.
+            let link = link(desk, by.or_else(|| Some(id.clone())), &id, &config.public_url).await?;
             (
                 format!("{name} <{}> is in the directory, as {}.\n{}", email.to_lowercase(), roles.join(", "), said(&link)),
                 json!({ "person": id, "name": name, "email": email.to_lowercase(), "roles": roles, "link": link.address, "link_expires_at": link.expires_at }),
             )
         }
         Action::Roles { email, roles } => {
-            let person = find(&desk, &email)?;
-            ask(&desk, by()?, PeopleCommand::SetRoles { person: person.state.id.clone(), roles: roles.clone() }).await?;
+            let person = find(desk, &email)?;
+            ask(desk, by, PeopleCommand::SetRoles { person: person.state.id.clone(), roles: roles.clone() }).await?;
             (
                 format!("From now on {} is {}.", person.name, roles.join(", ")),
                 json!({ "person": person.state.id, "email": person.email, "roles": roles }),
             )
         }
         Action::Disable { email, why } => {
-            let person = find(&desk, &email)?;
+            let person = find(desk, &email)?;
             if why.trim().is_empty() {
                 bail!("say why with --why; it is part of the record");
             }
-            ask(&desk, by()?, PeopleCommand::Disable { person: person.state.id.clone(), reason: desk.seal(why) }).await?;
+            ask(desk, by, PeopleCommand::Disable { person: person.state.id.clone(), reason: desk.seal(why) }).await?;
             (
                 format!("{} is disabled: sessions, keys and links of theirs open nothing any more.", person.name),
                 json!({ "person": person.state.id, "email": person.email, "disabled": true }),
             )
         }
         Action::Key { email, revoke: None } => {
-            let person = find(&desk, &email)?;
-            let (id, key) = make_key(&desk, by()?, &person.state.id).await?;
+            let person = find(desk, &email)?;
+            let (id, key) = make_key(desk, by, &person.state.id).await?;
             (
                 format!(
                     "A new API key of {} (id {id}). It is shown once and kept nowhere:\n  {key}\nSend it as `Authorization: Bearer …`.",
@@ -135,31 +148,25 @@ pub async fn run(config: &Config, env: &Env, args: Args) -> anyhow::Result<ExitC
             )
         }
         Action::Key { email, revoke: Some(key) } => {
-            let person = find(&desk, &email)?;
+            let person = find(desk, &email)?;
             if !person.state.keys.contains_key(&key) {
                 bail!("{} has no key {key}; `countersign people list` shows the ids", person.email);
             }
-            ask(&desk, by()?, PeopleCommand::RevokeKey { key: key.clone() }).await?;
+            ask(desk, by, PeopleCommand::RevokeKey { key: key.clone() }).await?;
             (
                 format!("The key {key} of {} opens nothing any more.", person.name),
                 json!({ "person": person.state.id, "email": person.email, "key": key, "revoked": true }),
             )
         }
         Action::Invite { email } => {
-            let person = find(&desk, &email)?;
-            let link = link(&desk, by()?, &person.state.id, &config.public_url).await?;
+            let person = find(desk, &email)?;
+            let link = link(desk, by, &person.state.id, &config.public_url).await?;
             (
                 said(&link),
                 json!({ "person": person.state.id, "email": person.email, "link": link.address, "link_expires_at": link.expires_at }),
             )
         }
-    };
-    if args.json {
-        say::json(&data)?;
-    } else {
-        say::line(words);
-    }
-    Ok(ExitCode::SUCCESS)
+    })
 }
 
 fn said(link: &Link) -> String {
@@ -233,27 +240,25 @@ pub async fn link(desk: &Desk, by: Option<String>, person: &str, public_url: &st
     Ok(Link { address: format!("{public_url}/console/sign-in#{}", minted.shown), expires_at })
 }
 
-fn list(desk: &Desk, as_json: bool) -> anyhow::Result<()> {
+fn list(desk: &Desk) -> (String, Value) {
     let snapshot = desk.snapshot();
     let mut people: Vec<&Person> = snapshot.directory.iter().collect();
     people.sort_by(|a, b| (a.state.disabled, &a.email).cmp(&(b.state.disabled, &b.email)));
-    if as_json {
-        return say::json(&people.iter().map(|p| row(p)).collect::<Vec<_>>());
-    }
+    let data = people.iter().map(|p| row(p)).collect();
     if people.is_empty() {
-        say::line("There is nobody yet. Add the first administrator:\n  countersign people add EMAIL --name NAME --role administrator");
-        return Ok(());
+        let words = "There is nobody yet. Add the first administrator:\n  countersign people add EMAIL --name NAME --role administrator";
+        return (words.to_owned(), data);
     }
     let rows: Vec<Vec<String>> = people
         .iter()
         .map(|p| {
-            let keys: Vec<&str> = p.state.keys.iter().filter(|(_, key)| !key.revoked).map(|(id, _)| id.as_str()).collect();
+            let open = p.state.keys.iter().filter(|(_, key)| !key.revoked && !p.state.disabled);
+            let keys: Vec<&str> = open.map(|(id, _)| id.as_str()).collect();
             let status = if p.state.disabled { "disabled" } else { "active" };
             vec![p.email.clone(), p.name.clone(), status.to_owned(), p.state.roles.join(" "), keys.join(" ")]
         })
         .collect();
-    say::table(&["EMAIL", "NAME", "STATUS", "ROLES", "KEYS"], &rows);
-    Ok(())
+    (say::table(&["EMAIL", "NAME", "STATUS", "ROLES", "KEYS"], &rows), data)
 }
 
 fn row(person: &Person) -> Value {

@@ -28,8 +28,9 @@ pub fn json(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Prints rows in columns, under their names.
-pub fn table(names: &[&str], rows: &[Vec<String>]) {
+/// Rows in columns, under their names.
+#[must_use]
+pub fn table(names: &[&str], rows: &[Vec<String>]) -> String {
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
         cells.chain(names.get(column).map(|name| name.len())).max().unwrap_or(0)
@@ -39,10 +40,9 @@ pub fn table(names: &[&str], rows: &[Vec<String>]) {
         let padded = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
         padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
-    line(render(names.to_vec()));
-    for row in rows {
-        line(render(row.iter().map(String::as_str).collect()));
-    }
+    let head = render(names.to_vec());
+    let body = rows.iter().map(|row| render(row.iter().map(String::as_str).collect()));
+    std::iter::once(head).chain(body).collect::<Vec<_>>().join("\n")
 }
 
 /// A bar on stderr for `total` steps; silent when stderr is no terminal.
@@ -55,5 +55,16 @@ pub fn progress(total: u64, what: &'static str) -> ProgressBar {
     match ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}") {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let rows = [vec!["ana@example.com".to_owned(), "Ana Müller".to_owned()], vec!["b@c".to_owned(), String::new()]];
+        assert_eq!(table(&["EMAIL", "NAME"], &rows), "EMAIL            NAME\nana@example.com  Ana Müller\nb@c");
     }
 }

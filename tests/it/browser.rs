@@ -7,7 +7,7 @@
 use std::fmt::{self, Write};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fantoccini::actions::{InputSource, KeyAction, KeyActions};
 use fantoccini::elements::Element;
@@ -30,6 +30,11 @@ const FLAGS: [&str; 9] = [
     "--disable-component-update",
     "--disable-sync",
 ];
+
+/// How long something on a page may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long to wait before looking at a page again.
+const GLANCE: Duration = Duration::from_millis(20);
 
 /// The size of a screen, in CSS pixels.
 #[derive(Clone, Copy, Debug)]
@@ -144,22 +149,31 @@ impl Browser {
 
     /// Waits until something matches the CSS selector, and gives it.
     pub async fn find(&self, css: &str) -> Element {
-        let waiting = self.client.wait().at_most(Duration::from_secs(20)).for_element(Locator::Css(css));
+        let waiting = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(css));
         match waiting.await {
             Ok(element) => element,
             Err(error) => panic!("nothing on {} matches {css}: {error}", self.url().await),
         }
     }
 
-    /// Waits until the JavaScript expression is true.
+    /// Waits until the JavaScript expression is true, also when it becomes so on a page that is still to be loaded.
     pub async fn until(&self, expression: &str) {
-        let script = format!(
-            "const done = arguments[arguments.length - 1], end = Date.now() + 20000;
-             const look = () => {{ if ({expression}) done(true); else if (Date.now() > end) done(false); else setTimeout(look, 20); }};
-             look();"
-        );
-        let came = self.client.execute_async(&script, Vec::new()).await.unwrap_or_else(|error| panic!("{expression}: {error}"));
-        assert_eq!(came, json!(true), "on {} this never came true: {expression}", self.url().await);
+        let script = format!("return Boolean({expression})");
+        let started = Instant::now();
+        loop {
+            let answer = self.client.execute(&script, Vec::new()).await;
+            match answer {
+                Ok(Value::Bool(true)) => return,
+                // A page that is just being left, or has not what the expression asks about, is looked at again.
+                _ if started.elapsed() < PATIENCE => tokio::time::sleep(GLANCE).await,
+                _ => panic!("on {} this never came true: {expression}: {answer:?}\n{}", self.url().await, self.text().await),
+            }
+        }
+    }
+
+    /// Waits until nothing on the page moves or fades.
+    pub async fn at_rest(&self) {
+        self.until("document.getAnimations().every(a => a.playState !== 'running')").await;
     }
 
     /// The words that a reader sees on the page.

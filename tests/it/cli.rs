@@ -8,6 +8,8 @@ use serde_json::Value;
 use sqlx::{AnyConnection, Connection};
 use tempfile::TempDir;
 
+use super::machine::free_port;
+
 /// What a command said.
 struct Said {
     code: i32,
@@ -51,10 +53,13 @@ const INIT: [&str; 10] = [
     "--yes",
 ];
 
-/// A folder in which `init` has run.
+/// A folder in which `init` has run. Nobody else on this machine is at the address that it names.
 fn begun() -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     done(folder.path(), &INIT);
+    let configuration = folder.path().join("countersign.toml");
+    let text = fs::read_to_string(&configuration).expect("a configuration");
+    fs::write(configuration, text.replace("127.0.0.1:8080", &format!("127.0.0.1:{}", free_port()))).expect("a configuration");
     folder
 }
 
@@ -123,7 +128,7 @@ fn init_and_export_overwrite_nothing() {
     let before = fs::read(home.path().join("countersign.toml")).expect("a configuration");
     let said = run(home.path(), &INIT);
     assert_eq!(said.code, 2);
-    assert!(said.err.contains("nothing is ever overwritten"), "{}", said.err);
+    assert!(said.err.contains("Nothing is ever overwritten"), "{}", said.err);
     assert_eq!(fs::read(home.path().join("countersign.toml")).expect("a configuration"), before);
     fs::write(home.path().join("taken.zip"), "mine").expect("a file");
     let said = run(home.path(), &["export", "--all", "--out", "taken.zip"]);

@@ -14,6 +14,7 @@ mod api;
 mod browser;
 mod cli;
 mod clocks;
+mod console_browser;
 mod correlation;
 mod documents;
 mod integrity;
