@@ -372,6 +372,7 @@ impl Store {
     /// When the database does not answer.
     pub async fn delivered(&self, channel: &str, due: &Due) -> Result<(), StoreError> {
         sqlx::query(sql::OUTBOX_DONE).bind(channel).bind(due.id).bind(due.payload.clone()).execute(self.writer()).await?;
+        sqlx::query(sql::OUTBOX_NEWER).bind(channel).bind(due.id).bind(due.payload.clone()).execute(self.writer()).await?;
         Ok(())
     }
 

@@ -125,6 +125,8 @@ pub const OUTBOX_LEASE: &str =
     "UPDATE outbox SET lease_until = $3, attempts = attempts + 1 WHERE channel = $1 AND id = $2 AND lease_until <= $4 RETURNING payload";
 /// It arrived: gone, unless something newer took its place.
 pub const OUTBOX_DONE: &str = "DELETE FROM outbox WHERE channel = $1 AND id = $2 AND payload = $3";
+/// Something newer took its place while it was on its way: that is due now, and not tried yet.
+pub const OUTBOX_NEWER: &str = "UPDATE outbox SET lease_until = 0, attempts = 0 WHERE channel = $1 AND id = $2 AND payload <> $3";
 /// It is tried again later.
 pub const OUTBOX_LATER: &str = "UPDATE outbox SET lease_until = 0, not_before = $3 WHERE channel = $1 AND id = $2";
 /// How many wait, and since when.
@@ -246,6 +248,7 @@ pub const ALL: &[&str] = &[
     OUTBOX_DUE,
     OUTBOX_LEASE,
     OUTBOX_DONE,
+    OUTBOX_NEWER,
     OUTBOX_LATER,
     OUTBOX_STATE,
 ];
