@@ -95,8 +95,10 @@ pub async fn run(env: &Env, args: Args) -> anyhow::Result<ExitCode> {
         }
         std::future::pending::<()>().await;
     };
+    let desk = demo.service.app.desk.clone();
     tokio::select! {
         heard = told_to_stop() => heard?,
+        why = desk.broken() => bail!("the demonstration cannot go on: {why}"),
         () = playing => {}
     }
     demo.stop().await;

@@ -62,7 +62,7 @@ impl Desk {
             status,
             title: format!("{source} has fallen silent"),
             description: format!("Nothing was heard from the source {source} since {heard}. Alerts may be getting lost."),
-            severity: "warning".to_owned(),
+            severity: "high".to_owned(),
             labels,
             annotations: BTreeMap::new(),
             starts_at: Some(heard),

@@ -198,6 +198,11 @@ impl Desk {
         answer
     }
 
+    /// Closes the database, once nobody asks any more.
+    pub async fn close(&self) {
+        self.inner.store.close().await;
+    }
+
     /// As of the latest commit that this process knows.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {

@@ -39,13 +39,18 @@ impl Desk {
         *forgeries.counts.entry(key).or_default() += 1;
     }
 
+    /// Learns what other processes did.
+    pub async fn catch_up(&self) {
+        self.tell(Ask::CatchUp).await;
+    }
+
     /// Does what is due now.
     ///
     /// # Errors
     /// When the database does not answer; what was due stays due.
     pub async fn tick(&self) -> Result<(), StoreError> {
         if self.store().size().await? > self.snapshot().size {
-            self.tell(Ask::CatchUp).await;
+            self.catch_up().await;
         }
         self.fire_deadlines().await?;
         let now = self.now();

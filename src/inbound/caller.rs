@@ -93,7 +93,12 @@ impl Caller {
     pub async fn of(app: &App, method: &Method, headers: &HeaderMap, peer: Option<SocketAddr>) -> Result<Self, Problem> {
         let ip = client_ip(&app.config, headers, peer).map(|ip| app.desk.seal(ip.to_string()));
         if let Some(token) = bearer(headers) {
-            let snapshot = app.desk.snapshot();
+            let mut snapshot = app.desk.snapshot();
+            if snapshot.directory.by_key(token).is_none() && app.desk.size().await.is_ok_and(|size| size > snapshot.size) {
+                // It may have been issued a moment ago by another process.
+                app.desk.catch_up().await;
+                snapshot = app.desk.snapshot();
+            }
             let Some((person, key)) = snapshot.directory.by_key(token) else {
                 app.desk.count_forgery("api", "wrong key");
                 return Err(Problem::new(

@@ -24,6 +24,15 @@ impl Dialect {
         }
     }
 
+    /// Folds the write-ahead log into the database file, where there is one.
+    #[must_use]
+    pub fn fold(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => Some("PRAGMA wal_checkpoint(TRUNCATE)"),
+            Self::Postgres => None,
+        }
+    }
+
     /// Begins a transaction that will write. On SQLite this takes the write lock at once, so that it cannot fail half-way.
     #[must_use]
     pub fn begin_writing(self) -> &'static str {

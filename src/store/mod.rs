@@ -180,8 +180,14 @@ impl Store {
         &self.readers
     }
 
-    /// Closes every connection.
+    /// Closes every connection. On SQLite the write-ahead log is folded into the file first, so that a copy of the one
+    /// file is a copy of the record.
     pub async fn close(&self) {
+        if let Some(fold) = self.dialect.fold()
+            && let Err(error) = self.writer.execute(sqlx::raw_sql(fold)).await
+        {
+            tracing::warn!(%error, "the write-ahead log was not folded into the database file; copy both");
+        }
         self.writer.close().await;
         self.readers.close().await;
     }
