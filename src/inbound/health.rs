@@ -136,5 +136,9 @@ async fn readyz(State(app): State<App>) -> Response {
     trouble.extend(app.desk.stopped());
     trouble.extend(app.desk.signing().refused);
     let status = if trouble.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "ready": trouble.is_empty(), "trouble": trouble, "log": app.config.log.origin, "events": app.desk.snapshot().size }))).into_response()
+    (
+        status,
+        Json(json!({ "ready": trouble.is_empty(), "trouble": trouble, "log": app.config.log.origin, "events": app.desk.snapshot().size })),
+    )
+        .into_response()
 }

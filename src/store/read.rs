@@ -18,6 +18,8 @@ pub struct Due {
     pub attempts: i64,
     /// JSON.
     pub payload: String,
+    /// It is ours until then (microseconds).
+    pub until: i64,
 }
 
 /// Somebody's session.
@@ -363,15 +365,17 @@ impl Store {
         };
         let (id, attempts): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
         let taken = sqlx::query(sql::OUTBOX_LEASE).bind(channel).bind(id).bind(until).bind(now).fetch_optional(self.writer()).await?;
-        taken.map(|row| Ok(Due { id, attempts, payload: row.try_get(0)? })).transpose()
+        taken.map(|row| Ok(Due { id, attempts, payload: row.try_get(0)?, until })).transpose()
     }
 
-    /// The entry arrived.
+    /// The entry arrived. If a newer one took its place meanwhile, that one is due now.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn delivered(&self, channel: &str, due: &Due) -> Result<(), StoreError> {
-        sqlx::query(sql::OUTBOX_DONE).bind(channel).bind(due.id).bind(due.payload.clone()).execute(self.writer()).await?;
+        let payload = due.payload.as_str();
+        sqlx::query(sql::OUTBOX_DONE).bind(channel).bind(due.id).bind(payload).execute(self.writer()).await?;
+        sqlx::query(sql::OUTBOX_RELEASE).bind(channel).bind(due.id).bind(due.until).bind(payload).execute(self.writer()).await?;
         Ok(())
     }
 

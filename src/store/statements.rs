@@ -125,6 +125,9 @@ pub const OUTBOX_LEASE: &str =
     "UPDATE outbox SET lease_until = $3, attempts = attempts + 1 WHERE channel = $1 AND id = $2 AND lease_until <= $4 RETURNING payload";
 /// It arrived: gone, unless something newer took its place.
 pub const OUTBOX_DONE: &str = "DELETE FROM outbox WHERE channel = $1 AND id = $2 AND payload = $3";
+/// What took its place while it was on its way is due at once: the lease was for the older one.
+pub const OUTBOX_RELEASE: &str =
+    "UPDATE outbox SET lease_until = 0, attempts = 0 WHERE channel = $1 AND id = $2 AND lease_until = $3 AND payload <> $4";
 /// It is tried again later.
 pub const OUTBOX_LATER: &str = "UPDATE outbox SET lease_until = 0, not_before = $3 WHERE channel = $1 AND id = $2";
 /// How many wait, and since when.
@@ -246,6 +249,7 @@ pub const ALL: &[&str] = &[
     OUTBOX_DUE,
     OUTBOX_LEASE,
     OUTBOX_DONE,
+    OUTBOX_RELEASE,
     OUTBOX_LATER,
     OUTBOX_STATE,
 ];

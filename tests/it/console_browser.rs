@@ -83,7 +83,9 @@ impl Keyboard<'_> {
         self.0.client.execute("window.old = true", Vec::new()).await.expect("scripts run");
         self.tab_to("select#be", "").await;
         self.0.type_text(&name[..1]).await;
-        self.0.until(&format!("!window.old && document.querySelector('select#be')?.selectedOptions[0].text.startsWith({})", json!(name))).await;
+        self.0
+            .until(&format!("!window.old && document.querySelector('select#be')?.selectedOptions[0].text.startsWith({})", json!(name)))
+            .await;
     }
 
     /// Takes a phase of the work, with one line.
