@@ -10,7 +10,9 @@ CREATE TABLE ledger_head (
     deliveries  BIGINT NOT NULL,
     origin      TEXT NOT NULL,
     demo        BIGINT NOT NULL,
-    vkey        TEXT NOT NULL
+    vkey        TEXT NOT NULL,
+    -- Keys the digests of what alerts are grouped by, so that the log alone does not let anybody guess it.
+    secret      BLOB NOT NULL
 );
 
 CREATE TABLE event (

@@ -131,6 +131,7 @@ mod tests {
             origin: "a/log".into(),
             demo: false,
             vkey: String::new(),
+            secret: crate::store::commit::Secret(Vec::new()),
         }
     }
 

@@ -170,7 +170,7 @@ impl Clerk {
     }
 
     /// What of the batch may go on: all of it while the clock is right; while it is not, only an administrator's
-    /// confirmation. Everybody else is answered.
+    /// confirmation, and learning what other replicas did, which writes nothing. Everybody else is answered.
     async fn past_the_clock(&mut self, desk: &Inner, batch: Vec<Queued>) -> Vec<Queued> {
         let snapshot = desk.snapshot.read().unwrap_or_else(PoisonError::into_inner).clone();
         let last_at = self.known.as_ref().map_or(0, |k| k.last_at);
@@ -184,15 +184,16 @@ impl Clerk {
         }
         let why = clockwatch::sentence(off);
         *desk.held.write().unwrap_or_else(PoisonError::into_inner) = Some(why.clone());
-        let administrates = |request: &Request| match (&request.ask, &request.who, snapshot.procedures.current()) {
+        let passes = |request: &Request| match (&request.ask, &request.who, snapshot.procedures.current()) {
             (Ask::ConfirmClock, Who::Person { id } | Who::Operator { person: Some(id) }, Some(library)) => {
                 snapshot.directory.active(id).is_some_and(|p| p.may(&library.organisation, Permission::Administer))
             }
+            (Ask::CatchUp, ..) => true,
             _ => false,
         };
-        let (confirming, held): (Vec<Queued>, Vec<Queued>) = batch.into_iter().partition(|q| administrates(&q.request));
+        let (confirming, held): (Vec<Queued>, Vec<Queued>) = batch.into_iter().partition(|q| passes(&q.request));
         answer_all(held, &Unanswered::Held(why));
-        if !confirming.is_empty() {
+        if confirming.iter().any(|q| matches!(q.request.ask, Ask::ConfirmClock)) {
             self.clocks.confirm(&desk.env, last_at);
         }
         confirming
@@ -254,8 +255,9 @@ impl Clerk {
                 Ok(answers)
             }
             Err(error) if error.disk_failed() => Err(Failed::Disk(error.to_string())),
-            Err(error) if error.connection_lost() => Err(Failed::Unknown(error.to_string())),
-            Err(error) => Err(Failed::NotStored(error.to_string())),
+            Err(error) if error.rolled_back() => Err(Failed::NotStored(error.to_string())),
+            // A lost connection, a server that was told to stop, a full disk: the mark tells.
+            Err(error) => Err(Failed::Unknown(error.to_string())),
         }
     }
 
@@ -360,8 +362,9 @@ async fn read_ahead(commit: &mut Commit<'_>, overlay: &mut Overlay<'_>, requests
             }
             Ask::SignIn(sign_in) => {
                 if let Some(hash) = &sign_in.link {
-                    let person = commit.use_link(hash, overlay.now.micros()).await.map_err(failed)?;
-                    overlay.used_links.insert(hash.clone(), person);
+                    if let Some(person) = commit.link(hash, overlay.now.micros()).await.map_err(failed)? {
+                        overlay.links.insert(hash.clone(), person);
+                    }
                 }
             }
             _ => {}

@@ -31,7 +31,7 @@ fn unanswered(error: &Unanswered) -> DeskError {
 /// When the database does not answer, the log is of another sort, or the playbooks are not the adopted ones.
 pub async fn open(store: Store, attachments: Attachments, env: Env, founding: Founding) -> Result<Desk, DeskError> {
     let library = Arc::new(read(founding.playbooks)?);
-    store.found(&founding.origin, SCHEMA, &Frontier::new().to_bytes(), founding.demo).await?;
+    store.found(&founding.origin, SCHEMA, &Frontier::new().to_bytes(), founding.demo, env.bytes()).await?;
     let desk = open_existing(store, attachments, env).await?;
     let head = desk.store().head().await?.ok_or_else(|| DeskError::Log("the log has no head".to_owned()))?;
     match (head.demo, founding.demo) {

@@ -12,7 +12,7 @@ use crate::people::directory::{self, PersonState};
 use crate::people::{Directory, Person};
 use crate::procedure::model::{Kind, Library, Response};
 use crate::store::Store;
-use crate::store::commit::{Commit, Head, SealedRow};
+use crate::store::commit::{Commit, Head, SealedRow, Secret};
 use crate::ticket::decide::{KindLookup, PeopleView};
 use crate::ticket::event::{Event, Fact};
 use crate::ticket::evolve::evolve;
@@ -30,6 +30,8 @@ pub struct Known {
     pub origin: String,
     /// It is a demonstration.
     pub demo: bool,
+    /// Keys digests of what could be guessed.
+    pub secret: Secret,
     /// Number of events.
     pub size: i64,
     /// The tree's right edge.
@@ -111,6 +113,7 @@ impl Known {
             tickets: HashMap::new(),
             origin: head.origin,
             demo: head.demo,
+            secret: head.secret,
             size: head.size,
             last_at: head.last_at,
             deliveries: head.deliveries,
@@ -120,7 +123,12 @@ impl Known {
     /// What readers see.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot { size: self.size, directory: Arc::clone(&self.directory), procedures: Arc::clone(&self.procedures) }
+        Snapshot {
+            size: self.size,
+            directory: Arc::clone(&self.directory),
+            procedures: Arc::clone(&self.procedures),
+            secret: self.secret.clone(),
+        }
     }
 
     /// Learns what another process appended, under the head's lock.

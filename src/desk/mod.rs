@@ -46,6 +46,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::env::{Env, Timestamp};
 use crate::people::Directory;
 use crate::store::attachments::Attachments;
+use crate::store::commit::Secret;
 use crate::store::{Store, StoreError};
 use clerk::Queued;
 use procedures::Procedures;
@@ -68,6 +69,8 @@ pub struct Snapshot {
     pub directory: Arc<Directory>,
     /// The procedures that count now, and all older ones by digest.
     pub procedures: Arc<Procedures>,
+    /// Keys digests of what could be guessed.
+    pub(crate) secret: Secret,
 }
 
 /// Counts for `/metrics`, kept where the work is done.
@@ -99,6 +102,8 @@ pub(crate) struct Inner {
     pub(crate) gauges: Gauges,
     pub(crate) forgeries: Mutex<tick::Forgeries>,
     pub(crate) signing: RwLock<publish::Signing>,
+    /// What somebody outside knows of the log that this database does not: then nothing is signed.
+    pub(crate) distrusted: RwLock<Option<String>>,
     /// Why commits are stopped (a clock that jumped), if they are.
     pub(crate) held: RwLock<Option<String>>,
     /// The latest commit failed for a reason that is the database's.
@@ -146,6 +151,7 @@ impl Desk {
             gauges: Gauges::default(),
             forgeries: Mutex::default(),
             signing: RwLock::default(),
+            distrusted: RwLock::default(),
             held: RwLock::default(),
             failing: AtomicBool::new(false),
             people,
@@ -153,7 +159,16 @@ impl Desk {
             sizes,
             fatal,
         });
-        tokio::spawn(clerk::run(Arc::downgrade(&inner), known, people_queue, machine_queue));
+        let clerk = tokio::spawn(clerk::run(Arc::downgrade(&inner), known, people_queue, machine_queue));
+        let watched = Arc::downgrade(&inner);
+        tokio::spawn(async move {
+            if clerk.await.is_err()
+                && let Some(inner) = watched.upgrade()
+            {
+                tracing::error!("the clerk broke down; this process ends, so that another can start from what is on the disk");
+                inner.fatal.send_replace(Some("the clerk broke down".to_owned()));
+            }
+        });
         Ok(Self { inner })
     }
 
@@ -169,12 +184,12 @@ impl Desk {
         };
         let (reply, answer) = oneshot::channel();
         self.inner.gauges.queue.fetch_add(1, Ordering::Relaxed);
-        let sent = queue.try_send(Queued { request, reply });
-        if sent.is_err() {
+        if let Err(refused) = queue.try_send(Queued { request, reply }) {
             self.inner.gauges.queue.fetch_sub(1, Ordering::Relaxed);
-            return Err(Unanswered::Busy);
+            return Err(if matches!(refused, mpsc::error::TrySendError::Full(_)) { Unanswered::Busy } else { Unanswered::Stopping });
         }
-        let answer = answer.await.unwrap_or(Err(Unanswered::Stopping));
+        // A clerk that breaks down answers nobody, and nobody knows what the disk has.
+        let answer = answer.await.unwrap_or(Err(Unanswered::Unknown));
         self.inner.gauges.count(match &answer {
             Ok(_) => "recorded",
             Err(Unanswered::Refused(_)) => "refused",
@@ -229,6 +244,9 @@ impl Desk {
     /// Why nothing can be committed now, if so: for `/readyz`.
     #[must_use]
     pub fn stopped(&self) -> Option<String> {
+        if let Some(why) = self.inner.fatal.borrow().clone() {
+            return Some(why);
+        }
         if let Some(why) = self.inner.held.read().unwrap_or_else(PoisonError::into_inner).clone() {
             return Some(why);
         }

@@ -29,8 +29,8 @@ pub struct Overlay<'k> {
     pub repeated: HashMap<String, Timestamp>,
     /// Repeats that are due to be told.
     pub due_repeats: Vec<RepeatRow>,
-    /// One-time links that were used up in this transaction: hash → whose.
-    pub used_links: HashMap<String, Option<String>>,
+    /// One-time links that are good and that requests of this batch present: hash → whose.
+    pub links: HashMap<String, String>,
     /// What will be written.
     pub batch: Batch,
     /// The time of this batch.
@@ -82,7 +82,7 @@ impl<'k> Overlay<'k> {
             groups: HashMap::new(),
             repeated: HashMap::new(),
             due_repeats: Vec::new(),
-            used_links: HashMap::new(),
+            links: HashMap::new(),
             batch: Batch::default(),
             touched_tickets: BTreeSet::new(),
             touched_alerts: BTreeSet::new(),

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -11,6 +12,7 @@ use crate::env::{Env, Timestamp};
 use crate::ledger::sealed::Sealed;
 use crate::procedure::expression::Variables;
 use crate::procedure::model::{Library, Response};
+use crate::store::commit::Secret;
 use crate::ticket::alert::Alert;
 use crate::ticket::command::{Matched, MatchedAlert, Receive};
 use crate::ticket::event::Pinned;
@@ -24,7 +26,8 @@ impl Desk {
     #[must_use]
     pub fn prepare(&self, source: &str, received_at: Timestamp, raw: &[u8], alerts: Vec<Alert>) -> Receive {
         let digest = hex::encode(Sha256::digest(raw));
-        let library = self.snapshot().procedures.current().cloned();
+        let snapshot = self.snapshot();
+        let library = snapshot.procedures.current();
         let alerts = alerts
             .into_iter()
             .map(|alert| {
@@ -32,7 +35,7 @@ impl Desk {
                 MatchedAlert {
                     sealed: self.seal(json.to_string()),
                     payload_sha256: self.seal(digest.clone()),
-                    matched: library.as_ref().and_then(|library| match_alert(self.env(), library, &alert, json)),
+                    matched: library.and_then(|library| match_alert(self.env(), library, &snapshot.secret, &alert, json)),
                     alert,
                 }
             })
@@ -43,7 +46,7 @@ impl Desk {
 
 /// What the first response playbook that takes this alert says of it. A playbook that cannot be evaluated on it is
 /// passed over and logged: an alert is never lost to a slip in a playbook.
-fn match_alert(env: &Env, library: &Library, alert: &Alert, json: Value) -> Option<Matched> {
+fn match_alert(env: &Env, library: &Library, secret: &Secret, alert: &Alert, json: Value) -> Option<Matched> {
     let mut variables = Variables::new();
     variables.insert("alert".to_owned(), json);
     let takes = |response: &&std::sync::Arc<Response>| {
@@ -73,7 +76,7 @@ fn match_alert(env: &Env, library: &Library, alert: &Alert, json: Value) -> Opti
     Some(Matched {
         response: Pinned { name: response.name.clone(), digest: response.digest.clone() },
         kind: response.kind.clone(),
-        group: group_of(response, &variables),
+        group: group_of(secret, response, &variables),
         window_seconds: i64::try_from(response.window.as_secs()).unwrap_or(i64::MAX),
         fields: sealed.unwrap_or_default(),
     })
@@ -90,15 +93,16 @@ fn title_of(rendered: &str, alert: &Alert) -> String {
     candidates.iter().map(|c| clean(c)).find(|c| !c.is_empty()).unwrap_or_default()
 }
 
-/// Hex SHA-256 over the playbook's name and the values of what it groups by. A value that is missing groups with others
-/// that miss it.
-fn group_of(response: &Response, variables: &Variables) -> String {
+/// Hex HMAC-SHA-256 over the playbook's name and the values of what it groups by: keyed, since hosts and services are few
+/// enough to be guessed from a plain digest. A value that is missing groups with others that miss it.
+fn group_of(secret: &Secret, response: &Response, variables: &Variables) -> String {
     let values: Vec<Value> = response.group_by.iter().map(|e| e.value(variables).unwrap_or(Value::Null)).collect();
-    let mut hash = Sha256::new();
-    hash.update(response.name.as_bytes());
-    hash.update([0]);
-    hash.update(Value::Array(values).to_string());
-    hex::encode(hash.finalize())
+    // HMAC takes a key of any length.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&secret.0) else { return String::new() };
+    mac.update(response.name.as_bytes());
+    mac.update(&[0]);
+    mac.update(Value::Array(values).to_string().as_bytes());
+    hex::encode(mac.finalize().into_bytes())
 }
 
 /// A sealed text as UTF-8.

@@ -71,6 +71,9 @@ pub enum NotSigned {
         /// Where it is kept.
         place: String,
     },
+    /// A witness knows another log than this one.
+    #[error("{0}")]
+    Distrusted(String),
     /// The tree cannot be read.
     #[error("the tree cannot be read: {0}")]
     Tree(String),
@@ -165,6 +168,11 @@ impl Publisher {
     async fn sign(&self) -> Result<Option<(i64, String)>, NotSigned> {
         let store = self.desk.store();
         let here = self.vkey();
+        if let Some(why) = self.desk.inner().distrusted.read().unwrap_or_else(PoisonError::into_inner).clone() {
+            return Err(NotSigned::Distrusted(why));
+        }
+        // What is known outside is read before the head: somebody else may sign in between, and the log only grows.
+        let known_outside = self.known_outside().await?;
         let mut head = store.head().await?.ok_or_else(|| NotSigned::Tree("there is no log".to_owned()))?;
         if head.vkey.is_empty() {
             store.name_key(&here).await?;
@@ -177,18 +185,19 @@ impl Publisher {
             return Ok(None);
         }
         let frontier = Frontier::from_bytes(&head.frontier).map_err(|e| NotSigned::Tree(e.to_string()))?;
-        for (place, note) in self.known_outside().await? {
+        for (place, note) in known_outside {
             let Ok((known, _)) = Checkpoint::open(note.as_bytes(), self.signer.verifier()) else {
                 return Err(NotSigned::Tree(format!("the checkpoint kept in {place} is not one of this log")));
             };
             continues(store, &known, head.size, place).await?;
         }
-        if self.desk.signing().latest.is_some_and(|(size, _)| size == head.size) {
-            return Ok(None);
+        // Signed before, here or by another process: that one counts, with the cosignatures it has gathered.
+        if let Some(note) = store.checkpoint_at(head.size).await? {
+            return Ok(Some((head.size, note)));
         }
         let checkpoint = Checkpoint::of(&head.origin, &frontier);
         let note = checkpoint.sign(&self.signer).map_err(|e| NotSigned::Tree(e.to_string()))?.to_string();
-        keep(&self.outside, &note)?;
+        keep(&self.outside, &note, &checkpoint, self.signer.verifier())?;
         store.save_checkpoint(head.size, &note).await?;
         for channel in &self.witnesses {
             store.queue(channel, 0, self.desk.now().micros(), &format!("{{\"size\":{}}}", head.size)).await?;
@@ -219,9 +228,16 @@ async fn continues(store: &Store, known: &Checkpoint, found: i64, place: String)
     if root == known.root { Ok(()) } else { Err(NotSigned::Forked { known: known.size, place }) }
 }
 
-/// Writes the note beside the key: whole or not at all, and on the disk when this returns.
-fn keep(place: &Path, note: &str) -> Result<(), NotSigned> {
+/// Writes the note beside the key: whole or not at all, on the disk when this returns, and never over a larger one that
+/// another process on this machine wrote meanwhile.
+fn keep(place: &Path, note: &str, checkpoint: &Checkpoint, key: &VerifierKey) -> Result<(), NotSigned> {
     let write = || -> std::io::Result<()> {
+        let turn = std::fs::File::create(place.with_extension("lock"))?;
+        turn.lock()?;
+        let there = std::fs::read(place).ok().and_then(|bytes| Checkpoint::open(&bytes, key).ok());
+        if there.is_some_and(|(there, _)| there.size > checkpoint.size) {
+            return Ok(());
+        }
         let half = place.with_extension("new");
         let mut file = std::fs::File::create(&half)?;
         file.write_all(note.as_bytes())?;
@@ -256,14 +272,34 @@ impl Desk {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn keep_cosigned(&self, size: i64, note: &Note) -> Result<(), StoreError> {
-        let text = note.to_string();
-        self.store().save_checkpoint(size, &text).await?;
+    pub async fn keep_cosigned(&self, size: i64, cosigned: &Note) -> Result<(), StoreError> {
+        let unreadable = |e: crate::ledger::note::BadNote| StoreError::Unreadable(e.to_string());
+        let text = loop {
+            let held = self.store().checkpoint_at(size).await?.ok_or_else(|| StoreError::Unreadable(format!("checkpoint {size}")))?;
+            let mut note = Note::parse(held.as_bytes()).map_err(unreadable)?;
+            // Another witness's line may have come in meanwhile: both stay.
+            for line in cosigned.signatures() {
+                if !note.signatures().contains(line) {
+                    note.add(line.clone());
+                }
+            }
+            let more = note.to_string();
+            if more == held || self.store().cosign_checkpoint(size, &held, &more).await? {
+                break more;
+            }
+        };
         let mut signing = self.inner().signing.write().unwrap_or_else(PoisonError::into_inner);
         if signing.latest.as_ref().is_some_and(|(latest, _)| *latest == size) {
             signing.latest = Some((size, text));
         }
         Ok(())
+    }
+
+    /// A witness has cosigned what this database does not hold: nothing is signed any more until somebody looked.
+    pub fn distrust(&self, why: String) {
+        tracing::error!(why, "the log is not signed any more");
+        *self.inner().distrusted.write().unwrap_or_else(PoisonError::into_inner) = Some(why.clone());
+        self.inner().signing.write().unwrap_or_else(PoisonError::into_inner).refused = Some(why);
     }
 
     /// The latest signed checkpoint: size and note.

@@ -273,7 +273,7 @@ impl Desk {
     /// # Errors
     /// When the database does not answer.
     pub async fn delivered(&self, channel: &str, due: &Due) -> Result<(), StoreError> {
-        self.store().delivered(channel, due).await
+        self.store().delivered(channel, due, self.now().micros()).await
     }
 
     /// An entry is tried again at `at`.

@@ -34,7 +34,10 @@ impl Overlay<'_> {
                 answer.person = person;
                 answer
             }
-            Ask::IssueLink { person, hash, expires_at } => self.issue_link(&actor, &person, hash, expires_at)?,
+            Ask::IssueLink { person, hash, expires_at } => {
+                self.allow(&request, &actor, Permission::Administer, refusals)?;
+                self.issue_link(&request, &actor, &person, hash, expires_at)?
+            }
             Ask::SignIn(sign_in) => self.sign_in(&request, sign_in)?,
             Ask::SignOut { hash } => {
                 self.batch.ended_sessions.push(hash);
@@ -45,18 +48,23 @@ impl Overlay<'_> {
                 let events = if self.known.size == 0 { vec![NewEvent::outside(opening)] } else { Vec::new() };
                 self.append(&request, &actor, events)?
             }
-            Ask::Adopt { library, why } => self.adopt(&request, &actor, &library, why)?,
+            Ask::Adopt { library, why } => {
+                if self.known.procedures.current().is_some_and(|current| current.files != library.files) {
+                    self.allow(&request, &actor, Permission::Administer, refusals)?;
+                }
+                self.adopt(&request, &actor, &library, why)?
+            }
             Ask::CountForgeries { source, reason, minute, count } => {
                 self.append(&request, &actor, vec![NewEvent::outside(Fact::ForgeriesCounted { source, reason, minute, count })])?
             }
             Ask::TellRepeats => self.tell_repeats(&request, &actor, refusals)?,
             Ask::RecordExport { digest, position, tickets, query } => {
-                self.allow(&actor, Permission::Export)?;
+                self.allow(&request, &actor, Permission::Export, refusals)?;
                 self.append(&request, &actor, vec![NewEvent::outside(Fact::Exported { digest, position, tickets }).seal("query", query)])?
             }
             Ask::CatchUp => Answer::default(),
             Ask::ConfirmClock => {
-                self.allow(&actor, Permission::Administer)?;
+                self.allow(&request, &actor, Permission::Administer, refusals)?;
                 let before = Timestamp::from_micros(self.known.last_at).unwrap_or(self.now);
                 self.append(&request, &actor, vec![NewEvent::outside(Fact::ClockStepConfirmed { before, after: self.now })])?
             }
@@ -80,14 +88,18 @@ impl Overlay<'_> {
         }
     }
 
-    fn allow(&self, actor: &Actor, permission: Permission) -> Result<(), Unanswered> {
+    /// Refuses an actor who may not; an assessor wants to see that somebody tried.
+    fn allow(&mut self, request: &Request, actor: &Actor, permission: Permission, refusals: &mut RefusalCounts) -> Result<(), Unanswered> {
         let library = self.library()?;
         let allowed = match actor {
             Actor::Person { id, .. } => self.known.directory.active(id).is_some_and(|p| p.may(&library.organisation, permission)),
             Actor::Source { .. } => false,
             Actor::Scheduler => true,
         };
-        if allowed { Ok(()) } else { Err(Refused::People(people::PeopleRefusal::NotAllowed).into()) }
+        if allowed {
+            return Ok(());
+        }
+        Err(self.refuse_administration(request, actor, people::PeopleRefusal::NotAllowed, refusals, &library))
     }
 
     /// Somebody who may not administer tried to: an assessor wants to see that.
@@ -197,25 +209,44 @@ impl Overlay<'_> {
         self.append(request, actor, events)
     }
 
-    fn issue_link(&mut self, actor: &Actor, person: &str, hash: String, expires_at: Timestamp) -> Result<Answer, Unanswered> {
-        self.allow(actor, Permission::Administer)?;
+    fn issue_link(
+        &mut self,
+        request: &Request,
+        actor: &Actor,
+        person: &str,
+        hash: String,
+        expires_at: Timestamp,
+    ) -> Result<Answer, Unanswered> {
         if self.known.directory.active(person).is_none() {
             return Err(Refused::People(people::PeopleRefusal::Unknown(person.to_owned())).into());
         }
+        let fact = Fact::LinkIssued { person: person.to_owned(), link: hash.clone(), expires_at };
+        let mut answer = self.append(request, actor, vec![NewEvent::outside(fact)])?;
         self.batch.links.push((hash, person.to_owned(), expires_at.micros()));
-        Ok(Answer { person: Some(person.to_owned()), ..Answer::default() })
+        answer.person = Some(person.to_owned());
+        Ok(answer)
     }
 
     fn sign_in(&mut self, request: &Request, sign_in: SignIn) -> Result<Answer, Unanswered> {
         let (person, method) = match (&sign_in.link, sign_in.person) {
-            (Some(hash), _) => (self.used_links.get(hash).cloned().flatten().ok_or(Refused::LinkSpent)?, "link"),
+            (Some(hash), _) => (self.links.get(hash).cloned().ok_or(Refused::LinkSpent)?, "link"),
             (None, Some(person)) if self.known.demo => (person, "demo"),
             _ => return Err(Refused::NotADemo.into()),
         };
         let roles = self.known.directory.active(&person).ok_or(Refused::NotAPerson)?.state.roles.clone();
         let actor = Actor::Person { id: person.clone(), roles };
-        let fact = Fact::SignedIn { person: person.clone(), session: sign_in.session_id.clone(), method: method.to_owned() };
+        let fact = Fact::SignedIn {
+            person: person.clone(),
+            session: sign_in.session_id.clone(),
+            method: method.to_owned(),
+            link: sign_in.link.clone(),
+        };
         let mut answer = self.append(request, &actor, vec![NewEvent::outside(fact)])?;
+        if let Some(hash) = sign_in.link {
+            // Used up with this commit, and for nobody else in this batch.
+            self.links.remove(&hash);
+            self.batch.used_links.push(hash);
+        }
         self.batch.sessions.push(SessionRow {
             hash: sign_in.session,
             person: person.clone(),
@@ -238,7 +269,6 @@ impl Overlay<'_> {
             if current.files == library.files {
                 return Ok(Answer::default());
             }
-            self.allow(actor, Permission::Administer)?;
         }
         let files = library.files.iter().map(|f| AdoptedFile { path: f.path.clone(), digest: f.digest.clone() }).collect();
         let seq = self.known.size;

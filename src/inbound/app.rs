@@ -73,8 +73,10 @@ pub fn router(app: App) -> Router {
 
 /// Answers a request that takes too long. Whether it was recorded is not known: the desk may still be at it.
 async fn in_time(request: Request, next: Next) -> Response {
-    match tokio::time::timeout(PATIENCE, next.run(request)).await {
-        Ok(response) => response,
+    // A task of its own: neither our patience nor a caller who hangs up stops what has begun.
+    match tokio::time::timeout(PATIENCE, tokio::spawn(next.run(request))).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(panic)) => broken(Box::new(panic)),
         Err(_) => Problem::from(Unanswered::Unknown).into_response(),
     }
 }

@@ -48,9 +48,12 @@ pub enum NotCosigned {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Nothing is signed yet, or the witness knows more than we do.
-    #[error("the witness knows more of this log than this database holds")]
-    Ahead,
+    /// Nothing is signed yet.
+    #[error("nothing is signed yet")]
+    NothingSigned,
+    /// The witness has cosigned what this database does not hold.
+    #[error("{0}")]
+    KnowsAnother(String),
 }
 
 impl Witness {
@@ -77,6 +80,9 @@ impl Witness {
         match self.cosign_latest(desk).await {
             Ok(()) => desk.delivered(&channel, &due).await?,
             Err(error) => {
+                if let NotCosigned::KnowsAnother(why) = &error {
+                    desk.distrust(why.clone());
+                }
                 let pause =
                     Duration::from_secs(2_u64.saturating_pow(u32::try_from(due.attempts.clamp(0, 16)).unwrap_or(16))).min(LONGEST_PAUSE);
                 tracing::warn!(witness = self.key.name(), %error, pause_seconds = pause.as_secs(), "a witness did not cosign; it is asked again");
@@ -93,7 +99,9 @@ impl Witness {
     pub async fn cosign_latest(&self, desk: &Desk) -> Result<(), NotCosigned> {
         for _ in 0..3 {
             let old = *self.knows.lock().unwrap_or_else(PoisonError::into_inner);
-            let (size, request) = desk.for_witness(old).await?.ok_or(NotCosigned::Ahead)?;
+            let Some((size, request)) = desk.for_witness(old).await? else {
+                return Err(if old == 0 { NotCosigned::NothingSigned } else { self.knows_another(old) });
+            };
             let answered = self.client.post(&self.url, "text/plain; charset=utf-8", request.to_string().into_bytes()).await?;
             match answered.status {
                 200 => {
@@ -106,14 +114,24 @@ impl Witness {
                     let said = String::from_utf8_lossy(&answered.body);
                     let known: u64 = said.trim().parse().map_err(|_| refused(&answered))?;
                     if known == old {
-                        return Err(refused(&answered));
+                        // The same size with another root.
+                        return Err(self.knows_another(known));
                     }
                     *self.knows.lock().unwrap_or_else(PoisonError::into_inner) = known;
                 }
+                // Our tree does not continue the one that it cosigned.
+                422 => return Err(self.knows_another(old)),
                 _ => return Err(refused(&answered)),
             }
         }
-        Err(NotCosigned::Ahead)
+        Err(NotCosigned::NotItsSignature)
+    }
+
+    fn knows_another(&self, known: u64) -> NotCosigned {
+        NotCosigned::KnowsAnother(format!(
+            "the witness {} has cosigned {known} events of this log, and this database does not hold them: an older copy was put back, or the log grew differently. Nothing is signed; restore the newer database",
+            self.key.name()
+        ))
     }
 
     fn signed(&self, note: &Note, body: &[u8]) -> Result<Note, NotCosigned> {

@@ -29,6 +29,18 @@ pub struct Head {
     pub demo: bool,
     /// The log's verifier key; empty until it was named.
     pub vkey: String,
+    /// Keys digests of what could be guessed; never in the log.
+    pub secret: Secret,
+}
+
+/// 32 bytes that its `Debug` does not show.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub Vec<u8>);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
 }
 
 /// An event's row.
@@ -179,6 +191,8 @@ pub struct Batch {
     pub sessions: Vec<SessionRow>,
     /// New one-time links: hash, person, microseconds.
     pub links: Vec<(String, String, i64)>,
+    /// One-time links that were used: hash.
+    pub used_links: Vec<String>,
     /// Sessions that end: hash.
     pub ended_sessions: Vec<String>,
     /// People whose sessions all end.
@@ -221,8 +235,15 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn found(&self, origin: &str, schema: i64, frontier: &[u8], demo: bool) -> Result<(), StoreError> {
-        sqlx::query(sql::FOUND_HEAD).bind(frontier.to_vec()).bind(schema).bind(origin).bind(i64::from(demo)).execute(self.writer()).await?;
+    pub async fn found(&self, origin: &str, schema: i64, frontier: &[u8], demo: bool, secret: [u8; 32]) -> Result<(), StoreError> {
+        sqlx::query(sql::FOUND_HEAD)
+            .bind(frontier.to_vec())
+            .bind(schema)
+            .bind(origin)
+            .bind(i64::from(demo))
+            .bind(secret.to_vec())
+            .execute(self.writer())
+            .await?;
         Ok(())
     }
 
@@ -258,6 +279,7 @@ pub(super) fn head_of(row: &AnyRow) -> Result<Head, StoreError> {
         origin: row.try_get(5)?,
         demo: row.try_get::<i64, _>(6)? != 0,
         vkey: row.try_get(7)?,
+        secret: Secret(row.try_get(8)?),
     })
 }
 
@@ -365,12 +387,12 @@ impl Commit<'_> {
             .collect()
     }
 
-    /// Uses up a one-time link: whose it was, if it was still good at `now` (microseconds).
+    /// Whose one-time link this is, if it is still good at `now` (microseconds).
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn use_link(&mut self, hash: &str, now: i64) -> Result<Option<String>, StoreError> {
-        let row = sqlx::query(sql::USE_LINK).bind(hash).bind(now).fetch_optional(&mut *self.transaction).await?;
+    pub async fn link(&mut self, hash: &str, now: i64) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query(sql::LINK).bind(hash).bind(now).fetch_optional(&mut *self.transaction).await?;
         row.map(|row| Ok(row.try_get(0)?)).transpose()
     }
 
@@ -426,6 +448,9 @@ impl Commit<'_> {
         sqlx::query(sql::MARK).bind(key).bind(at).bind(commit).execute(&mut *c).await?;
         for hash in &batch.ended_sessions {
             sqlx::query(sql::END_SESSION).bind(hash.clone()).execute(&mut *c).await?;
+        }
+        for hash in &batch.used_links {
+            sqlx::query(sql::USE_LINK).bind(hash.clone()).execute(&mut *c).await?;
         }
         for person in &batch.ended_people {
             sqlx::query(sql::END_SESSIONS_OF).bind(person.clone()).execute(&mut *c).await?;

@@ -54,20 +54,16 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether the connection was lost, so that what was asked may or may not have happened.
+    /// Whether a failed COMMIT surely kept nothing: PostgreSQL's classes 40 (rolled back) and 23 (constraints),
+    /// SQLite's BUSY, LOCKED and CONSTRAINT. Of anything else nobody knows.
     #[must_use]
-    pub fn connection_lost(&self) -> bool {
-        matches!(
-            self,
-            Self::Database(
-                sqlx::Error::Io(_)
-                    | sqlx::Error::WorkerCrashed
-                    | sqlx::Error::PoolTimedOut
-                    | sqlx::Error::PoolClosed
-                    | sqlx::Error::Protocol(_)
-                    | sqlx::Error::Tls(_)
-            )
-        )
+    pub fn rolled_back(&self) -> bool {
+        let Self::Database(sqlx::Error::Database(e)) = self else { return false };
+        let code = e.code().unwrap_or_default();
+        if code.len() == 5 {
+            return code.starts_with("40") || code.starts_with("23");
+        }
+        code.parse::<i64>().is_ok_and(|c| matches!(c & 0xff, 5 | 6 | 19))
     }
 
     /// Whether the disk failed under the database: SQLite's I/O errors (primary code 10) when it was told to write or

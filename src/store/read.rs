@@ -314,7 +314,25 @@ impl Store {
         row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
     }
 
-    /// Keeps a signed checkpoint.
+    /// The signed checkpoint of a size.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn checkpoint_at(&self, size: i64) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query(sql::CHECKPOINT_AT).bind(size).fetch_optional(self.writer()).await?;
+        row.map(|row| Ok(row.try_get(0)?)).transpose()
+    }
+
+    /// Puts `more` in the place of `note`, the checkpoint of that size; `false` when somebody else was quicker.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn cosign_checkpoint(&self, size: i64, note: &str, more: &str) -> Result<bool, StoreError> {
+        let query = sqlx::query(sql::COSIGN_CHECKPOINT).bind(size).bind(note).bind(more);
+        Ok(query.fetch_optional(self.writer()).await?.is_some())
+    }
+
+    /// Keeps a signed checkpoint, unless there is one of that size.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -368,14 +386,15 @@ impl Store {
         taken.map(|row| Ok(Due { id, attempts, payload: row.try_get(0)?, until })).transpose()
     }
 
-    /// The entry arrived. If a newer one took its place meanwhile, that one is due now.
+    /// The entry arrived. If something newer took its place meanwhile, that is due at once; `now` in microseconds.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn delivered(&self, channel: &str, due: &Due) -> Result<(), StoreError> {
-        let payload = due.payload.as_str();
-        sqlx::query(sql::OUTBOX_DONE).bind(channel).bind(due.id).bind(payload).execute(self.writer()).await?;
-        sqlx::query(sql::OUTBOX_RELEASE).bind(channel).bind(due.id).bind(due.until).bind(payload).execute(self.writer()).await?;
+    pub async fn delivered(&self, channel: &str, due: &Due, now: i64) -> Result<(), StoreError> {
+        let done = sqlx::query(sql::OUTBOX_DONE).bind(channel).bind(due.id).bind(due.payload.clone());
+        if done.fetch_optional(self.writer()).await?.is_none() {
+            sqlx::query(sql::OUTBOX_NEWER).bind(channel).bind(due.id).bind(now).bind(due.until).execute(self.writer()).await?;
+        }
         Ok(())
     }
 

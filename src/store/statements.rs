@@ -7,13 +7,13 @@ pub const SCHEMA_VERSION: &str = "SELECT COALESCE(MAX(version), 0) FROM _sqlx_mi
 
 /// Takes the head: the write lock on SQLite (held since BEGIN IMMEDIATE), the row lock on PostgreSQL.
 pub const TAKE_HEAD: &str =
-    "UPDATE ledger_head SET size = size WHERE id = 1 RETURNING size, frontier, last_at, schema, deliveries, origin, demo, vkey";
+    "UPDATE ledger_head SET size = size WHERE id = 1 RETURNING size, frontier, last_at, schema, deliveries, origin, demo, vkey, secret";
 /// Looks at the head without taking it.
-pub const SEE_HEAD: &str = "SELECT size, frontier, last_at, schema, deliveries, origin, demo, vkey FROM ledger_head WHERE id = 1";
+pub const SEE_HEAD: &str = "SELECT size, frontier, last_at, schema, deliveries, origin, demo, vkey, secret FROM ledger_head WHERE id = 1";
 /// The head's size alone.
 pub const SEE_SIZE: &str = "SELECT size FROM ledger_head WHERE id = 1";
 /// The first row of a new log.
-pub const FOUND_HEAD: &str = "INSERT INTO ledger_head (id, size, frontier, last_at, schema, deliveries, origin, demo, vkey) VALUES (1, 0, $1, 0, $2, 0, $3, $4, '') ON CONFLICT (id) DO NOTHING";
+pub const FOUND_HEAD: &str = "INSERT INTO ledger_head (id, size, frontier, last_at, schema, deliveries, origin, demo, vkey, secret) VALUES (1, 0, $1, 0, $2, 0, $3, $4, '', $5) ON CONFLICT (id) DO NOTHING";
 /// Moves the head.
 pub const MOVE_HEAD: &str = "UPDATE ledger_head SET size = $1, frontier = $2, last_at = $3, deliveries = $4 WHERE id = 1";
 /// Names the log's key, once.
@@ -96,16 +96,21 @@ pub const END_SESSION: &str = "DELETE FROM session WHERE hash = $1";
 pub const END_SESSIONS_OF: &str = "DELETE FROM session WHERE person = $1";
 /// Forgets sessions that have run out.
 pub const FORGET_SESSIONS: &str = "DELETE FROM session WHERE expires_at < $1";
-/// Uses a one-time link.
-pub const USE_LINK: &str = "DELETE FROM sign_in_link WHERE hash = $1 AND expires_at > $2 RETURNING person";
+/// Whose one-time link this is, while it is good.
+pub const LINK: &str = "SELECT person FROM sign_in_link WHERE hash = $1 AND expires_at > $2";
+/// A one-time link is used up.
+pub const USE_LINK: &str = "DELETE FROM sign_in_link WHERE hash = $1";
 /// Forgets one-time links that have run out.
 pub const FORGET_LINKS: &str = "DELETE FROM sign_in_link WHERE expires_at < $1";
 
 /// The latest signed checkpoint.
 pub const CHECKPOINT_LATEST: &str = "SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1";
-/// Stores a signed checkpoint, or one with more signatures.
-pub const SAVE_CHECKPOINT: &str =
-    "INSERT INTO checkpoint (size, note) VALUES ($1, $2) ON CONFLICT (size) DO UPDATE SET note = excluded.note";
+/// The signed checkpoint of a size.
+pub const CHECKPOINT_AT: &str = "SELECT note FROM checkpoint WHERE size = $1";
+/// Stores a signed checkpoint, unless there is one of that size.
+pub const SAVE_CHECKPOINT: &str = "INSERT INTO checkpoint (size, note) VALUES ($1, $2) ON CONFLICT (size) DO NOTHING";
+/// Adds signatures to a checkpoint; nothing happens when somebody else was quicker.
+pub const COSIGN_CHECKPOINT: &str = "UPDATE checkpoint SET note = $3 WHERE size = $1 AND note = $2 RETURNING size";
 
 /// What we last cosigned of somebody's log.
 pub const WITNESSED: &str = "SELECT size, root FROM witnessed WHERE origin = $1";
@@ -124,10 +129,10 @@ pub const OUTBOX_DUE: &str =
 pub const OUTBOX_LEASE: &str =
     "UPDATE outbox SET lease_until = $3, attempts = attempts + 1 WHERE channel = $1 AND id = $2 AND lease_until <= $4 RETURNING payload";
 /// It arrived: gone, unless something newer took its place.
-pub const OUTBOX_DONE: &str = "DELETE FROM outbox WHERE channel = $1 AND id = $2 AND payload = $3";
-/// What took its place while it was on its way is due at once: the lease was for the older one.
-pub const OUTBOX_RELEASE: &str =
-    "UPDATE outbox SET lease_until = 0, attempts = 0 WHERE channel = $1 AND id = $2 AND lease_until = $3 AND payload <> $4";
+pub const OUTBOX_DONE: &str = "DELETE FROM outbox WHERE channel = $1 AND id = $2 AND payload = $3 RETURNING id";
+/// Something newer took its place while it was on its way: that one is due now, unless our turn ran out.
+pub const OUTBOX_NEWER: &str =
+    "UPDATE outbox SET lease_until = 0, attempts = 0, queued_at = $3 WHERE channel = $1 AND id = $2 AND lease_until = $4";
 /// It is tried again later.
 pub const OUTBOX_LATER: &str = "UPDATE outbox SET lease_until = 0, not_before = $3 WHERE channel = $1 AND id = $2";
 /// How many wait, and since when.
@@ -238,9 +243,12 @@ pub const ALL: &[&str] = &[
     END_SESSION,
     END_SESSIONS_OF,
     FORGET_SESSIONS,
+    LINK,
     USE_LINK,
     FORGET_LINKS,
     CHECKPOINT_LATEST,
+    CHECKPOINT_AT,
+    COSIGN_CHECKPOINT,
     SAVE_CHECKPOINT,
     WITNESSED,
     WITNESS_FIRST,
@@ -248,8 +256,8 @@ pub const ALL: &[&str] = &[
     QUEUE,
     OUTBOX_DUE,
     OUTBOX_LEASE,
+    OUTBOX_NEWER,
     OUTBOX_DONE,
-    OUTBOX_RELEASE,
     OUTBOX_LATER,
     OUTBOX_STATE,
 ];

@@ -98,8 +98,16 @@ pub enum Fact {
     KeyIssued { person: String, key: String, sha256: String },
     /// It no longer opens anything.
     KeyRevoked { person: String, key: String },
-    /// Somebody signed in at the console.
-    SignedIn { person: String, session: String, method: String },
+    /// A one-time link to sign in with was made for somebody. `link` is the SHA-256 (hex) of its 256 random bits.
+    LinkIssued { person: String, link: String, expires_at: Timestamp },
+    /// Somebody signed in at the console; `link` is the one-time link that they used.
+    SignedIn {
+        person: String,
+        session: String,
+        method: String,
+        #[serde(default)]
+        link: Option<String>,
+    },
 
     // ── any ticket ──────────────────────────────────────────────────────────────────────────────────────
     /// Sealed: `field.<name>` for sealed fields (always `field.title`).

@@ -127,6 +127,7 @@ fn apply(ticket: &mut Ticket, fact: &Fact, event: &Event) {
         | Fact::PersonDisabled { .. }
         | Fact::KeyIssued { .. }
         | Fact::KeyRevoked { .. }
+        | Fact::LinkIssued { .. }
         | Fact::SignedIn { .. } => {}
     }
 }

@@ -9,7 +9,7 @@ use countersign::people::PeopleCommand;
 
 use super::world::{HMAC, Kind, PASSWORD, Pass, World, copy, days, hours, labels, on_both, tell};
 
-// proves: ATT-08
+// proves: ATT-09
 async fn somebody_who_is_disabled_stops_at_once_and_stays_in_the_record(w: &mut World) {
     let (ana, ana_at_console) = (w.person("ana"), w.signed_in("ana").await);
     let inc = ana.declares("By ana", "sev3").await;

@@ -112,7 +112,9 @@ async fn whoever_does_not_prove_itself_changes_nothing_and_learns_nothing(w: &mu
             assert!([HMAC, PASSWORD].iter().all(|secret| !refusal.detail.contains(secret)), "{}", refusal.detail);
         }
     }
-    w.tool("prometheus").proving(Proof::Basic("prom".into(), "wrong".into())).posts(json!([])).await.refused("not_authentic");
+    // Alertmanager's API says it in a text, as its own document has it.
+    let answer = w.tool("prometheus").proving(Proof::Basic("prom".into(), "wrong".into())).posts(json!([])).await;
+    assert!(answer.status == 401 && answer.json().as_str().is_some_and(|words| words.contains("not this source's")), "{}", answer.text());
     let pager = w.tool("pager").posts(json!({ "routing_key": "0".repeat(32), "event_action": "trigger" })).await;
     assert_eq!((pager.status, pager.json()["status"].clone()), (400, json!("invalid event")));
     let nobody = super::world::Tool { path: "/hooks/nobody".into(), ..w.alertmanager() };

@@ -45,6 +45,7 @@ impl Teller<'_> {
             | Fact::PersonDisabled { .. }
             | Fact::KeyIssued { .. }
             | Fact::KeyRevoked { .. }
+            | Fact::LinkIssued { .. }
             | Fact::SignedIn { .. } => self.people(),
             Fact::TicketOpened(opened) => self.opened(opened),
             Fact::TransitionTaken(taken) => self.taken(taken),

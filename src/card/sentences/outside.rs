@@ -66,6 +66,9 @@ impl Teller<'_> {
             Fact::KeyRevoked { person, key } => {
                 self.who().text(format!(" revoked the key {} of ", one_line(key, 40))).name(self.person(person)).text(".")
             }
+            Fact::LinkIssued { person, expires_at, .. } => {
+                self.who().text(" made a sign-in link for ").name(self.person(person)).text(", good until ").time(*expires_at).text(".")
+            }
             Fact::SignedIn { person, method, .. } => {
                 let method = uncapitalise(&humanise(&one_line(method, 40)));
                 Words::new().name(self.person(person)).text(format!(" signed in ({method})."))

@@ -280,7 +280,7 @@ fn the_log_and_the_directory_speak_plainly() {
         outside(Fact::PersonDisabled { person: bo() }, &["reason"]),
         outside(Fact::KeyIssued { person: bo(), key: "k_1".into(), sha256: String::new() }, &[]),
         outside(Fact::KeyRevoked { person: bo(), key: "k_1".into() }, &[]),
-        outside(Fact::SignedIn { person: bo(), session: String::new(), method: "one_time_link".into() }, &[]),
+        outside(Fact::SignedIn { person: bo(), session: String::new(), method: "one_time_link".into(), link: None }, &[]),
     ];
     insta::assert_snapshot!(told(&events), @r#"
     The log “demo.invalid/log” was opened. It is a demonstration: nothing in it is real.

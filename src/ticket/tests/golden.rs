@@ -52,7 +52,8 @@ fn log_and_people() -> Vec<Fact> {
         Fact::PersonDisabled { person: person.clone() },
         Fact::KeyIssued { person: person.clone(), key: key.clone(), sha256: "5f".repeat(32) },
         Fact::KeyRevoked { person: person.clone(), key },
-        Fact::SignedIn { person, session: "s_1".into(), method: "link".into() },
+        Fact::LinkIssued { person: person.clone(), link: "a1".repeat(32), expires_at: at() },
+        Fact::SignedIn { person, session: "s_1".into(), method: "link".into(), link: Some("a1".repeat(32)) },
     ]
 }
 
