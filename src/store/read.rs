@@ -18,6 +18,8 @@ pub struct Due {
     pub attempts: i64,
     /// JSON.
     pub payload: String,
+    /// It is ours until then (microseconds).
+    pub until: i64,
 }
 
 /// Somebody's session.
@@ -381,7 +383,7 @@ impl Store {
         };
         let (id, attempts): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
         let taken = sqlx::query(sql::OUTBOX_LEASE).bind(channel).bind(id).bind(until).bind(now).fetch_optional(self.writer()).await?;
-        taken.map(|row| Ok(Due { id, attempts, payload: row.try_get(0)? })).transpose()
+        taken.map(|row| Ok(Due { id, attempts, payload: row.try_get(0)?, until })).transpose()
     }
 
     /// The entry arrived. If something newer took its place meanwhile, that is due at once; `now` in microseconds.
@@ -391,7 +393,7 @@ impl Store {
     pub async fn delivered(&self, channel: &str, due: &Due, now: i64) -> Result<(), StoreError> {
         let done = sqlx::query(sql::OUTBOX_DONE).bind(channel).bind(due.id).bind(due.payload.clone());
         if done.fetch_optional(self.writer()).await?.is_none() {
-            sqlx::query(sql::OUTBOX_NEWER).bind(channel).bind(due.id).bind(now).execute(self.writer()).await?;
+            sqlx::query(sql::OUTBOX_NEWER).bind(channel).bind(due.id).bind(now).bind(due.until).execute(self.writer()).await?;
         }
         Ok(())
     }

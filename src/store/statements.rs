@@ -130,8 +130,9 @@ pub const OUTBOX_LEASE: &str =
     "UPDATE outbox SET lease_until = $3, attempts = attempts + 1 WHERE channel = $1 AND id = $2 AND lease_until <= $4 RETURNING payload";
 /// It arrived: gone, unless something newer took its place.
 pub const OUTBOX_DONE: &str = "DELETE FROM outbox WHERE channel = $1 AND id = $2 AND payload = $3 RETURNING id";
-/// Something newer took its place while it was on its way: that one is due now.
-pub const OUTBOX_NEWER: &str = "UPDATE outbox SET lease_until = 0, attempts = 0, queued_at = $3 WHERE channel = $1 AND id = $2";
+/// Something newer took its place while it was on its way: that one is due now, unless our turn ran out.
+pub const OUTBOX_NEWER: &str =
+    "UPDATE outbox SET lease_until = 0, attempts = 0, queued_at = $3 WHERE channel = $1 AND id = $2 AND lease_until = $4";
 /// It is tried again later.
 pub const OUTBOX_LATER: &str = "UPDATE outbox SET lease_until = 0, not_before = $3 WHERE channel = $1 AND id = $2";
 /// How many wait, and since when.

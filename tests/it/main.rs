@@ -21,6 +21,7 @@ mod integrity;
 mod life;
 mod machine;
 mod numbers;
+mod outbox;
 mod persons;
 mod real_tools;
 mod replicas;
