@@ -68,6 +68,14 @@ pub async fn open(store: Store, attachments: Attachments, env: Env, founding: Fo
     Ok(desk)
 }
 
+/// A desk on a SQLite file in this folder: for the tests of rooms that know nothing of databases.
+#[cfg(test)]
+pub(crate) async fn open_in(folder: &std::path::Path, env: Env, founding: Founding) -> Result<Desk, DeskError> {
+    let store = Store::open(&format!("sqlite:{}", folder.join("test.db").display())).await?;
+    let attachments = Attachments::open(&folder.join("files")).map_err(|e| DeskError::Wrong(e.to_string()))?;
+    open(store, attachments, env, founding).await
+}
+
 /// Opens the desk on a log as it stands.
 ///
 /// # Errors

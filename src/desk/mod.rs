@@ -45,9 +45,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::env::{Env, Timestamp};
 use crate::people::Directory;
+use crate::store::Store;
+pub use crate::store::StoreError;
 use crate::store::attachments::Attachments;
 use crate::store::commit::Secret;
-use crate::store::{Store, StoreError};
 use clerk::Queued;
 use procedures::Procedures;
 use request::{Answer, Ask, Request, Unanswered};

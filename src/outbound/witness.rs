@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use super::http::{Client, HttpError};
 use crate::desk::Desk;
+use crate::desk::StoreError;
 use crate::ledger::key::VerifierKey;
 use crate::ledger::note::Note;
 use crate::ledger::witness::{cosigned_at, parse_answer};
-use crate::store::StoreError;
 
 /// How long an entry is ours while we send it: longer than a request may take.
 const LEASE: Duration = Duration::from_secs(60);

@@ -51,3 +51,33 @@ pub struct Alert {
     /// Where a person sees it in the tool; empty when unknown.
     pub url: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::procedure::ALERT_MEMBERS;
+
+    #[test]
+    fn what_expressions_may_read_of_an_alert_is_what_it_has() {
+        let alert = Alert {
+            source: "example".into(),
+            fingerprint: "0000000000000000".into(),
+            alert_id: "example".into(),
+            rule: "Example".into(),
+            status: AlertStatus::Firing,
+            title: "Example".into(),
+            description: String::new(),
+            severity: "critical".into(),
+            labels: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+            starts_at: None,
+            ends_at: None,
+            url: String::new(),
+        };
+        let json = serde_json::to_value(alert).unwrap();
+        let fields: BTreeSet<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(fields, BTreeSet::from(ALERT_MEMBERS));
+    }
+}

@@ -15,8 +15,6 @@ use crate::desk::request::{Ask, Request};
 use crate::env::Env;
 use crate::inbound::{App, router};
 use crate::people::PeopleCommand;
-use crate::store::Store;
-use crate::store::attachments::Attachments;
 
 struct Browser {
     router: Router,
@@ -43,10 +41,8 @@ async fn add(desk: &Desk, by: Option<&str>, id: &str, name: &str, roles: &[&str]
 impl Browser {
     async fn open() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::open(&format!("sqlite:{}", folder.path().join("t.db").display())).await.expect("a database");
-        let attachments = Attachments::open(&folder.path().join("files")).expect("a folder");
         let founding = Founding { origin: "demo.invalid/log".into(), demo: true, playbooks: crate::procedure::built_in() };
-        let desk = founding::open(store, attachments, Env::system(), founding).await.expect("a desk");
+        let desk = founding::open_in(folder.path(), Env::system(), founding).await.expect("a desk");
         add(&desk, None, "p_dana", "Dana Okafor", &["administrator", "incident-manager", "responder"]).await;
         add(&desk, Some("p_dana"), "p_ana", "Ana Lima", &["responder"]).await;
         let config = Config::load(None, []).expect("defaults");
