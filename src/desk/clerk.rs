@@ -361,10 +361,10 @@ async fn read_ahead(commit: &mut Commit<'_>, overlay: &mut Overlay<'_>, requests
                 alerts.extend(overlay.due_repeats.iter().map(|r| r.id.clone()));
             }
             Ask::SignIn(sign_in) => {
-                if let Some(hash) = &sign_in.link {
-                    if let Some(person) = commit.link(hash, overlay.now.micros()).await.map_err(failed)? {
-                        overlay.links.insert(hash.clone(), person);
-                    }
+                if let Some(hash) = &sign_in.link
+                    && let Some(person) = commit.link(hash, overlay.now.micros()).await.map_err(failed)?
+                {
+                    overlay.links.insert(hash.clone(), person);
                 }
             }
             _ => {}

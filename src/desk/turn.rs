@@ -265,10 +265,10 @@ impl Overlay<'_> {
         library: &Arc<Library>,
         why: crate::ledger::sealed::Sealed,
     ) -> Result<Answer, Unanswered> {
-        if let Some(current) = self.known.procedures.current() {
-            if current.files == library.files {
-                return Ok(Answer::default());
-            }
+        if let Some(current) = self.known.procedures.current()
+            && current.files == library.files
+        {
+            return Ok(Answer::default());
         }
         let files = library.files.iter().map(|f| AdoptedFile { path: f.path.clone(), digest: f.digest.clone() }).collect();
         let seq = self.known.size;
