@@ -13,7 +13,7 @@ use crate::desk::query::{NoView, Texts};
 use crate::env::Timestamp;
 use crate::inbound::app::App;
 use crate::people::Person;
-use crate::procedure::model::{Kind, Library, Response};
+use crate::procedure::model::{Kind, Library, Permission, Response};
 use crate::ticket::event::Event;
 use crate::ticket::number::Number;
 use crate::ticket::state::Ticket;
@@ -147,6 +147,7 @@ impl<'a> Look<'a> {
         Shell {
             organisation: self.library.organisation.name.clone(),
             me: Me { id: self.viewer.state.id.clone(), name: self.viewer.name.clone(), roles },
+            reads: self.app.desk.allow(self.viewer, Permission::Read).is_ok(),
             stand_ins: stand_ins(self.app),
             channels,
             here: here.map(|card| card.number.clone()),
