@@ -238,5 +238,12 @@ pub(super) fn sign_in(token: Option<&str>, demo: bool) -> SignIn {
 }
 
 pub(super) fn not_found() -> Plain {
-    Plain { organisation: "Example Ltd".into(), title: "Not found".into(), text: Words::of(crate::card::replies::not_found()), command: None, way_on: ("Back to the desk".into(), "/console/".into()), signed_in: true }
+    Plain {
+        organisation: "Example Ltd".into(),
+        title: "Not found".into(),
+        text: Words::of(crate::card::replies::not_found()),
+        command: None,
+        way_on: ("Back to the desk".into(), "/console/".into()),
+        signed_in: true,
+    }
 }

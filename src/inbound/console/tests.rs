@@ -195,6 +195,18 @@ async fn a_person_who_is_stopped_is_out_at_once() {
 }
 
 #[tokio::test]
+async fn an_address_without_a_page_answers_with_a_page_and_a_way_back_and_out() {
+    let mut browser = Browser::open().await;
+    browser.be("p_ana").await;
+    for path in ["/console/nothing", "/console/c/INC-000001/no/such", "/console/c/INC-000099"] {
+        let page = browser.get(path).await;
+        assert_eq!(page.status, StatusCode::NOT_FOUND, "{path}");
+        assert!(page.text.contains("<h1>Not found</h1>") && page.text.contains("Back to the desk"), "{path}: {}", page.text);
+        assert!(page.text.contains("/console/sign-out"), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn an_open_page_hears_what_others_do() {
     use futures_util::StreamExt as _;
     let mut browser = Browser::open().await;
