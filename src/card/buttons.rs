@@ -161,7 +161,9 @@ pub fn possible<'a>(scene: &Scene<'a>) -> Vec<&'a Transition> {
 pub fn main(scene: &Scene<'_>) -> Vec<Button> {
     let steps = possible(scene);
     let mut out: Vec<Button> = steps.iter().filter(|t| is_forward(t)).map(|t| step(scene, t)).collect();
-    if let Some(first) = out.first_mut() {
+    // Nobody is led to a step that somebody else has to take.
+    let next = steps.iter().find(|t| is_forward(t)).filter(|t| !scene.needs_somebody_else(t));
+    if let (Some(first), Some(_)) = (out.first_mut(), next) {
         first.style = Style::Primary;
     }
     out.extend(steps.iter().filter(|t| is_outcome(t)).map(|t| step(scene, t)));

@@ -20,6 +20,10 @@ pub struct Form {
     pub intro: String,
     /// What sending it does.
     pub action: Action,
+    /// What must be known before anything is typed: somebody else has to do it.
+    pub first: Option<Words>,
+    /// The reader is the one who cannot send it.
+    pub blocked: bool,
     /// Its inputs, in order.
     pub fields: Vec<FormField>,
     /// What it still waits for that cannot be typed here.

@@ -350,7 +350,10 @@ fn notified(scene: &Scene<'_>) -> Vec<NotifiedLine> {
                 let by_when = due.map_or_else(Words::new, |at| Words::of(" by ").time(at));
                 let help = format!("Says that {name} has read this.");
                 let button = Button::click(&format!("{name} has read it"), &help, Action::ReadBy(group.clone()));
-                NotifiedLine { words: Words::of(format!("{name} must say that they have read it")).then(by_when), button: Some(button) }
+                NotifiedLine {
+                    words: Words::of(format!("{name} must say that they have read it")).then(by_when),
+                    button: scene.speaks_for(group).then_some(button),
+                }
             }
         }
     };

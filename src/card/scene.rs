@@ -12,6 +12,7 @@ use crate::procedure::model::{Field, FieldType, Kind, Response, Transition};
 use crate::ticket::binding::binding;
 use crate::ticket::decide::PeopleView;
 use crate::ticket::event::Actor;
+use crate::ticket::offer::may;
 use crate::ticket::state::{Held, Ticket};
 use crate::ticket::view;
 
@@ -72,6 +73,8 @@ pub struct Scene<'a> {
     pub people: &'a dyn PeopleView,
     /// The moment.
     pub now: Timestamp,
+    /// Who is looking, with the notify groups; none where a card is everybody's.
+    viewer: Option<(Actor, &'a BTreeMap<String, Vec<String>>)>,
     /// The ticket as conditions see it.
     variables: Variables,
 }
@@ -86,7 +89,41 @@ impl<'a> Scene<'a> {
         people: &'a dyn PeopleView,
         now: Timestamp,
     ) -> Self {
-        Self { ticket, kind, response, taxonomies, known, people, now, variables: view::variables(ticket, kind, response) }
+        Self { ticket, kind, response, taxonomies, known, people, now, viewer: None, variables: view::variables(ticket, kind, response) }
+    }
+
+    /// The same ticket for one person's eyes. `groups` are the organisation's notify groups.
+    #[must_use]
+    pub fn seen_by(mut self, viewer: Actor, groups: &'a BTreeMap<String, Vec<String>>) -> Self {
+        self.viewer = Some((viewer, groups));
+        self
+    }
+
+    /// Who may not take the step, because a second person has to: whoever did the latest phase of the work, or opened
+    /// the ticket by hand before any.
+    #[must_use]
+    pub fn must_not_be(&self, transition: &Transition) -> Option<&'a Actor> {
+        let rule = transition.requires.second_person.as_ref()?;
+        // A condition that cannot be evaluated asks for the second person, as the decision does.
+        let wanted = rule.when.as_ref().is_none_or(|when| when.holds(&self.variables).unwrap_or(true));
+        let worked = self.ticket.steps.iter().rev().find(|s| s.phase).map_or(&self.ticket.opened_by, |s| &s.by);
+        (wanted && worked.person().is_some()).then_some(worked)
+    }
+
+    /// Whether the reader is the one who may not take the step.
+    #[must_use]
+    pub fn needs_somebody_else(&self, transition: &Transition) -> bool {
+        let reader = self.viewer.as_ref().and_then(|(viewer, _)| viewer.person());
+        reader.is_some() && self.must_not_be(transition).and_then(Actor::person) == reader
+    }
+
+    /// Whether the reader may speak for a notify group. On a card that is everybody's, anybody may try.
+    #[must_use]
+    pub fn speaks_for(&self, group: &str) -> bool {
+        let Some((viewer, groups)) = &self.viewer else { return true };
+        let members = groups.get(group).map_or(&[][..], Vec::as_slice);
+        let named = |person: &str| members.iter().any(|m| m.contains('@') && self.people.has_email(person, m));
+        may(viewer, Some(self.ticket), members) || viewer.person().is_some_and(named)
     }
 
     /// Whether a condition of the procedure holds on this ticket now; one that cannot be evaluated does not.

@@ -40,6 +40,8 @@ pub enum Tone {
     Note,
     /// An alert, or several.
     Alert,
+    /// An alert that is over, or several.
+    AllClear,
     /// Time presses: a reminder, a breach, an escalation.
     Pressing,
     /// Somebody was refused.
@@ -176,7 +178,8 @@ impl Story<'_> {
 
     fn message(&self, event: &Event, heard: &Heard) -> Message {
         let said = sentences::sentence(self, event, heard);
-        let details = if said.tone == Tone::Alert { self.alert_title(event).into_iter().collect() } else { Vec::new() };
+        let details =
+            if matches!(said.tone, Tone::Alert | Tone::AllClear) { self.alert_title(event).into_iter().collect() } else { Vec::new() };
         Message {
             seq: event.seq,
             last: event.seq,
@@ -224,9 +227,9 @@ fn claimed(fact: &Fact) -> Option<Timestamp> {
     }
 }
 
-/// New alerts of one source that follow each other are one message.
+/// New alerts of one source that follow each other are one message, and so are those that are over.
 fn gathers(last: &Message, next: &Message) -> bool {
-    last.said.tone == Tone::Alert && next.said.tone == Tone::Alert && last.who == next.who
+    matches!(last.said.tone, Tone::Alert | Tone::AllClear) && last.said.tone == next.said.tone && last.who == next.who
 }
 
 fn gather(last: &mut Message, next: Message) {
@@ -241,7 +244,11 @@ fn gather(last: &mut Message, next: Message) {
         Speaker::Source(name) => format!(" from {name}"),
         _ => String::new(),
     };
-    last.said.text = Words::of(format!("{}{from} since ", count(last.events, "alert", "alerts"))).time(last.at).text(".");
+    let alerts = count(last.events, "alert", "alerts");
+    last.said.text = match last.said.tone {
+        Tone::AllClear => Words::of(format!("{alerts}{from} are over.")),
+        _ => Words::of(format!("{alerts}{from} since ")).time(last.at).text("."),
+    };
 }
 
 #[cfg(test)]
@@ -284,6 +291,24 @@ mod tests {
         assert_eq!((told[0].seq, told[0].events, told[0].details.len()), (1, 37, 1));
         assert_eq!(told[1].said.body.as_deref(), Some("Error rate is falling.\nZone b looks healthy again."));
         assert_eq!(story.timeline(&events).len(), events.len(), "the timeline tells everything");
+    }
+
+    #[test]
+    fn the_all_clear_of_a_storm_is_one_message_and_an_alert_that_fires_again_is_not_in_it() {
+        let taxonomies = Taxonomies::new();
+        let story = Story { kind: None, response: None, taxonomies: &taxonomies, known: known() };
+        let changed = |seq: i64, status: AlertStatus| {
+            let Fact::AlertAttached(seen) = alert(seq, "03:40").fact else { unreachable!("an alert") };
+            event(seq, "03:40", source(), Fact::AlertChanged(AlertSeen { status, ..seen }), &["alert"])
+        };
+        let mut events: Vec<Event> = (1..=160).map(|seq| changed(seq, AlertStatus::Resolved)).collect();
+        events.extend([changed(161, AlertStatus::Firing), changed(162, AlertStatus::Resolved)]);
+        let told = story.conversation(&events);
+        let texts: Vec<_> = told.iter().map(|m| m.said.text.plain(chrono_tz::UTC, at("03:41"))).collect();
+        assert_eq!(texts.len(), 3, "{texts:?}");
+        assert_eq!(texts[0], "160 alerts from alertmanager are over.");
+        assert_eq!((told[0].seq, told[0].last, told[0].events), (1, 160, 160));
+        assert!(texts[1].contains("firing again") && texts[2].contains("is over"), "{texts:?}");
     }
 
     #[test]

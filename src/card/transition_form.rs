@@ -5,7 +5,7 @@ use super::form::{Choice, Form, FormField, Input, Needed};
 use super::missing;
 use super::scene::Scene;
 use super::words::{Words, list};
-use crate::procedure::model::{Ask, OwedWhat, Requires, Transition};
+use crate::procedure::model::{Ask, OwedWhat, Transition};
 
 /// The form of `transition`. `people` are those who can be chosen where a field wants a person.
 #[must_use]
@@ -16,6 +16,8 @@ pub fn transition_form(scene: &Scene<'_>, transition: &Transition, people: &[Cho
         title: scene.label(transition),
         intro: transition.help.clone(),
         action: Action::Step(transition.name.clone()),
+        first: second_person(scene, transition),
+        blocked: scene.needs_somebody_else(transition),
         fields,
         missing: missing::beside_fields(scene, transition),
         notices: notices(scene, transition),
@@ -68,7 +70,6 @@ fn notices(scene: &Scene<'_>, transition: &Transition) -> Vec<Words> {
             out.push(Words::of(format!("Evidence can follow later; it is owed before “{by}”.")));
         }
     }
-    out.extend(second_person(scene, &transition.requires));
     if let Some(approval) = &transition.approval {
         let roles: Vec<String> = approval.stages.iter().flat_map(|s| s.by.iter().map(|r| r.replace('-', " "))).collect();
         out.push(Words::of(format!("It needs the approval of: {}.", list(&roles, "or"))));
@@ -76,11 +77,9 @@ fn notices(scene: &Scene<'_>, transition: &Transition) -> Vec<Words> {
     out
 }
 
-fn second_person(scene: &Scene<'_>, requires: &Requires) -> Option<Words> {
-    let wanted = requires.second_person.as_ref().is_some_and(|s| s.when.as_ref().is_none_or(|when| scene.holds(when)));
-    let latest_phase = scene.ticket.steps.iter().rev().find(|s| s.phase).map(|s| &s.by);
-    let first = latest_phase.or_else(|| scene.ticket.opened_by.person().map(|_| &scene.ticket.opened_by))?;
-    wanted.then(|| Words::of("Somebody other than ").name(scene.known.actor(first)).text(" must take this step."))
+fn second_person(scene: &Scene<'_>, transition: &Transition) -> Option<Words> {
+    let first = scene.must_not_be(transition)?;
+    Some(Words::of("Somebody other than ").name(scene.known.actor(first)).text(" must take this step."))
 }
 
 #[cfg(test)]
@@ -88,9 +87,11 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::super::action_form::{declare_form, form};
+    use super::super::buttons::Style;
     use super::super::form::Typed;
     use super::super::samples::{Stage, at, contained, opened, organisation, recovered};
     use super::*;
+    use crate::ticket::event::Actor;
 
     fn names(form: &Form) -> Vec<&str> {
         form.fields.iter().map(|f| f.name.as_str()).collect()
@@ -132,7 +133,23 @@ mod tests {
             "the task “Check the last deployments”",
         ];
         assert_eq!(missing, wanted);
-        assert_eq!(form.notices[0].plain(chrono_tz::UTC, at("04:20")), "Somebody other than Ana Lima must take this step.");
+        let first = form.first.as_ref().map(|words| words.plain(chrono_tz::UTC, at("04:20")));
+        assert_eq!(first.as_deref(), Some("Somebody other than Ana Lima must take this step."));
+        assert!(!form.blocked, "nobody in particular is looking");
+    }
+
+    #[test]
+    fn whoever_did_the_work_is_not_led_to_the_step_that_a_second_person_must_take() {
+        let (stage, ticket) = (Stage::new(), recovered());
+        let groups = BTreeMap::new();
+        let seen_by = |viewer: &'static str| {
+            let viewer = Actor::Person { id: viewer.to_owned(), roles: Vec::new() };
+            let scene = stage.scene(&ticket, at("04:20")).seen_by(viewer, &groups);
+            let form = transition_form(&scene, &stage.kind.transitions["close"], &[]);
+            (form.blocked, super::super::buttons::main(&scene)[0].style)
+        };
+        assert_eq!(seen_by("p_ana"), (true, Style::Plain));
+        assert_eq!(seen_by("p_bo"), (false, Style::Primary));
     }
 
     // proves: TRN-01, TRN-02

@@ -91,7 +91,7 @@ impl Keyboard<'_> {
     /// Takes a phase of the work, with one line.
     async fn phase(&self, label: &str) {
         self.open_form("#card a.button", label).await;
-        self.0.type_text("Traffic moved to zone c.").await;
+        self.type_into("#f-line", "Traffic moved to zone c.").await;
         self.send_form().await;
         self.form_is_closed().await;
         self.0.until(&format!("document.querySelector('#card .status').innerText === {}", json!(label))).await;

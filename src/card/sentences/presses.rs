@@ -62,7 +62,10 @@ impl Teller<'_> {
                     Words::of(format!("The same alert came {times} between ")).time(*first).text(" and ").time(*last).text("."),
                 )
             }
-            Fact::AlertChanged(alert) => said(Tone::Step, changed(alert, title())),
+            Fact::AlertChanged(alert) => {
+                let tone = if alert.status == AlertStatus::Resolved { Tone::AllClear } else { Tone::Step };
+                said(tone, changed(alert, title()))
+            }
             Fact::AlertUnmapped(alert) => {
                 let source = one_line(&alert.source, 80);
                 said(

@@ -3,7 +3,7 @@
 use super::{SHORT, Teller, said};
 use crate::card::scene::texts_of;
 use crate::card::story::{Said, Tone};
-use crate::card::words::{Words, capitalise, humanise, list, one_line};
+use crate::card::words::{Words, capitalise, list, one_line};
 use crate::ticket::event::{Fact, OwedItem, TicketOpened, TransitionTaken};
 
 impl Teller<'_> {
@@ -88,14 +88,42 @@ impl Teller<'_> {
                 said(Tone::Step, text.then(self.because(&["reason"])))
             }
             Fact::Refused { command, code, transition } => {
-                let what = transition.as_ref().map_or_else(|| humanise(command), |t| self.step(t));
+                let tried = match transition {
+                    Some(t) => format!("“{}”", one_line(&self.step(t), 60)),
+                    None => attempt(command).to_owned(),
+                };
                 // `WrongStatus` is "wrong status".
                 let spaced: String =
                     one_line(code, 60).chars().flat_map(|c| c.is_uppercase().then_some(' ').into_iter().chain(Some(c))).collect();
                 let reason = spaced.trim().to_lowercase();
-                said(Tone::Refusal, self.who().text(format!(" tried “{}” and was refused ({reason}).", one_line(&what, 60))))
+                said(Tone::Refusal, self.who().text(format!(" tried {tried} and was refused ({reason}).")))
             }
             _ => said(Tone::Quiet, Words::new()),
         }
+    }
+}
+
+/// What somebody tried to do, by the command's name in the log ([`crate::ticket::command::Command::name`], and
+/// `Administer` of the directory).
+fn attempt(command: &str) -> &'static str {
+    match command {
+        "Open" => "to open a ticket",
+        "Receive" => "to hand in an alert",
+        "SetFields" => "to set fields",
+        "AddNote" => "to add a note",
+        "AttachEvidence" => "to file evidence",
+        "SettleTask" => "to settle a task",
+        "WaiveEvidence" => "to say why there is no evidence",
+        "AssignOwner" => "to name an owner",
+        "AssignLead" => "to name a lead",
+        "Link" => "to link this",
+        "Unlink" => "to take a link back",
+        "Escalate" => "to escalate this",
+        "AcknowledgeEscalation" => "to answer a call",
+        "AcknowledgeNotification" => "to say for a group that it has read this",
+        "Decide" => "to approve or reject a step",
+        "WithdrawDecision" => "to take a decision back",
+        "Administer" => "to change who may do what",
+        _ => "something",
     }
 }

@@ -222,7 +222,7 @@ impl HtmlSafe for IncidentsPart<'_> {}
 /// The class, and the name of the mark, for a tone.
 pub(super) fn tone_class(tone: Tone) -> &'static str {
     match tone {
-        Tone::Step => "step",
+        Tone::Step | Tone::AllClear => "step",
         Tone::Note => "note",
         Tone::Alert => "alert",
         Tone::Pressing => "pressing",

@@ -6,15 +6,17 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::assets::POLICY;
 use super::render::{form_page, form_sheet, plain_page, sign_in_page};
-use super::view_of::stand_ins;
-use super::views::{FormView, Plain, SignIn};
+use super::view_of::{Look, stand_ins};
+use super::views::{FormView, Plain, ROOT, SignIn};
 use crate::card::form::Typed;
 use crate::card::replies;
-use crate::card::words::Words;
+use crate::card::words::{Words, list};
 use crate::desk::query::NoView;
 use crate::desk::request::{Refused, Unanswered};
 use crate::inbound::app::App;
+use crate::inbound::caller::COOKIE;
 use crate::inbound::problem::Problem;
+use crate::procedure::model::Permission;
 
 /// Where the script finds the page to go to after it sent something.
 const LOCATION: HeaderName = HeaderName::from_static("x-location");
@@ -68,8 +70,41 @@ pub(super) fn says(app: &App, headers: &HeaderMap, status: StatusCode, title: &s
     if wants_fragment(headers) {
         return sentence(status, text);
     }
-    let organisation = organisation(app);
-    html(status, plain_page(&Plain { organisation, title: title.to_owned(), text: Words::of(text) }, app.desk.now()))
+    let view = Plain {
+        organisation: organisation(app),
+        title: title.to_owned(),
+        text: Words::of(text),
+        command: None,
+        way_on: ("Back to the desk".to_owned(), format!("{ROOT}/")),
+        signed_in: holds_session(headers),
+    };
+    html(status, plain_page(&view, app.desk.now()))
+}
+
+/// Whether the browser holds a session's cookie; whether that is still good, the next page says.
+fn holds_session(headers: &HeaderMap) -> bool {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));
+    cookies.filter_map(|pair| pair.trim().split_once('=')).any(|(name, value)| name == COOKIE && !value.is_empty())
+}
+
+/// The first page of somebody who administers but may not see tickets: who they are, and what to do next.
+pub(super) fn only_administers(look: &Look<'_>) -> Response {
+    let organisation = &look.library.organisation;
+    let held: Vec<String> = look.viewer.state.roles.iter().map(|role| role.replace('-', " ")).collect();
+    let (subject, verb) = if held.len() == 1 { ("role", "works") } else { ("roles", "work") };
+    let named = list(&held, "and");
+    let working = organisation.roles.iter().filter(|(_, role)| role.may.contains(&Permission::Work)).map(|(name, _)| name.as_str());
+    let role = working.clone().find(|name| *name == "responder").or_else(|| working.clone().next()).unwrap_or("ROLE");
+    let add = format!("Your {subject}, {named}, {verb} no tickets in this profile. Add people who do at the command line:");
+    let view = Plain {
+        organisation: organisation.name.clone(),
+        title: look.viewer.name.clone(),
+        text: Words::of(add),
+        command: Some(format!("countersign people add EMAIL --name NAME --role {role}")),
+        way_on: ("People".to_owned(), format!("{ROOT}/people")),
+        signed_in: true,
+    };
+    html(StatusCode::OK, plain_page(&view, look.now))
 }
 
 /// The organisation's name, or the product's before the first adoption.

@@ -137,6 +137,7 @@ fn link(number: &str, title: &str, level: u8, state: &str, due: Option<&str>, se
 pub(super) fn shell(here: Option<&str>) -> Shell {
     let person = |id: &str, name: &str, role: &str| StandIn { id: id.into(), name: name.into(), role: role.into() };
     Shell {
+        reads: true,
         organisation: "Example Ltd".into(),
         me: Me { id: "p_ana".into(), name: "Ana Lima".into(), roles: vec!["responder".into()] },
         stand_ins: vec![
@@ -237,5 +238,12 @@ pub(super) fn sign_in(token: Option<&str>, demo: bool) -> SignIn {
 }
 
 pub(super) fn not_found() -> Plain {
-    Plain { organisation: "Example Ltd".into(), title: "Not found".into(), text: Words::of(crate::card::replies::not_found()) }
+    Plain {
+        organisation: "Example Ltd".into(),
+        title: "Not found".into(),
+        text: Words::of(crate::card::replies::not_found()),
+        command: None,
+        way_on: ("Back to the desk".into(), "/console/".into()),
+        signed_in: true,
+    }
 }

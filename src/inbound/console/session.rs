@@ -99,11 +99,11 @@ fn back(headers: &HeaderMap) -> String {
 }
 
 /// Ends the session at once, everywhere.
-pub(super) async fn sign_out(State(app): State<App>, Visitor(caller): Visitor) -> Response {
+pub(super) async fn sign_out(State(app): State<App>, Visitor(caller): Visitor, headers: HeaderMap) -> Response {
     if let Some(hash) = caller.session.clone()
         && let Err(error) = app.desk.ask(caller.request(Ask::SignOut { hash }, None, "sign-out", &[])).await
     {
-        return reply::says(&app, &HeaderMap::new(), StatusCode::SERVICE_UNAVAILABLE, "Still signed in", error.to_string());
+        return reply::says(&app, &headers, StatusCode::SERVICE_UNAVAILABLE, "Still signed in", error.to_string());
     }
     with_cookie(&app, None, format!("{ROOT}/sign-in"))
 }

@@ -40,11 +40,17 @@ async fn add(desk: &Desk, by: Option<&str>, id: &str, name: &str, roles: &[&str]
 
 impl Browser {
     async fn open() -> Self {
+        let browser = Self::found(crate::procedure::built_in()).await;
+        add(&browser.desk, None, "p_dana", "Dana Okafor", &["administrator", "incident-manager", "responder"]).await;
+        add(&browser.desk, Some("p_dana"), "p_ana", "Ana Lima", &["responder"]).await;
+        browser
+    }
+
+    /// A desk under these playbooks, with nobody in it.
+    async fn found(playbooks: Vec<(String, Vec<u8>)>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let founding = Founding { origin: "demo.invalid/log".into(), demo: true, playbooks: crate::procedure::built_in() };
+        let founding = Founding { origin: "demo.invalid/log".into(), demo: true, playbooks };
         let desk = founding::open_in(folder.path(), Env::system(), founding).await.expect("a desk");
-        add(&desk, None, "p_dana", "Dana Okafor", &["administrator", "incident-manager", "responder"]).await;
-        add(&desk, Some("p_dana"), "p_ana", "Ana Lima", &["responder"]).await;
         let config = Config::load(None, []).expect("defaults");
         let router = router(App::new(desk.clone(), Arc::new(config), None, true));
         Self { router, desk, cookie: String::new(), script: false, _folder: folder }
@@ -188,6 +194,34 @@ async fn a_person_who_is_stopped_is_out_at_once() {
     let disable = PeopleCommand::Disable { person: "p_ana".into(), reason: browser.desk.seal("left") };
     browser.desk.ask(Request::of_operator(Some("p_dana".into()), Ask::People(disable))).await.expect("disabled");
     assert_eq!(browser.get("/console/").await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn somebody_who_only_administers_is_told_what_to_do_and_finds_the_people() {
+    let mut browser = Browser::found(crate::procedure::built_in_profile("cmmc").expect("a profile")).await;
+    add(&browser.desk, None, "p_dana", "Dana Okafor", &["administrator"]).await;
+    browser.be("p_dana").await;
+    let page = browser.get("/console/").await;
+    assert_eq!(page.status, StatusCode::OK);
+    for words in ["<h1>Dana Okafor</h1>", "Your role, administrator, works no tickets", "--role responder", "/console/people", "Sign out"] {
+        assert!(page.text.contains(words), "{words}: {}", page.text);
+    }
+    let people = browser.get("/console/people").await;
+    assert_eq!(people.status, StatusCode::OK);
+    assert!(people.text.contains("dana@example.com") && !people.text.contains("data-stream") && !people.text.contains("/console/declare"));
+    assert_eq!(browser.get("/console/c/INC-000001").await.status, StatusCode::FORBIDDEN, "tickets stay closed to them");
+}
+
+#[tokio::test]
+async fn an_address_without_a_page_answers_with_a_page_and_a_way_back_and_out() {
+    let mut browser = Browser::open().await;
+    browser.be("p_ana").await;
+    for path in ["/console/nothing", "/console/c/INC-000001/no/such", "/console/c/INC-000099"] {
+        let page = browser.get(path).await;
+        assert_eq!(page.status, StatusCode::NOT_FOUND, "{path}");
+        assert!(page.text.contains("<h1>Not found</h1>") && page.text.contains("Back to the desk"), "{path}: {}", page.text);
+        assert!(page.text.contains("/console/sign-out"), "{path}");
+    }
 }
 
 #[tokio::test]

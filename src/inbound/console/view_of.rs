@@ -13,8 +13,8 @@ use crate::desk::query::{NoView, Texts};
 use crate::env::Timestamp;
 use crate::inbound::app::App;
 use crate::people::Person;
-use crate::procedure::model::{Kind, Library, Response};
-use crate::ticket::event::Event;
+use crate::procedure::model::{Kind, Library, Permission, Response};
+use crate::ticket::event::{Actor, Event};
 use crate::ticket::number::Number;
 use crate::ticket::state::Ticket;
 
@@ -74,7 +74,9 @@ impl<'a> Look<'a> {
         let plaintext = |seq: i64, name: &str| pinned.texts.get(&(seq, name.to_owned())).cloned();
         let known = Known { name: &name, plaintext: &plaintext };
         let procedure = (pinned.kind.as_ref(), pinned.response.as_deref(), &self.library.taxonomies);
-        with(&Scene::new(&pinned.ticket, procedure, known, self.snapshot.directory.as_ref(), self.now))
+        let viewer = Actor::Person { id: self.viewer.state.id.clone(), roles: self.viewer.state.roles.clone() };
+        let scene = Scene::new(&pinned.ticket, procedure, known, self.snapshot.directory.as_ref(), self.now);
+        with(&scene.seen_by(viewer, &self.library.organisation.groups))
     }
 
     pub(super) fn card(&self, pinned: &Pinned) -> Card {
@@ -147,6 +149,7 @@ impl<'a> Look<'a> {
         Shell {
             organisation: self.library.organisation.name.clone(),
             me: Me { id: self.viewer.state.id.clone(), name: self.viewer.name.clone(), roles },
+            reads: self.app.desk.allow(self.viewer, Permission::Read).is_ok(),
             stand_ins: stand_ins(self.app),
             channels,
             here: here.map(|card| card.number.clone()),

@@ -17,6 +17,8 @@ pub struct Shell {
     pub organisation: String,
     /// Who is looking.
     pub me: Me,
+    /// Whether the reader may see tickets; somebody who only administers may not.
+    pub reads: bool,
     /// In the demonstration: the people that one can be. Empty otherwise.
     pub stand_ins: Vec<StandIn>,
     /// Open tickets, worst and oldest first, perhaps with the ended one that is being looked at.
@@ -215,4 +217,10 @@ pub struct Plain {
     pub title: String,
     /// What to do about it.
     pub text: Words,
+    /// A command that does it.
+    pub command: Option<String>,
+    /// Where to go from here: the label and the address.
+    pub way_on: (String, String),
+    /// The reader is signed in, and may want to be somebody else.
+    pub signed_in: bool,
 }

@@ -54,6 +54,7 @@
   const linkForm = $("[data-link-form]");
   if (linkForm && location.hash.length > 1) {
     $("input", linkForm).value = location.hash.slice(1);
+    $$("[data-without-link]").forEach((element) => { element.hidden = true; });
     history.replaceState(null, "", location.pathname);
     $("button", linkForm).focus();
   }
@@ -111,8 +112,10 @@
     localise(dialog);
     if (!dialog.open) dialog.showModal();
     const wrong = $(".wrong input, .wrong textarea, .wrong select", dialog);
-    const first = wrong || $(".field input, .field textarea, .field select", dialog) || $(".primary", dialog);
-    first?.focus();
+    // What the form is for is read first; after a refusal, why. Both stand above the fields, and stay in sight.
+    const first = wrong || $("#form-error", dialog) || $("#form-title", dialog);
+    first?.focus({ preventScroll: true });
+    (wrong?.closest(".field") || first)?.scrollIntoView({ block: wrong ? "start" : "nearest" });
   };
   const openForm = async (link) => {
     const from = link;
