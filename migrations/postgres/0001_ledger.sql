@@ -182,5 +182,7 @@ CREATE TRIGGER sealed_is_never_changed BEFORE UPDATE ON sealed FOR EACH ROW EXEC
 CREATE TRIGGER sealed_is_never_truncated BEFORE TRUNCATE ON sealed FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER playbook_is_never_changed BEFORE UPDATE OR DELETE ON playbook FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER playbook_is_never_truncated BEFORE TRUNCATE ON playbook FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-CREATE TRIGGER delivery_is_append_only BEFORE UPDATE ON delivery FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER delivery_is_append_only BEFORE UPDATE OR DELETE ON delivery FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER delivery_is_never_truncated BEFORE TRUNCATE ON delivery FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER adopted_is_append_only BEFORE UPDATE OR DELETE ON adopted FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER adopted_is_never_truncated BEFORE TRUNCATE ON adopted FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

@@ -178,3 +178,6 @@ CREATE TRIGGER sealed_is_never_changed BEFORE UPDATE ON sealed BEGIN SELECT RAIS
 CREATE TRIGGER playbook_is_never_changed BEFORE UPDATE ON playbook BEGIN SELECT RAISE(ABORT, 'an adopted playbook is never changed'); END;
 CREATE TRIGGER playbook_is_never_deleted BEFORE DELETE ON playbook BEGIN SELECT RAISE(ABORT, 'an adopted playbook is never deleted'); END;
 CREATE TRIGGER delivery_is_append_only_update BEFORE UPDATE ON delivery BEGIN SELECT RAISE(ABORT, 'deliveries are append-only'); END;
+CREATE TRIGGER delivery_is_append_only_delete BEFORE DELETE ON delivery BEGIN SELECT RAISE(ABORT, 'deliveries are append-only'); END;
+CREATE TRIGGER adopted_is_append_only_update BEFORE UPDATE ON adopted BEGIN SELECT RAISE(ABORT, 'adoptions are append-only'); END;
+CREATE TRIGGER adopted_is_append_only_delete BEFORE DELETE ON adopted BEGIN SELECT RAISE(ABORT, 'adoptions are append-only'); END;

@@ -8,14 +8,16 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::{bundle, say};
+use crate::desk::DeskError;
 use crate::desk::rebuild::Rebuilt;
 use crate::ledger::key::VerifierKey;
+use crate::ledger::merkle::Hash;
 use crate::ledger::note::Note;
 use crate::ledger::report::{Damage, Report, Shown, Verdict};
 use crate::ledger::tile::{TileKind, WIDTH, encode_hashes};
 use crate::ledger::verify::{LogWalk, Outside, Recomputed, Standing};
 use crate::store::attachments::Attachments;
-use crate::store::commit::{Head, SealedRow};
+use crate::store::commit::{EventRow, Head, SealedRow};
 use crate::store::{Store, StoreError};
 
 /// Events read at a time.
@@ -32,6 +34,15 @@ enum Stopped {
 impl From<StoreError> for Stopped {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<DeskError> for Stopped {
+    fn from(error: DeskError) -> Self {
+        match error {
+            DeskError::Store(error) => Self::Store(error),
+            other => Self::Damage(Damage::file("the log", other.to_string())),
+        }
     }
 }
 
@@ -59,10 +70,13 @@ pub async fn verify(address: &str, files: Option<&Path>, outside: &Outside) -> R
     };
     // A service that goes on writing makes the projections run ahead of what was read; then it is read again.
     for _ in 0..3 {
-        match (Look { store: &store, files: files.as_ref(), sealed: 0, attachments: 0 }).whole(outside).await {
+        match Look::new(&store, files.as_ref(), outside).whole().await {
             Ok(Some(report)) => return report,
             Ok(None) => {}
             Err(Stopped::Damage(damage)) => return Report::bare(Verdict::Damaged { first: damage }),
+            Err(Stopped::Store(error)) if error.malformed() => {
+                return Report::bare(Verdict::Damaged { first: Damage::file("the database", error.to_string()) });
+            }
             Err(Stopped::Store(error)) => return unreadable(error.to_string()),
         }
     }
@@ -79,13 +93,22 @@ fn existing(folder: &Path) -> Result<Attachments, String> {
 struct Look<'a> {
     store: &'a Store,
     files: Option<&'a Attachments>,
+    outside: &'a Outside,
+    /// The key that the database names; used only if none came from outside.
+    hint: Option<VerifierKey>,
+    /// The highest checkpoint that enough witnesses cosigned.
+    witnessed: Option<Standing>,
     sealed: u64,
     attachments: u64,
 }
 
-impl Look<'_> {
+impl<'a> Look<'a> {
+    fn new(store: &'a Store, files: Option<&'a Attachments>, outside: &'a Outside) -> Self {
+        Self { store, files, outside, hint: None, witnessed: None, sealed: 0, attachments: 0 }
+    }
+
     /// `None` when the log grew meanwhile.
-    async fn whole(mut self, outside: &Outside) -> Result<Option<Report>, Stopped> {
+    async fn whole(mut self) -> Result<Option<Report>, Stopped> {
         let Some(head) = self.store.head().await? else {
             return Ok(Some(Report::bare(Verdict::Unreadable { why: "this database holds no log yet".to_owned() })));
         };
@@ -94,14 +117,14 @@ impl Look<'_> {
             return Ok(Some(Report::bare(Verdict::Unreadable { why })));
         };
         let note = Note::parse(note.as_bytes()).map_err(|e| Damage::file("the signed checkpoint", e.to_string()))?;
-        let hint = VerifierKey::parse(&head.vkey).ok();
-        let standing = match Standing::of(&note, hint.as_ref(), outside) {
+        self.hint = VerifierKey::parse(&head.vkey).ok();
+        let latest = match Standing::of(&note, self.hint.as_ref(), self.outside) {
             Ok(standing) => standing,
             Err(verdict) => return Ok(Some(Report::bare(verdict))),
         };
-        let mut walk = LogWalk::new(standing.anchor.clone());
+        let mut walk = LogWalk::new(latest.anchor.clone());
         let mut damages = Vec::new();
-        match self.walk(&mut walk, &head, &standing).await {
+        match self.walk(&mut walk, &head, &latest).await {
             Ok(()) => {}
             Err(Stopped::Damage(damage)) => damages.push(damage),
             Err(other) => return Err(other),
@@ -109,19 +132,38 @@ impl Look<'_> {
         if damages.is_empty() {
             damages = self.compare().await?;
         }
-        if self.store.size().await? != head.size {
+        if self.store.head().await?.as_ref() != Some(&head) {
             return Ok(None);
         }
+        let standing = self.best(latest);
         let shown = Shown { sealed: self.sealed, attachments: self.attachments, selection: false, tables: false };
         let mut report = Report::of(&standing, &walk, shown, damages);
         self.remark(&mut report, &head, &standing);
         Ok(Some(report))
     }
 
+    /// Whichever proves more: the latest checkpoint, or the highest that enough witnesses cosigned.
+    fn best(&mut self, latest: Standing) -> Standing {
+        let proven = |standing: &Standing| if let Verdict::Proven { up_to } = standing.verdict() { up_to } else { 0 };
+        match self.witnessed.take() {
+            Some(witnessed) if proven(&witnessed) > proven(&latest) => witnessed,
+            _ => latest,
+        }
+    }
+
     fn remark(&self, report: &mut Report, head: &Head, standing: &Standing) {
         let signed = i64::try_from(standing.checkpoint.size).unwrap_or(i64::MAX);
-        if head.size > signed {
-            report.remarks.push(format!("{} events after the signed checkpoint fit, but are not signed yet.", head.size - signed));
+        match (head.size - signed, standing.witnessed()) {
+            (..=0, _) => {}
+            (1, true) => {
+                report.remarks.push(format!("Proven up to event {}; 1 newer event is consistent but not yet witnessed.", signed - 1))
+            }
+            (newer, true) => report
+                .remarks
+                .push(format!("Proven up to event {}; {newer} newer events are consistent but not yet witnessed.", signed - 1)),
+            (newer, false) => {
+                report.remarks.push(format!("{newer} events after the signed checkpoint fit, but are not signed yet."));
+            }
         }
         if self.files.is_none() {
             report.remarks.push("Attachments were not looked at; name their folder with --attachments.".to_owned());
@@ -131,34 +173,37 @@ impl Look<'_> {
         }
     }
 
-    /// Every event, with its hash, its tiles and what it seals.
-    async fn walk(&mut self, walk: &mut LogWalk, head: &Head, standing: &Standing) -> Result<(), Stopped> {
+    /// Every event, with its row, its tiles, what it seals, and every checkpoint that was signed over it.
+    async fn walk(&mut self, walk: &mut LogWalk, head: &Head, latest: &Standing) -> Result<(), Stopped> {
         let bar = say::progress(u64::try_from(head.size).unwrap_or(0), "reading the log ");
         let mut from = 0;
         while from < head.size {
             let to = head.size.min(from + PAGE);
-            let events = self.store.events_from(from, to - from).await?;
-            let leaves = self.store.leaves(from, to).await?;
+            let events = self.store.event_rows(from, to - from).await?;
+            let mut notes: BTreeMap<i64, String> = self.store.checkpoints_between(from, to).await?.into_iter().collect();
             let mut sealed: BTreeMap<i64, Vec<SealedRow>> = BTreeMap::new();
             for row in self.store.sealed_from(from, to).await? {
                 sealed.entry(row.seq).or_default().push(row);
             }
-            for (expected, (seq, bytes)) in (from..).zip(&events) {
-                if expected != *seq {
+            for (expected, row) in (from..).zip(&events) {
+                if expected != row.seq {
                     return Err(Damage::file("the log", format!("event {expected} is missing")).into());
                 }
-                let place = u64::try_from(*seq).unwrap_or(0);
-                let leaf = leaves.get(usize::try_from(seq - from).unwrap_or(usize::MAX));
-                if leaf != Some(&crate::ledger::merkle::Hash::leaf(bytes).0) {
-                    return Err(Damage::event(place, bytes, "its bytes do not match the hash that was stored with it").into());
+                let place = u64::try_from(row.seq).unwrap_or(0);
+                if row.leaf != Hash::leaf(&row.bytes).0 {
+                    return Err(Damage::event(place, &row.bytes, "its bytes do not match the hash that was stored with it").into());
                 }
-                let (event, full) = walk.push(bytes)?;
+                let (event, full) = walk.push(&row.bytes)?;
+                check_columns(place, row, &event)?;
                 for tile in &full {
                     self.compare_tile(tile).await?;
                 }
-                self.check_sealed(place, bytes, &event, sealed.remove(seq).unwrap_or_default()).await?;
-                if place + 1 == standing.checkpoint.size {
-                    walk.finish(&standing.checkpoint)?;
+                self.check_sealed(place, &row.bytes, &event, sealed.remove(&row.seq).unwrap_or_default()).await?;
+                if let Some(note) = notes.remove(&(row.seq + 1)) {
+                    self.check_signed(walk, &note)?;
+                }
+                if place + 1 == latest.checkpoint.size {
+                    walk.finish(&latest.checkpoint)?;
                 }
             }
             if events.len() != usize::try_from(to - from).unwrap_or(0) {
@@ -168,19 +213,62 @@ impl Look<'_> {
             bar.set_position(u64::try_from(from).unwrap_or(0));
         }
         bar.finish_and_clear();
-        if u64::try_from(head.size).unwrap_or(0) < standing.checkpoint.size {
-            walk.finish(&standing.checkpoint)?;
+        self.finish(walk, head, latest).await
+    }
+
+    /// What is to be said once the last event was read.
+    async fn finish(&self, walk: &LogWalk, head: &Head, latest: &Standing) -> Result<(), Stopped> {
+        if u64::try_from(head.size).unwrap_or(0) < latest.checkpoint.size {
+            walk.finish(&latest.checkpoint)?;
         }
         if walk.tree().to_bytes() != head.frontier {
             return Err(Damage::file("the log's head", "its tree is not the one that the events make").into());
+        }
+        if self.outside.log.is_some() && self.outside.log != self.hint {
+            return Err(Damage::file("the log's head", "the key that it names is not the one that was given").into());
+        }
+        let counts = self.store.counts().await?;
+        let (mut tiles, mut row) = (0, head.size / i64::from(WIDTH));
+        while row > 0 {
+            tiles += row;
+            row /= i64::from(WIDTH);
+        }
+        let sealed = i64::try_from(walk.chain().sealed()).unwrap_or(i64::MAX);
+        for (what, held, made) in
+            [("events", counts.events, head.size), ("full tiles", counts.tiles, tiles), ("sealed values", counts.sealed, sealed)]
+        {
+            if held != made {
+                return Err(Damage::file("the log", format!("the database holds {held} {what}, and the log has {made}")).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// A checkpoint over exactly the events so far. The highest that enough witnesses cosigned is remembered.
+    fn check_signed(&mut self, walk: &LogWalk, note: &str) -> Result<(), Damage> {
+        let file = |sentence: String| Damage::file(format!("the signed checkpoint over {} events", walk.tree().size()), sentence);
+        let note = Note::parse(note.as_bytes()).map_err(|e| file(e.to_string()))?;
+        let standing = Standing::of(&note, self.hint.as_ref(), self.outside).map_err(|verdict| match verdict {
+            Verdict::Damaged { first } => file(first.sentence),
+            Verdict::Unreadable { why } | Verdict::Consistent { why } => file(why),
+            Verdict::Proven { .. } => file("it cannot be judged".to_owned()),
+        })?;
+        walk.agrees(&standing.checkpoint).map_err(|damage| file(damage.sentence))?;
+        if standing.witnessed() {
+            self.witnessed = Some(standing);
         }
         Ok(())
     }
 
     async fn compare_tile(&self, (tile, hashes): &Recomputed) -> Result<(), Stopped> {
         let TileKind::Hashes(level) = tile.kind else { return Ok(()) };
-        let stored = self.store.tile(i64::from(level), i64::try_from(tile.index).unwrap_or(i64::MAX)).await?;
-        if tile.width == WIDTH && stored.as_deref() != Some(encode_hashes(hashes).as_slice()) {
+        let stored = self.store.whole_tile(i64::from(level), i64::try_from(tile.index).unwrap_or(i64::MAX)).await?;
+        let mut row = hashes.clone();
+        while row.len() > 1 {
+            row = row.chunks(2).map(|pair| pair.iter().skip(1).fold(pair[0], |left, right| Hash::node(&left, right))).collect();
+        }
+        let root = row.first().map(|root| root.0.to_vec()).unwrap_or_default();
+        if tile.width == WIDTH && stored != Some((root, encode_hashes(hashes))) {
             return Err(Damage::file(tile.to_string(), "the stored hashes are not those of the events below it").into());
         }
         Ok(())
@@ -188,11 +276,13 @@ impl Look<'_> {
 
     async fn check_sealed(&mut self, seq: u64, bytes: &[u8], event: &Map<String, Value>, rows: Vec<SealedRow>) -> Result<(), Stopped> {
         let evidence = event.get("kind").and_then(Value::as_str) == Some("EvidenceAttached");
+        let empty = Map::new();
+        let mut awaited = event.get("sealed").and_then(Value::as_object).unwrap_or(&empty).clone();
         for row in rows {
             let name = row.name.clone();
             let shown = bundle::disclosed(row).map_err(|e| Damage::event(seq, bytes, e.to_string()))?;
-            let commitment = event.get("sealed").and_then(|sealed| sealed.get(&name)).and_then(Value::as_str);
-            if commitment != Some(shown.commitment().to_string().as_str()) {
+            let commitment = awaited.remove(&name);
+            if commitment.as_ref().and_then(Value::as_str) != Some(shown.commitment().to_string().as_str()) {
                 let sentence = format!("the stored value {name:?} is not the one that the event speaks of");
                 return Err(Damage::event(seq, bytes, sentence).into());
             }
@@ -203,24 +293,34 @@ impl Look<'_> {
                 self.attachments += 1;
             }
         }
-        Ok(())
+        // No event of this version says that a value was redacted: every value must be there.
+        match awaited.keys().next() {
+            Some(name) => Err(Damage::event(seq, bytes, format!("its sealed value {name:?} is missing in the database")).into()),
+            None => Ok(()),
+        }
     }
 
-    /// Projections and playbooks against the events.
+    /// Projections, playbooks, deliveries and the head against the events.
     async fn compare(&self) -> Result<Vec<Damage>, Stopped> {
-        let lost = |error: crate::desk::DeskError| Damage::file("the log", error.to_string());
-        for (digest, path, bytes) in self.store.playbooks().await? {
-            if hex::encode(Sha256::digest(&bytes)) != digest {
-                return Ok(vec![Damage::file(
-                    format!("playbook {path}"),
-                    format!("the stored bytes are not those that were adopted ({digest})"),
-                )]);
-            }
-        }
-        let rebuilt = Rebuilt::of(self.store).await.map_err(lost)?;
-        let differences = rebuilt.differences(self.store).await.map_err(lost)?;
+        let rebuilt = Rebuilt::of(self.store).await?;
+        let differences = rebuilt.differences(self.store).await?;
         Ok(differences.into_iter().map(|sentence| Damage::file("the projections", sentence)).collect())
     }
+}
+
+/// The columns beside the bytes say what the bytes say.
+fn check_columns(seq: u64, row: &EventRow, event: &Map<String, Value>) -> Result<(), Damage> {
+    let text = |name: &str| event.get(name).and_then(Value::as_str);
+    for (column, same) in [
+        ("kind", text("kind") == Some(row.kind.as_str())),
+        ("ticket", text("ticket") == row.ticket.as_deref()),
+        ("rev", event.get("rev").and_then(Value::as_i64) == row.rev),
+    ] {
+        if !same {
+            return Err(Damage::event(seq, &row.bytes, format!("the column {column:?} of its row is not what its bytes say")));
+        }
+    }
+    Ok(())
 }
 
 async fn check_file(files: &Attachments, sha256: &str) -> Result<(), String> {

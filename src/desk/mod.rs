@@ -14,7 +14,7 @@
 //! - [`heartbeat`]: monitoring tools that fall silent;
 //! - [`publish`]: signed checkpoints, and the refusal to sign when the log is not the one we know;
 //! - [`founding`]: the first start of a log, and adopting playbooks;
-//! - [`rebuild`]: every projection from the events alone, compared with what the database holds.
+//! - [`rebuild`]: every projection from the events alone; [`compare`]: against what the database holds.
 //!
 //! To add a request: a variant of [`request::Ask`] (or of `ticket::command::Command`), decided purely where it
 //! belongs, turned into events by the clerk. There is no other way to change anything.
@@ -22,6 +22,7 @@
 pub mod append;
 pub mod clerk;
 pub mod clockwatch;
+pub mod compare;
 pub mod founding;
 pub mod heartbeat;
 pub mod known;

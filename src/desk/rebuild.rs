@@ -1,16 +1,12 @@
-//! Every projection from the events alone, compared with what the database holds: the proof that there is no state
-//! without events.
+//! Every projection from the events alone; [`super::compare`] holds it against what the database has.
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde_json::Value;
-
 use super::DeskError;
 use super::known::read_event;
-use super::overlay::{alert_id, json, ticket_row};
+use super::overlay::alert_id;
 use crate::people::directory::{self, PersonState};
 use crate::store::Store;
-use crate::store::read::Projection;
 use crate::ticket::correlation::{self, AlertRecord, GroupRecord};
 use crate::ticket::event::{Event, Fact};
 use crate::ticket::evolve::evolve;
@@ -37,12 +33,22 @@ pub struct Rebuilt {
     pub counters: BTreeMap<String, i64>,
     /// Adopted files: position, path, digest.
     pub adopted: Vec<(i64, String, String)>,
+    /// The log's name, whether it is a demonstration, and the vocabulary that it began with.
+    pub opened: Option<(String, bool, i64)>,
+    /// Recorded time of the last event, microseconds.
+    pub last_at: i64,
+    /// Deliveries that events tell of: source, microseconds.
+    pub deliveries: BTreeMap<i64, (String, i64)>,
+    /// The highest delivery that an event names.
+    pub last_delivery: i64,
 }
 
 impl Rebuilt {
     /// Takes the next event in.
     pub fn take(&mut self, event: &Event) {
         self.size = event.seq + 1;
+        self.last_at = event.at.micros();
+        self.take_head(event);
         if let Some(number) = &event.ticket {
             if matches!(event.fact, Fact::TicketOpened(_)) {
                 self.counters.insert(number.prefix().to_owned(), i64::try_from(number.count()).unwrap_or(i64::MAX));
@@ -74,6 +80,23 @@ impl Rebuilt {
         }
     }
 
+    /// What the head and the table of deliveries must agree with.
+    fn take_head(&mut self, event: &Event) {
+        let named = match &event.fact {
+            Fact::LogOpened { origin, demo, schema } => {
+                self.opened = Some((origin.clone(), *demo, *schema));
+                return;
+            }
+            Fact::AlertAttached(seen) | Fact::AlertChanged(seen) | Fact::AlertUnmapped(seen) => {
+                self.deliveries.insert(seen.delivery, (seen.source.clone(), seen.received_at.micros()));
+                seen.delivery
+            }
+            Fact::AlertRepeated { last_delivery, .. } => *last_delivery,
+            _ => return,
+        };
+        self.last_delivery = self.last_delivery.max(named);
+    }
+
     /// Reads the whole log.
     ///
     /// # Errors
@@ -90,63 +113,4 @@ impl Rebuilt {
             rebuilt.size = next;
         }
     }
-
-    /// What differs from the database's projections, a sentence each; empty when nothing does.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn differences(&self, store: &Store) -> Result<Vec<String>, DeskError> {
-        let mut found = Vec::new();
-        let tickets = self.tickets.iter().map(|(n, t)| (n.to_string(), json(t))).collect();
-        compare("ticket", &read_all(store, Projection::Tickets).await?, &tickets, &mut found);
-        let alerts = self.alerts.iter().map(|(id, r)| (id.clone(), json(r))).collect();
-        compare("alert", &read_all(store, Projection::Alerts).await?, &alerts, &mut found);
-        let groups = self.groups.iter().map(|(id, r)| (id.clone(), json(r))).collect();
-        compare("alert group", &read_all(store, Projection::Groups).await?, &groups, &mut found);
-        let people = self.people.iter().map(|(id, s)| (id.clone(), json(s))).collect();
-        compare("person", &store.people().await?.into_iter().collect(), &people, &mut found);
-        if store.counters().await? != self.counters {
-            found.push("the counters of ticket numbers are not what the events make them".to_owned());
-        }
-        if store.adopted().await? != self.adopted {
-            found.push("the list of adopted playbooks is not what the events make it".to_owned());
-        }
-        let deadlines: BTreeMap<String, String> = self
-            .tickets
-            .values()
-            .flat_map(|t| ticket_row(t).deadlines.into_iter().map(|(id, at)| (format!("{}/{id}", t.number), at.to_string())))
-            .collect();
-        let held = store.deadlines().await?.into_iter().map(|(ticket, id, at)| (format!("{ticket}/{id}"), at.to_string())).collect();
-        compare("deadline", &held, &deadlines, &mut found);
-        Ok(found)
-    }
-}
-
-async fn read_all(store: &Store, which: Projection) -> Result<BTreeMap<String, String>, DeskError> {
-    let mut all = BTreeMap::new();
-    let mut after = String::new();
-    loop {
-        let page = store.projection(which, &after, PAGE).await?;
-        let Some((last, _)) = page.last() else { return Ok(all) };
-        after.clone_from(last);
-        all.extend(page);
-    }
-}
-
-fn compare(what: &str, held: &BTreeMap<String, String>, made: &BTreeMap<String, String>, found: &mut Vec<String>) {
-    let value = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
-    for (key, row) in held {
-        match made.get(key) {
-            None => found.push(format!("{what} {key} stands in the database, but no event made it")),
-            Some(other) if other != row && value(other) != value(row) => {
-                found.push(format!("{what} {key} in the database is not what its events make it"));
-            }
-            Some(_) => {}
-        }
-    }
-    found.extend(
-        made.keys()
-            .filter(|k| !held.contains_key(*k))
-            .map(|k| format!("{what} {k} is missing in the database, though its events are there")),
-    );
 }

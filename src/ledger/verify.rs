@@ -71,6 +71,12 @@ impl Standing {
         Ok(Self { checkpoint, anchor, witnesses, trusted_key: outside.log.is_some(), quorum })
     }
 
+    /// Whether as many witnesses as needed cosigned this very checkpoint, and the log's key came from outside.
+    #[must_use]
+    pub fn witnessed(&self) -> bool {
+        self.trusted_key && self.quorum > 0 && self.witnesses.len() >= self.quorum
+    }
+
     /// The verdict when everything in the log fits the checkpoint and the anchor.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
@@ -81,7 +87,7 @@ impl Standing {
                     .into(),
             );
         }
-        if self.quorum > 0 && self.witnesses.len() >= self.quorum {
+        if self.witnessed() {
             return Verdict::Proven { up_to: self.checkpoint.size };
         }
         match &self.anchor {
@@ -174,11 +180,11 @@ impl LogWalk {
         rows.filter_map(|(row, level)| Some((tile(level)?, row.clone()))).collect()
     }
 
-    /// Compares the end with the signed checkpoint.
+    /// Compares what was taken so far with a checkpoint over as many events.
     ///
     /// # Errors
-    /// The log is shorter or longer, belongs to another origin, or leads to another root; or the anchor lies beyond it.
-    pub fn finish(&self, checkpoint: &Checkpoint) -> Result<(), Damage> {
+    /// The log is shorter or longer, belongs to another origin, or leads to another root.
+    pub fn agrees(&self, checkpoint: &Checkpoint) -> Result<(), Damage> {
         let size = self.tree.size();
         let file = |sentence| Err(Damage::file("log/checkpoint", sentence));
         if size != checkpoint.size {
@@ -190,6 +196,16 @@ impl LogWalk {
         if self.tree.root() != checkpoint.root {
             return file("the events do not lead to the root that was signed: the log was rewritten after it was signed".to_owned());
         }
+        Ok(())
+    }
+
+    /// Compares the end with the signed checkpoint.
+    ///
+    /// # Errors
+    /// It does not agree ([`Self::agrees`]), or the anchor lies beyond it.
+    pub fn finish(&self, checkpoint: &Checkpoint) -> Result<(), Damage> {
+        self.agrees(checkpoint)?;
+        let size = self.tree.size();
         match &self.anchor {
             Some(anchor) if anchor.size > size => {
                 let sentence = format!(

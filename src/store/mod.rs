@@ -5,6 +5,7 @@
 //! - [`migrate`]: brings a database to this program's schema, under a lock;
 //! - [`commit`]: the writes of one commit, in the order in which the desk makes them;
 //! - [`read`]: what pages and programs ask;
+//! - [`whole`]: whole rows, for comparing all of them with what the events make;
 //! - [`attachments`]: files, by content.
 //!
 //! To add a statement: name it in `statements.rs`, list it in `ALL`, call it from `commit.rs` or `read.rs`.
@@ -17,6 +18,7 @@ pub mod migrate;
 pub mod read;
 pub mod rows;
 pub mod statements;
+pub mod whole;
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -64,6 +66,12 @@ impl StoreError {
             return code.starts_with("40") || code.starts_with("23");
         }
         code.parse::<i64>().is_ok_and(|c| matches!(c & 0xff, 5 | 6 | 19))
+    }
+
+    /// Whether a row was read and is not of the form that this program writes.
+    #[must_use]
+    pub fn malformed(&self) -> bool {
+        matches!(self, Self::Unreadable(_) | Self::Database(sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)))
     }
 
     /// Whether the disk failed under the database: SQLite's I/O errors (primary code 10) when it was told to write or

@@ -193,19 +193,6 @@ impl Store {
         sqlx::query(sql::ALERT).bind(id).fetch_optional(self.readers()).await?.map(|row| Ok(row.try_get(0)?)).transpose()
     }
 
-    /// One page of a projection, in key order after `after`: for comparing with a rebuild.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn projection(&self, which: Projection, after: &str, at_most: i64) -> Result<Vec<(String, String)>, StoreError> {
-        let statement = match which {
-            Projection::Tickets => sql::TICKETS_ALL,
-            Projection::Alerts => sql::ALERTS_ALL,
-            Projection::Groups => sql::GROUPS_ALL,
-        };
-        sqlx::query(statement).bind(after).bind(at_most).fetch_all(self.readers()).await?.iter().map(texts).collect()
-    }
-
     /// Highest number per prefix.
     ///
     /// # Errors
@@ -213,15 +200,6 @@ impl Store {
     pub async fn counters(&self) -> Result<BTreeMap<String, i64>, StoreError> {
         let rows = sqlx::query(sql::COUNTERS).fetch_all(self.readers()).await?;
         rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
-    }
-
-    /// Every deadline: ticket, id, microseconds.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn deadlines(&self) -> Result<Vec<(String, String, i64)>, StoreError> {
-        let rows = sqlx::query(sql::DEADLINES_ALL).fetch_all(self.readers()).await?;
-        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
     }
 
     /// Deadlines that are due by `now` (microseconds), earliest first.
@@ -435,15 +413,4 @@ impl Store {
     pub async fn durability(&self) -> Result<String, StoreError> {
         Ok(sqlx::query(self.dialect().durability()).fetch_one(self.writer()).await?.try_get(0)?)
     }
-}
-
-/// Projections that are compared with a rebuild page by page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Projection {
-    /// `ticket`
-    Tickets,
-    /// `alert`
-    Alerts,
-    /// `alert_group`
-    Groups,
 }

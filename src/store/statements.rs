@@ -46,24 +46,16 @@ pub const TICKETS: &str = "SELECT opened_seq, state FROM ticket WHERE opened_seq
 pub const TICKETS_OPEN: &str = "SELECT opened_seq, state FROM ticket WHERE ended = 0 AND opened_seq > $1 ORDER BY opened_seq LIMIT $2";
 /// How many tickets of each kind and status.
 pub const TICKETS_COUNTED: &str = "SELECT kind, status, COUNT(*) FROM ticket GROUP BY kind, status";
-/// Every ticket, for comparing with a rebuild.
-pub const TICKETS_ALL: &str = "SELECT number, state FROM ticket WHERE number > $1 ORDER BY number LIMIT $2";
 /// Highest number per prefix.
 pub const COUNTERS: &str = "SELECT prefix, last FROM counter ORDER BY prefix";
 /// Alerts of one ticket.
 pub const ALERTS_OF_TICKET: &str = "SELECT id, record FROM alert WHERE ticket = $1 ORDER BY id";
 /// One alert.
 pub const ALERT: &str = "SELECT record FROM alert WHERE id = $1";
-/// Every alert, for comparing with a rebuild.
-pub const ALERTS_ALL: &str = "SELECT id, record FROM alert WHERE id > $1 ORDER BY id LIMIT $2";
-/// Every group.
-pub const GROUPS_ALL: &str = "SELECT id, record FROM alert_group WHERE id > $1 ORDER BY id LIMIT $2";
 /// Deadlines that are due.
 pub const DEADLINES_DUE: &str = "SELECT ticket, id, due FROM deadline WHERE due <= $1 ORDER BY due, ticket, id LIMIT $2";
 /// The next one.
 pub const DEADLINE_NEXT: &str = "SELECT COALESCE(MIN(due), -1) FROM deadline";
-/// Every deadline.
-pub const DEADLINES_ALL: &str = "SELECT ticket, id, due FROM deadline ORDER BY ticket, id";
 /// Forgets a ticket's deadlines before its new ones are written.
 pub const FORGET_DEADLINES: &str = "DELETE FROM deadline WHERE ticket = $1";
 /// Every person.
@@ -137,6 +129,32 @@ pub const OUTBOX_NEWER: &str =
 pub const OUTBOX_LATER: &str = "UPDATE outbox SET lease_until = 0, not_before = $3 WHERE channel = $1 AND id = $2";
 /// How many wait, and since when.
 pub const OUTBOX_STATE: &str = "SELECT COUNT(*), COALESCE(MIN(queued_at), -1) FROM outbox";
+
+/// For `verify --database`: whole rows, with a key and every other column as text. The first page is asked for with an
+/// empty key, which a row may have as well.
+pub const TICKETS_ALL: &str = "SELECT number, kind, status, CAST(ended AS TEXT), CAST(opened_seq AS TEXT), CAST(rev AS TEXT), state FROM ticket WHERE $1 = '' OR number > $1 ORDER BY number LIMIT $2";
+/// Every alert.
+pub const ALERTS_ALL: &str = "SELECT id, ticket, record FROM alert WHERE $1 = '' OR id > $1 ORDER BY id LIMIT $2";
+/// Every group.
+pub const GROUPS_ALL: &str = "SELECT id, record FROM alert_group WHERE $1 = '' OR id > $1 ORDER BY id LIMIT $2";
+/// Every person.
+pub const PEOPLE_ALL: &str = "SELECT id, state FROM person WHERE $1 = '' OR id > $1 ORDER BY id LIMIT $2";
+/// Every counter.
+pub const COUNTERS_ALL: &str = "SELECT prefix, CAST(last AS TEXT) FROM counter WHERE $1 = '' OR prefix > $1 ORDER BY prefix LIMIT $2";
+/// Every deadline.
+pub const DEADLINES_ALL: &str = "SELECT ticket || '/' || id AS place, CAST(due AS TEXT) FROM deadline WHERE $1 = '' OR ticket || '/' || id > $1 ORDER BY place LIMIT $2";
+/// Every adoption.
+pub const ADOPTED_ALL: &str = "SELECT CAST(seq AS TEXT) || '/' || path AS place, digest FROM adopted WHERE $1 = '' OR CAST(seq AS TEXT) || '/' || path > $1 ORDER BY place LIMIT $2";
+/// Events from $1 (included) on, at most $2, with every column.
+pub const EVENTS_WHOLE: &str = "SELECT seq, kind, ticket, rev, leaf, bytes FROM event WHERE seq >= $1 ORDER BY seq LIMIT $2";
+/// A full tile with its root.
+pub const TILE_WHOLE: &str = "SELECT root, hashes FROM tile WHERE level = $1 AND n = $2";
+/// Deliveries after $1, at most $2.
+pub const DELIVERIES_AFTER: &str = "SELECT id, source, received_at FROM delivery WHERE id > $1 ORDER BY id LIMIT $2";
+/// Signed checkpoints over more than $1 and at most $2 events.
+pub const CHECKPOINTS_BETWEEN: &str = "SELECT size, note FROM checkpoint WHERE size > $1 AND size <= $2 ORDER BY size";
+/// How many events, full tiles and sealed values there are.
+pub const COUNTS: &str = "SELECT (SELECT COUNT(*) FROM event), (SELECT COUNT(*) FROM tile), (SELECT COUNT(*) FROM sealed)";
 
 /// Many-row writes.
 pub const EVENT_ROWS: Rows = Rows::new("INSERT INTO event (seq, kind, ticket, rev, leaf, bytes) VALUES", 6, "");
@@ -220,15 +238,11 @@ pub const ALL: &[&str] = &[
     TICKETS,
     TICKETS_OPEN,
     TICKETS_COUNTED,
-    TICKETS_ALL,
     COUNTERS,
     ALERTS_OF_TICKET,
     ALERT,
-    ALERTS_ALL,
-    GROUPS_ALL,
     DEADLINES_DUE,
     DEADLINE_NEXT,
-    DEADLINES_ALL,
     FORGET_DEADLINES,
     PEOPLE,
     ADOPTED,
@@ -260,6 +274,18 @@ pub const ALL: &[&str] = &[
     OUTBOX_DONE,
     OUTBOX_LATER,
     OUTBOX_STATE,
+    TICKETS_ALL,
+    ALERTS_ALL,
+    GROUPS_ALL,
+    PEOPLE_ALL,
+    COUNTERS_ALL,
+    DEADLINES_ALL,
+    ADOPTED_ALL,
+    EVENTS_WHOLE,
+    TILE_WHOLE,
+    DELIVERIES_AFTER,
+    CHECKPOINTS_BETWEEN,
+    COUNTS,
 ];
 /// Many-row writes, for the same test.
 pub const ALL_ROWS: &[Rows] = &[

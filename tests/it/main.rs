@@ -10,6 +10,7 @@
 #![expect(clippy::expect_used, reason = "a helper of a test may stop it, saying why")]
 #![expect(clippy::print_stdout, reason = "some tests list what they found, for people to read")]
 
+mod altered;
 mod api;
 mod browser;
 mod cli;
