@@ -5,7 +5,8 @@ use super::form::{Choice, Form, FormField, Input, Needed};
 use super::missing;
 use super::scene::Scene;
 use super::words::{Words, list};
-use crate::procedure::model::{Ask, OwedWhat, Requires, Transition};
+use crate::procedure::model::{Ask, OwedWhat, Transition};
+use crate::ticket::second::first_persons;
 
 /// The form of `transition`. `people` are those who can be chosen where a field wants a person.
 #[must_use]
@@ -68,7 +69,7 @@ fn notices(scene: &Scene<'_>, transition: &Transition) -> Vec<Words> {
             out.push(Words::of(format!("Evidence can follow later; it is owed before “{by}”.")));
         }
     }
-    out.extend(second_person(scene, &transition.requires));
+    out.extend(somebody_else(scene, transition));
     if let Some(approval) = &transition.approval {
         let roles: Vec<String> = approval.stages.iter().flat_map(|s| s.by.iter().map(|r| r.replace('-', " "))).collect();
         out.push(Words::of(format!("It needs the approval of: {}.", list(&roles, "or"))));
@@ -76,11 +77,14 @@ fn notices(scene: &Scene<'_>, transition: &Transition) -> Vec<Words> {
     out
 }
 
-fn second_person(scene: &Scene<'_>, requires: &Requires) -> Option<Words> {
-    let wanted = requires.second_person.as_ref().is_some_and(|s| s.when.as_ref().is_none_or(|when| scene.holds(when)));
-    let latest_phase = scene.ticket.steps.iter().rev().find(|s| s.phase).map(|s| &s.by);
-    let first = latest_phase.or_else(|| scene.ticket.opened_by.person().map(|_| &scene.ticket.opened_by))?;
-    wanted.then(|| Words::of("Somebody other than ").name(scene.known.actor(first)).text(" must take this step."))
+fn somebody_else(scene: &Scene<'_>, transition: &Transition) -> Option<Words> {
+    let first = first_persons(scene.ticket, scene.kind, scene.response, transition);
+    let mut words = Words::of("Somebody other than ");
+    for (i, person) in first.iter().enumerate() {
+        let gap = if i == 0 { "" } else { " and " };
+        words = words.text(gap).name(scene.known.person(person));
+    }
+    (!first.is_empty()).then(|| words.text(" must take this step."))
 }
 
 #[cfg(test)]
