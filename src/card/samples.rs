@@ -295,6 +295,9 @@ pub(crate) fn opened() -> Ticket {
         escalation: None,
         notified: BTreeMap::new(),
         alerts: AlertCount { attached: 37, firing: 37, repeats: 0 },
+        severities: BTreeSet::default(),
+        severity_changes: BTreeSet::default(),
+        brought: BTreeMap::default(),
         merged_from: Vec::new(),
         merged_into: None,
     }

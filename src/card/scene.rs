@@ -99,22 +99,17 @@ impl<'a> Scene<'a> {
         self
     }
 
-    /// Who may not take the step, because a second person has to: whoever did the latest phase of the work, or opened
-    /// the ticket by hand before any.
+    /// Who may not take the step, because a second person has to: as the decision sees it.
     #[must_use]
-    pub fn must_not_be(&self, transition: &Transition) -> Option<&'a Actor> {
-        let rule = transition.requires.second_person.as_ref()?;
-        // A condition that cannot be evaluated asks for the second person, as the decision does.
-        let wanted = rule.when.as_ref().is_none_or(|when| when.holds(&self.variables).unwrap_or(true));
-        let worked = self.ticket.steps.iter().rev().find(|s| s.phase).map_or(&self.ticket.opened_by, |s| &s.by);
-        (wanted && worked.person().is_some()).then_some(worked)
+    pub fn must_not_be(&self, transition: &Transition) -> BTreeSet<&'a str> {
+        first_persons(self.ticket, self.kind, self.response, transition)
     }
 
-    /// Whether the reader is the one who may not take the step.
+    /// Whether the reader is one of those who may not take the step.
     #[must_use]
     pub fn needs_somebody_else(&self, transition: &Transition) -> bool {
         let reader = self.viewer.as_ref().and_then(|(viewer, _)| viewer.person());
-        reader.is_some() && self.must_not_be(transition).and_then(Actor::person) == reader
+        reader.is_some_and(|reader| self.must_not_be(transition).contains(reader))
     }
 
     /// Whether the reader may speak for a notify group. On a card that is everybody's, anybody may try.

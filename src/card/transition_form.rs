@@ -78,8 +78,12 @@ fn notices(scene: &Scene<'_>, transition: &Transition) -> Vec<Words> {
 }
 
 fn second_person(scene: &Scene<'_>, transition: &Transition) -> Option<Words> {
-    let first = scene.must_not_be(transition)?;
-    Some(Words::of("Somebody other than ").name(scene.known.actor(first)).text(" must take this step."))
+    let first = scene.must_not_be(transition);
+    let mut words = Words::of("Somebody other than ");
+    for (i, person) in first.iter().enumerate() {
+        words = words.text(if i == 0 { "" } else { " and " }).name(scene.known.person(person));
+    }
+    (!first.is_empty()).then(|| words.text(" must take this step."))
 }
 
 #[cfg(test)]

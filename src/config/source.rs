@@ -183,9 +183,18 @@ impl SourceConfig {
     }
 }
 
+/// Names under which this service itself speaks.
+const RESERVED: [&str; 1] = ["countersign"];
+
 fn check_name(text: &str) -> Result<String, String> {
     let good = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_');
     let starts = text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
+    if RESERVED.contains(&text) {
+        return Err(format!("the name {text} is our own: alerts about silent sources come from it; choose another"));
+    }
+    if text.starts_with('(') {
+        return Err("names in parentheses are our own: forged requests are counted under them; choose another".into());
+    }
     if good && starts && text.len() <= 63 {
         Ok(text.to_owned())
     } else {

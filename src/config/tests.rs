@@ -338,3 +338,15 @@ fn no_secret_is_ever_shown() {
     let told = refusal("public_url = \"https://u:hunter22@a.example\"");
     assert!(!told.contains("hunter22"), "{told}");
 }
+
+#[test]
+fn a_source_cannot_speak_under_our_own_names() {
+    let named = |name: &str| {
+        format!(
+            "[[source]]\nname = \"{name}\"\nformat = \"generic\"\nauth = \"none\"\nmapping = {{ alert_id = \"body.id\", title = \"body.t\" }}\n"
+        )
+    };
+    assert!(refusal(&named("countersign")).contains("the name countersign is our own"));
+    assert!(refusal(&named("(unknown)")).contains("names in parentheses are our own"));
+    assert_eq!(load(&named("countersign-2")).sources[0].name, "countersign-2");
+}

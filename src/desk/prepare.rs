@@ -14,7 +14,7 @@ use crate::procedure::expression::Variables;
 use crate::procedure::model::{Library, Response};
 use crate::store::commit::Secret;
 use crate::ticket::alert::Alert;
-use crate::ticket::command::{Matched, MatchedAlert, Receive};
+use crate::ticket::command::{Matched, MatchedAlert, Receive, Remainder};
 use crate::ticket::event::Pinned;
 use crate::ticket::fields;
 
@@ -40,7 +40,28 @@ impl Desk {
                 }
             })
             .collect();
-        Receive { source: source.to_owned(), received_at, alerts }
+        Receive { source: source.to_owned(), received_at, alerts, remainder: None }
+    }
+
+    /// Seals what of a delivery became no alert: `unmapped` parts, and `truncated` alerts that its sender left out. The
+    /// body is kept as it came, but for `key`, when it holds the sender's own credential: no record holds one.
+    #[must_use]
+    pub fn remainder(&self, raw: &[u8], key: Option<&str>, unmapped: u64, truncated: u64) -> Remainder {
+        let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        Remainder {
+            unmapped: count(unmapped),
+            truncated: count(truncated),
+            body: Sealed::new(self.env().bytes::<32>(), without(raw, key)),
+            payload_sha256: self.seal(hex::encode(Sha256::digest(raw))),
+        }
+    }
+}
+
+/// The bytes with `key`, wherever it stands, replaced.
+fn without(raw: &[u8], key: Option<&str>) -> Vec<u8> {
+    match (key.filter(|k| !k.is_empty()), std::str::from_utf8(raw)) {
+        (Some(key), Ok(text)) => text.replace(key, "(routing key)").into_bytes(),
+        _ => raw.to_vec(),
     }
 }
 

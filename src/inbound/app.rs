@@ -18,6 +18,7 @@ use crate::desk::Desk;
 use crate::desk::request::Unanswered;
 use crate::env::Timestamp;
 use crate::inbound::health::Metrics;
+use crate::inbound::hooks::kept::Kept;
 use crate::inbound::problem::Problem;
 use crate::inbound::witness::Service;
 
@@ -33,6 +34,8 @@ pub struct App {
     pub config: Arc<Config>,
     /// Counters for `/metrics`.
     pub metrics: Arc<Metrics>,
+    /// Which deliveries were kept lately.
+    pub kept: Arc<Kept>,
     /// We cosign for others, if so configured.
     pub witness: Option<Arc<Service>>,
     /// When the process started.
@@ -49,7 +52,16 @@ impl App {
     pub fn new(desk: Desk, config: Arc<Config>, witness: Option<Service>, demo: bool) -> Self {
         let started = desk.now();
         let (stopping, _) = watch::channel(false);
-        Self { desk, config, metrics: Arc::new(Metrics::default()), witness: witness.map(Arc::new), started, demo, stopping }
+        Self {
+            desk,
+            config,
+            metrics: Arc::new(Metrics::default()),
+            kept: Arc::default(),
+            witness: witness.map(Arc::new),
+            started,
+            demo,
+            stopping,
+        }
     }
 }
 

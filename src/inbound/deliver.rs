@@ -19,7 +19,7 @@ use super::hooks::reply;
 use super::hooks::{Answer, Arrival, ParseRefusal, Parsed, alertmanager_api, pagerduty, parse};
 use crate::config::{Format, SourceConfig};
 use crate::desk::request::{Ask, Request, Unanswered, Who};
-use crate::ticket::command::Command;
+use crate::ticket::command::{Command, Receive};
 use crate::ticket::event::Via;
 
 /// Nothing larger is read, whatever a source allows.
@@ -154,12 +154,19 @@ async fn take(app: &App, source: &SourceConfig, verified: &Verified, incoming: &
             return reply::refused(source.format, &refusal).into_response();
         }
     };
-    for why in &parsed.unmapped {
+    for why in &parsed.reasons {
         tracing::info!(source = source.name, why, "part of a delivery maps to no alert; it is kept");
     }
     // Matching a large delivery takes a while: beside the tasks that answer and commit, so that none of them waits for it.
+    let (unmapped, truncated) = (parsed.unmapped, parsed.truncated);
+    let keeps = unmapped + truncated > 0 && !app.kept.lately(&source.name, &incoming.body, received_at);
     let (desk, name, body, alerts) = (app.desk.clone(), source.name.clone(), incoming.body.clone(), parsed.alerts);
-    let Ok(receive) = tokio::task::spawn_blocking(move || desk.prepare(&name, received_at, &body, alerts)).await else {
+    let key = source.routing_key.as_ref().map(|key| key.expose().to_owned());
+    let prepare = move || {
+        let remainder = keeps.then(|| desk.remainder(&body, key.as_deref(), unmapped, truncated));
+        Receive { remainder, ..desk.prepare(&name, received_at, &body, alerts) }
+    };
+    let Ok(receive) = tokio::task::spawn_blocking(prepare).await else {
         app.metrics.delivery(&source.name, "not_stored");
         return reply::not_stored(source.format).into_response();
     };
@@ -174,6 +181,9 @@ async fn take(app: &App, source: &SourceConfig, verified: &Verified, incoming: &
     match app.desk.ask(request).await {
         Ok(answer) => {
             app.metrics.delivery(&source.name, "stored");
+            if keeps {
+                app.kept.remember(&source.name, &incoming.body, received_at);
+            }
             let tickets: Vec<_> = answer.tickets.iter().filter_map(|t| t.parse().ok()).collect();
             let delivery = answer.delivery.map(|d| d.to_string()).unwrap_or_default();
             parsed.reply.accepted(&delivery, &tickets).into_response()

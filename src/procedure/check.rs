@@ -15,9 +15,11 @@ use super::model::{FieldType, Kind, Organisation};
 use super::nearest::nearest;
 use super::reader::{Mention, Page, Reading, Sort};
 
-/// Members of `ticket` in a kind's expressions. `severity` is the field of that name; `fields` holds the plain fields
+/// Members of `ticket` in a kind's expressions. `severity` is the field of that name, `severities_seen` the list
+/// of all that it (or what was merged into it) ever had; `fields` holds the plain fields
 /// that have a value; `owner`, `lead` and `response` are empty when there is none; `alerts` is `{attached, firing, repeats}`.
-pub const TICKET_MEMBERS: [&str; 10] = ["number", "kind", "status", "severity", "response", "intake", "owner", "lead", "fields", "alerts"];
+pub const TICKET_MEMBERS: [&str; 11] =
+    ["number", "kind", "status", "severity", "severities_seen", "response", "intake", "owner", "lead", "fields", "alerts"];
 /// Members of `event`: its `kind`, and for a transition its name and the statuses before and after.
 pub const EVENT_MEMBERS: [&str; 4] = ["kind", "transition", "from", "to"];
 /// Members of `alert`: the fields of the ticket engine's `Alert`, which a test there compares with these.

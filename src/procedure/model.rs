@@ -250,14 +250,14 @@ pub struct Requires {
     pub links: IndexMap<String, bool>,
     /// All tasks done or waived.
     pub tasks: bool,
-    /// Somebody other than everyone who took a transition so far... see [`SecondPerson`].
+    /// Somebody else than those whose work it is: see [`SecondPerson`].
     pub second_person: Option<SecondPerson>,
     /// Conditions that must not hold, each with the sentence that says what to do.
     pub not: Vec<Guard>,
 }
 
-/// The transition needs a second person: whoever takes it must not be the one who took the latest
-/// phase transition (or opened the ticket by hand, when no phase was taken).
+/// The transition needs a second person: whoever takes it must have taken no phase transition of the ticket (and, while
+/// no phase was taken, must neither have opened it by hand nor lowered its severity past `when`).
 #[derive(Debug)]
 pub struct SecondPerson {
     /// Only while this holds; always when `None`.

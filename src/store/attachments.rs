@@ -1,15 +1,81 @@
 //! Files by content: each stands under the SHA-256 of its bytes, and is on the disk before an event names it.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
+
+/// What is known of a file while requests are at it.
+#[derive(Debug, Default)]
+struct Flight {
+    /// So many requests are at it.
+    holders: usize,
+    /// One of them brought it.
+    new: bool,
+    /// An event names it, or may.
+    named: bool,
+}
+
+type Flights = Arc<Mutex<BTreeMap<String, Flight>>>;
+
+/// A file that was kept for a request that is not answered yet.
+#[derive(Debug)]
+pub struct KeptFile {
+    sha256: String,
+    new: bool,
+    refused: bool,
+    place: PathBuf,
+    flights: Flights,
+}
+
+impl KeptFile {
+    /// Hex SHA-256 of its bytes: its name.
+    #[must_use]
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// It was not there before.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        self.new
+    }
+
+    /// The request was refused, so no event names the file because of it. The file goes, unless it was there before or
+    /// another request brought the same bytes meanwhile. Where it is not known whether an event names it, it stays.
+    pub fn discard(mut self) {
+        self.refused = true;
+    }
+}
+
+impl Drop for KeptFile {
+    fn drop(&mut self) {
+        let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(flight) = flights.get_mut(&self.sha256) else { return };
+        flight.holders = flight.holders.saturating_sub(1);
+        flight.named |= !self.refused;
+        if flight.holders > 0 {
+            return;
+        }
+        // Under the lock, so that nobody finds it just before it goes.
+        if flight.new
+            && !flight.named
+            && let Err(error) = std::fs::remove_file(&self.place)
+        {
+            tracing::warn!(%error, "a file that was refused could not be removed");
+        }
+        flights.remove(&self.sha256);
+    }
+}
 
 /// A folder of files.
 #[derive(Clone, Debug)]
 pub struct Attachments {
     folder: PathBuf,
+    flights: Flights,
 }
 
 impl Attachments {
@@ -23,36 +89,55 @@ impl Attachments {
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(folder)?;
-        Ok(Self { folder: folder.to_owned() })
+        Ok(Self { folder: folder.to_owned(), flights: Flights::default() })
     }
 
     fn place(&self, sha256: &str) -> PathBuf {
         self.folder.join(sha256.get(..2).unwrap_or("__")).join(sha256)
     }
 
-    /// Keeps `bytes` and gives their SHA-256 in hex. When this returns, the disk has them under that name.
+    /// Keeps `bytes` under their SHA-256. When this returns, the disk has them under that name.
     ///
     /// # Errors
     /// When the disk does not take them.
-    pub async fn keep(&self, bytes: &[u8], unique: &str) -> io::Result<String> {
+    pub async fn keep(&self, bytes: &[u8], unique: &str) -> io::Result<KeptFile> {
         let sha256 = hex::encode(Sha256::digest(bytes));
         let place = self.place(&sha256);
-        if tokio::fs::try_exists(&place).await? {
-            return Ok(sha256);
+        self.flight(&sha256, |flight| flight.holders += 1);
+        let (flights, refused) = (self.flights.clone(), true);
+        let mut kept = KeptFile { sha256, new: false, refused, place, flights };
+        let folder = kept.place.parent().unwrap_or(&self.folder).to_owned();
+        if tokio::fs::try_exists(&kept.place).await? {
+            // Somebody else may have put it there just now, and not yet made sure that its name is on the disk.
+            self.settle(&folder).await?;
+        } else {
+            tokio::fs::create_dir_all(&folder).await?;
+            let half = folder.join(format!(".{unique}"));
+            let mut file = tokio::fs::File::create(&half).await?;
+            file.write_all(bytes).await?;
+            file.sync_all().await?;
+            drop(file);
+            tokio::fs::rename(&half, &kept.place).await?;
+            kept.new = true;
+            self.flight(&kept.sha256, |flight| flight.new = true);
+            self.settle(&folder).await?;
         }
-        let folder = place.parent().unwrap_or(&self.folder).to_owned();
-        tokio::fs::create_dir_all(&folder).await?;
-        let half = folder.join(format!(".{unique}"));
-        let mut file = tokio::fs::File::create(&half).await?;
-        file.write_all(bytes).await?;
-        file.sync_all().await?;
-        drop(file);
-        tokio::fs::rename(&half, &place).await?;
-        // A rename is on the disk once its folder is; and the folder, once the one above it is.
-        for folder in [folder.as_path(), self.folder.as_path()] {
+        // From here on it stays, unless somebody says that it was refused.
+        kept.refused = false;
+        Ok(kept)
+    }
+
+    fn flight(&self, sha256: &str, change: impl FnOnce(&mut Flight)) {
+        let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        change(flights.entry(sha256.to_owned()).or_default());
+    }
+
+    /// A rename is on the disk once its folder is; and the folder, once the one above it is.
+    async fn settle(&self, folder: &Path) -> io::Result<()> {
+        for folder in [folder, self.folder.as_path()] {
             tokio::fs::File::open(folder).await?.sync_all().await?;
         }
-        Ok(sha256)
+        Ok(())
     }
 
     /// The file with this SHA-256.
@@ -82,5 +167,47 @@ impl Attachments {
         let place = self.folder.join(format!(".probe-{unique}"));
         tokio::fs::write(&place, b"probe").await?;
         tokio::fs::remove_file(&place).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_refused_is_taken_back_and_what_was_there_before_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Attachments::open(folder.path()).unwrap();
+        let kept = files.keep(b"a log", "1").await.unwrap();
+        let name = kept.sha256().to_owned();
+        assert!(kept.is_new());
+        kept.discard();
+        assert!(files.open_file(&name).await.is_err(), "nothing names it");
+        drop(files.keep(b"a log", "2").await.unwrap());
+        let again = files.keep(b"a log", "3").await.unwrap();
+        assert!(!again.is_new());
+        again.discard();
+        assert!(files.open_file(&name).await.is_ok(), "it was there before");
+        assert!(files.flights.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn of_two_requests_with_the_same_bytes_the_refused_one_takes_nothing_from_the_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Attachments::open(folder.path()).unwrap();
+        for bytes in [b"one", b"two"] {
+            let (first, second) = (files.keep(bytes, "1").await.unwrap(), files.keep(bytes, "2").await.unwrap());
+            let name = first.sha256().to_owned();
+            let (accepted, refused) = if bytes == b"one" { (first, second) } else { (second, first) };
+            drop(accepted);
+            refused.discard();
+            assert!(files.open_file(&name).await.is_ok());
+        }
+        let (first, second) = (files.keep(b"three", "1").await.unwrap(), files.keep(b"three", "2").await.unwrap());
+        let name = first.sha256().to_owned();
+        first.discard();
+        assert!(files.open_file(&name).await.is_ok(), "the other may still be accepted");
+        second.discard();
+        assert!(files.open_file(&name).await.is_err());
     }
 }

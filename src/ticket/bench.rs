@@ -266,7 +266,7 @@ impl Bench {
 
     pub fn alerts_of(&mut self, source: &str, alerts: Vec<MatchedAlert>) -> Result<Decision, Refusal> {
         self.delivery += 1;
-        let receive = Receive { source: source.into(), received_at: self.now, alerts };
+        let receive = Receive { source: source.into(), received_at: self.now, alerts, remainder: None };
         self.ask(&Actor::Source { name: source.into() }, &Command::Receive(receive))
     }
 
@@ -397,6 +397,10 @@ pub(super) fn step(name: &str, starts: Vec<From>, to: &str, by: &[&str]) -> Tran
     }
 }
 
+fn serious() -> SecondPerson {
+    SecondPerson { when: Some(cel("ticket.severities_seen.exists(s, s in ['sev1', 'sev2'])")) }
+}
+
 fn transitions() -> IndexMap<String, Transition> {
     let at_work = ["open", "acknowledged", "contained", "eradicated", "recovered"];
     let skippable = |status: &str| From { status: status.into(), when: Some(cel("phases.skippable")) };
@@ -418,7 +422,7 @@ fn transitions() -> IndexMap<String, Transition> {
         evidence: vec!["contain".into(), "eradicate".into()],
         links: IndexMap::from([("caused_by".to_owned(), true)]),
         tasks: true,
-        second_person: Some(SecondPerson { when: Some(cel("ticket.severity in ['sev1', 'sev2']")) }),
+        second_person: Some(serious()),
         not: vec![Guard {
             when: cel("ticket.fields.data_involved.exists(d, d == 'unknown') && ticket.severity in ['sev1', 'sev2']"),
             says: "Say which data was involved before closing a sev1 or sev2.".into(),
@@ -426,6 +430,7 @@ fn transitions() -> IndexMap<String, Transition> {
     };
     let mut false_positive = step("false_positive", from(&["open", "acknowledged"]), "closed", &responder);
     false_positive.asks = vec![Ask::Reason];
+    false_positive.requires.second_person = Some(serious());
     false_positive.sets = BTreeMap::from([("disposition".to_owned(), json!("false-positive"))]);
     let mut merge = step("merge", from(&at_work), "merged", &responder);
     merge.asks = vec![Ask::Ticket];

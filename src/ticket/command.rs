@@ -152,6 +152,21 @@ pub struct Receive {
     pub received_at: Timestamp,
     /// The alerts in it.
     pub alerts: Vec<MatchedAlert>,
+    /// What of it became no alert, when that is to be kept.
+    pub remainder: Option<Remainder>,
+}
+
+/// What of a genuine delivery became no alert.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Remainder {
+    /// Parts that map to no alert.
+    pub unmapped: i64,
+    /// Alerts that the sender says it left out.
+    pub truncated: i64,
+    /// The raw body, sealed.
+    pub body: Sealed,
+    /// Hex SHA-256 of the raw body, sealed.
+    pub payload_sha256: Sealed,
 }
 
 /// An alert and what the response playbooks said of it; matched and sealed before the queue.

@@ -8,7 +8,7 @@
 //! To add a kind of event: add a variant here (fields in snake case, new ones with `#[serde(default)]`), give it
 //! its meaning in `state.rs`, and a golden event in `tests/`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -135,7 +135,12 @@ pub enum Fact {
     /// This ticket lives on in `into`.
     MergedInto { into: Number, from_status: String },
     /// `from` lives on here: its alerts and notes stay traceable there.
-    MergeReceived { from: Number },
+    /// `brought`: what of it must not be forgotten when this one is closed.
+    MergeReceived {
+        from: Number,
+        #[serde(default)]
+        brought: Brought,
+    },
     /// The merge is taken back, on both sides.
     MergeUndone { other: Number },
     /// From one tier to the next. `next`: when the tier after it is called, unless somebody says that they have
@@ -182,6 +187,9 @@ pub enum Fact {
     AlertChanged(AlertSeen),
     /// Genuine, but no response playbook takes it. On no ticket. Sealed: `alert`.
     AlertUnmapped(AlertSeen),
+    /// A genuine delivery of which something became no alert: kept with its bytes. `unmapped`: parts that map to no
+    /// alert; `truncated`: alerts that the sender says it left out. On no ticket. Sealed: `body`, `payload_sha256`.
+    DeliveryKept { source: String, delivery: i64, unmapped: i64, truncated: i64, received_at: Timestamp },
 
     // ── clocks ──────────────────────────────────────────────────────────────────────────────────────────
     /// Due instants are computed once and recorded.
@@ -240,6 +248,17 @@ pub struct TicketOpened {
     pub intake: String,
     /// When the delivery or request reached us.
     pub received_at: Timestamp,
+}
+
+/// What a merged ticket brings along: who did what on it, and how bad it ever was.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Brought {
+    /// Every severity that it ever had.
+    pub severities: BTreeSet<String>,
+    /// Persons who took phases of its work.
+    pub phases_by: BTreeSet<String>,
+    /// The person who opened it by hand, and those of what was merged into it before.
+    pub opened_by: BTreeSet<String>,
 }
 
 /// A file of playbooks, pinned by digest.

@@ -12,7 +12,8 @@ use super::alert::AlertStatus;
 use super::event::{AlertSeen, Event, EvidenceAttached, Fact, NewTask, OwedItem, Reminder, TicketOpened, TransitionTaken};
 use super::number::Number;
 use super::state::{
-    AlertCount, ApprovalGiven, ClockState, EscalationState, File, Held, Link, NotifiedState, SealedRef, StepTaken, Task, Ticket,
+    AlertCount, ApprovalGiven, ClockState, EscalationState, File, Held, Link, NotifiedState, SealedRef, SeverityChange, StepTaken, Task,
+    Ticket,
 };
 
 /// The ticket after `event`. `None` stays `None` until an event opens the ticket; an event of another ticket
@@ -64,7 +65,10 @@ fn open(number: Number, opened: &TicketOpened, event: &Event) -> Ticket {
         escalation: None,
         notified: BTreeMap::new(),
         alerts: AlertCount::default(),
+        severities: BTreeSet::new(),
+        severity_changes: BTreeSet::new(),
         merged_from: Vec::new(),
+        brought: BTreeMap::new(),
         merged_into: None,
     };
     set_fields(&mut ticket, &opened.fields, &opened.sealed_fields, event);
@@ -87,13 +91,15 @@ fn apply(ticket: &mut Ticket, fact: &Fact, event: &Event) {
         Fact::LeadAssigned { person } => ticket.lead = Some(person.clone()),
         Fact::Linked { .. } | Fact::Unlinked { .. } => links(ticket, fact, event),
         Fact::MergedInto { into, from_status } => ticket.merged_into = Some((into.clone(), from_status.clone())),
-        Fact::MergeReceived { from } => {
+        Fact::MergeReceived { from, brought } => {
+            ticket.brought.insert(from.clone(), brought.clone());
             if !ticket.merged_from.contains(from) {
                 ticket.merged_from.push(from.clone());
             }
         }
         Fact::MergeUndone { other } => {
             ticket.merged_from.retain(|n| n != other);
+            ticket.brought.remove(other);
             if ticket.merged_into.as_ref().is_some_and(|(into, _)| into == other) {
                 ticket.merged_into = None;
             }
@@ -116,6 +122,7 @@ fn apply(ticket: &mut Ticket, fact: &Fact, event: &Event) {
         Fact::TicketOpened(_)
         | Fact::Refused { .. }
         | Fact::AlertUnmapped(_)
+        | Fact::DeliveryKept { .. }
         | Fact::LogOpened { .. }
         | Fact::PlaybooksAdopted { .. }
         | Fact::ForgeriesCounted { .. }
@@ -133,6 +140,7 @@ fn apply(ticket: &mut Ticket, fact: &Fact, event: &Event) {
 }
 
 fn set_fields(ticket: &mut Ticket, fields: &BTreeMap<String, Value>, sealed_fields: &[String], event: &Event) {
+    let severity = ticket.severity().to_owned();
     for (name, value) in fields {
         if value.is_null() {
             ticket.fields.remove(name);
@@ -147,8 +155,23 @@ fn set_fields(ticket: &mut Ticket, fields: &BTreeMap<String, Value>, sealed_fiel
             ticket.fields.insert(name.clone(), Held::Sealed(held));
         }
     }
+    remember_severity(ticket, severity, event);
     let held = &ticket.fields;
     ticket.owed.retain(|o| !(o.what == "field" && held.contains_key(&o.of)));
+}
+
+/// A severity is never forgotten, nor who changed it.
+fn remember_severity(ticket: &mut Ticket, before: String, event: &Event) {
+    let after = ticket.severity().to_owned();
+    if after == before {
+        return;
+    }
+    if !after.is_empty() {
+        ticket.severities.insert(after.clone());
+    }
+    if let (false, Some(person)) = (before.is_empty(), event.actor.person()) {
+        ticket.severity_changes.insert(SeverityChange { from: before, to: after, by: person.to_owned() });
+    }
 }
 
 fn add_tasks(ticket: &mut Ticket, tasks: &[NewTask]) {

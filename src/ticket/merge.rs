@@ -4,6 +4,7 @@ use super::draft::{Draft, Pinning};
 use super::event::{Fact, NewEvent};
 use super::number::Number;
 use super::refusal::Refusal;
+use super::second;
 use super::state::Ticket;
 
 /// How many merges are followed to the ticket that lives on.
@@ -32,7 +33,8 @@ pub(super) fn partner(draft: &Draft<'_>, ticket: &Ticket, other: Option<&Number>
 pub(super) fn merged(draft: &mut Draft<'_>, number: &Number, into: &Number, from_status: String, pin: Pinning<'_>) {
     let left = Fact::MergedInto { into: into.clone(), from_status };
     draft.push(NewEvent::on(number, left).by(&pin.kind.digest));
-    draft.push(NewEvent::on(into, Fact::MergeReceived { from: number.clone() }).by(&pin.kind.digest));
+    let brought = draft.find(number).map(second::brought).unwrap_or_default();
+    draft.push(NewEvent::on(into, Fact::MergeReceived { from: number.clone(), brought }).by(&pin.kind.digest));
 }
 
 /// Both sides of taking a merge back.

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::alert::AlertStatus;
-use super::command::{MatchedAlert, Receive};
+use super::command::{MatchedAlert, Receive, Remainder};
 use super::correlation::{AlertRecord, Repeat};
 use super::draft::Draft;
 use super::event::{AlertSeen, Fact, NewEvent};
@@ -17,7 +17,7 @@ use super::refusal::Refusal;
 use super::{consequences, open};
 
 /// The most alerts in one delivery.
-const MAX_ALERTS: usize = 5_000;
+pub const MAX_ALERTS: usize = 5_000;
 
 pub(super) fn receive(draft: &mut Draft<'_>, delivery: &Receive) -> Result<(), Refusal> {
     if !matches!(draft.ctx.actor, super::event::Actor::Source { name } if *name == delivery.source) {
@@ -29,7 +29,23 @@ pub(super) fn receive(draft: &mut Draft<'_>, delivery: &Receive) -> Result<(), R
     for alert in &delivery.alerts {
         one(draft, delivery, alert)?;
     }
+    if let Some(remainder) = &delivery.remainder {
+        keep(draft, delivery, remainder);
+    }
     Ok(())
+}
+
+/// What became no alert is kept with the bytes that it came in.
+fn keep(draft: &mut Draft<'_>, delivery: &Receive, remainder: &Remainder) {
+    let kept = Fact::DeliveryKept {
+        source: delivery.source.clone(),
+        delivery: draft.ctx.delivery.unwrap_or(0),
+        unmapped: remainder.unmapped,
+        truncated: remainder.truncated,
+        received_at: delivery.received_at,
+    };
+    let event = NewEvent::outside(kept);
+    draft.push(event.seal("body", remainder.body.clone()).seal("payload_sha256", remainder.payload_sha256.clone()));
 }
 
 fn one(draft: &mut Draft<'_>, delivery: &Receive, matched: &MatchedAlert) -> Result<(), Refusal> {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::event::{Actor, OwedItem, Pinned, Reminder};
+use super::event::{Actor, Brought, OwedItem, Pinned, Reminder};
 use super::number::Number;
 use crate::env::Timestamp;
 use crate::ledger::sealed::Commitment;
@@ -96,10 +96,30 @@ pub struct Ticket {
     pub notified: BTreeMap<String, NotifiedState>,
     /// Alerts: how many different ones, and how many of them the tools still call firing.
     pub alerts: AlertCount,
+    /// Every severity that it ever had.
+    #[serde(default)]
+    pub severities: BTreeSet<String>,
+    /// Who changed its severity, and how.
+    #[serde(default)]
+    pub severity_changes: BTreeSet<SeverityChange>,
     /// Tickets merged into this one.
     pub merged_from: Vec<Number>,
+    /// What each of those brought along.
+    #[serde(default)]
+    pub brought: BTreeMap<Number, Brought>,
     /// The ticket that this one was merged into, and the status it had.
     pub merged_into: Option<(Number, String)>,
+}
+
+/// A severity that a person replaced by another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SeverityChange {
+    /// Before.
+    pub from: String,
+    /// After; empty when it was taken away.
+    pub to: String,
+    /// The person's id.
+    pub by: String,
 }
 
 /// A step that was taken.
@@ -257,6 +277,14 @@ impl Ticket {
     #[must_use]
     pub fn severity(&self) -> &str {
         self.plain("severity").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// Every severity that it or anything merged into it ever had.
+    #[must_use]
+    pub fn severities_seen(&self) -> BTreeSet<&str> {
+        let brought = self.brought.values().flat_map(|b| &b.severities);
+        let seen = self.severities.iter().chain(brought).map(String::as_str);
+        seen.chain([self.severity()]).filter(|s| !s.is_empty()).collect()
     }
 
     /// How many files are filed as evidence of this phase.

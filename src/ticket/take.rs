@@ -13,7 +13,7 @@ use super::nearest::nearest;
 use super::number::Number;
 use super::refusal::Refusal;
 use super::state::{Held, SealedRef, Ticket};
-use super::{clock, consequences, merge, offer, owed, severity, view};
+use super::{clock, consequences, merge, offer, owed, second, severity, view};
 use crate::ledger::sealed::Sealed;
 use crate::procedure::model::{Ask, Transition};
 
@@ -177,16 +177,10 @@ pub(super) fn with_fields(ticket: &Ticket, fields: &Fields) -> Ticket {
     after
 }
 
-/// Refuses when the taker did the latest phase of the work, or opened the ticket by hand before any.
+/// Refuses when the taker is one of those whose work this is ([`second::first_persons`]).
 fn second_person(draft: &Draft<'_>, ticket: &Ticket, pin: Pinning<'_>, transition: &Transition) -> Result<(), Refusal> {
-    let Some(rule) = &transition.requires.second_person else { return Ok(()) };
-    let variables = view::variables(ticket, pin.kind, pin.response);
-    // A condition that cannot be evaluated asks for the second person: the safe side.
-    if !rule.when.as_ref().is_none_or(|w| w.holds(&variables).unwrap_or(true)) {
-        return Ok(());
-    }
-    let worked = ticket.steps.iter().rev().find(|s| s.phase).map_or(&ticket.opened_by, |s| &s.by);
-    if worked.person().is_some() && worked.person() == draft.ctx.actor.person() {
+    let first = second::first_persons(ticket, pin.kind, pin.response, transition);
+    if draft.ctx.actor.person().is_some_and(|person| first.contains(person)) {
         let label = view::label(pin.kind, pin.response, &transition.name).to_owned();
         return Err(Refusal::SecondPersonNeeded { ticket: ticket.number.clone(), label });
     }

@@ -31,6 +31,7 @@ pub fn variables(ticket: &Ticket, kind: &Kind, response: Option<&Response>) -> V
             "kind": ticket.kind,
             "status": ticket.status,
             "severity": ticket.severity(),
+            "severities_seen": ticket.severities_seen(),
             "intake": ticket.intake,
             "response": ticket.response.as_ref().map_or("", |r| r.name.as_str()),
             "owner": ticket.owner.as_deref().unwrap_or_default(),

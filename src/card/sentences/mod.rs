@@ -51,7 +51,11 @@ impl Teller<'_> {
             Fact::TransitionTaken(taken) => self.taken(taken),
             Fact::EvidenceAttached(evidence) => self.evidence(evidence),
             Fact::NoteAdded { late, .. } => self.note(*late),
-            Fact::AlertAttached(_) | Fact::AlertRepeated { .. } | Fact::AlertChanged(_) | Fact::AlertUnmapped(_) => self.alert(),
+            Fact::AlertAttached(_)
+            | Fact::AlertRepeated { .. }
+            | Fact::AlertChanged(_)
+            | Fact::AlertUnmapped(_)
+            | Fact::DeliveryKept { .. } => self.alert(),
             Fact::ClockStarted { .. }
             | Fact::ClockRetargeted { .. }
             | Fact::ClockStopped { .. }
@@ -227,7 +231,7 @@ impl Teller<'_> {
             }
             Fact::Unlinked { link } => self.who().text(format!(" took link {link} back")).then(self.because(&["reason"])),
             Fact::MergedInto { into, .. } => self.who().text(" merged this into ").ticket(into).text("; it lives on there."),
-            Fact::MergeReceived { from } => Words::new().ticket(from).text(" was merged into this one by ").then(self.who()).text("."),
+            Fact::MergeReceived { from, .. } => Words::new().ticket(from).text(" was merged into this one by ").then(self.who()).text("."),
             Fact::MergeUndone { other } => self.who().text(" took the merge with ").ticket(other).text(" back."),
             _ => Words::new(),
         };

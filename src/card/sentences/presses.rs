@@ -75,6 +75,17 @@ impl Teller<'_> {
                         .text(". No response playbook takes it, so nothing was opened."),
                 )
             }
+            Fact::DeliveryKept { source, delivery, unmapped, truncated, .. } => {
+                let mut parts = Vec::new();
+                if *unmapped > 0 {
+                    parts.push(format!("{} of it became no alert", count(*unmapped, "part", "parts")));
+                }
+                if *truncated > 0 {
+                    parts.push(format!("its sender left out {}", count(*truncated, "alert", "alerts")));
+                }
+                let (source, what) = (one_line(source, 80), list(&parts, "and"));
+                said(Tone::Quiet, Words::of(format!("Delivery {delivery} from {source} is kept as it came: {what}.")))
+            }
             _ => said(Tone::Quiet, Words::new()),
         }
     }

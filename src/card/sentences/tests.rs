@@ -9,7 +9,7 @@ use super::*;
 use crate::card::samples::{ana, at, event, kind, known, number, response, source, taxonomies};
 use crate::env::Timestamp;
 use crate::ticket::alert::AlertStatus;
-use crate::ticket::event::{Actor, AdoptedFile, AlertSeen, NewTask, OwedItem, TicketOpened, TransitionTaken};
+use crate::ticket::event::{Actor, AdoptedFile, AlertSeen, Brought, NewTask, OwedItem, TicketOpened, TransitionTaken};
 use crate::ticket::number::Number;
 
 /// Tells the events in order, one line each, as `INC-000042` at the sample moment.
@@ -170,7 +170,7 @@ fn work_on_a_ticket_reads_as_people_would_say_it() {
         by_ana(Fact::Linked { link: "caused_by".into(), to: None }, &["reason"]),
         by_ana(Fact::Unlinked { link: 2 }, &["reason"]),
         by_ana(Fact::MergedInto { into: Number::new("INC", 7), from_status: "open".into() }, &[]),
-        by_ana(Fact::MergeReceived { from: Number::new("INC", 8) }, &[]),
+        by_ana(Fact::MergeReceived { from: Number::new("INC", 8), brought: Brought::default() }, &[]),
         by_ana(Fact::MergeUndone { other: Number::new("INC", 8) }, &[]),
         by_ana(Fact::ApprovalDecided { transition: "close".into(), stage: 0, approved: true, digest: String::new() }, &["reason"]),
         by_ana(Fact::ApprovalWithdrawn { transition: "close".into() }, &["reason"]),
@@ -217,6 +217,13 @@ fn alerts_clocks_and_calls_say_what_presses() {
         ),
         event(60, "03:30", source(), Fact::AlertChanged(alert(AlertStatus::Resolved)), &["alert"]),
         event(60, "03:30", source(), Fact::AlertUnmapped(alert(AlertStatus::Firing)), &["alert"]),
+        event(
+            60,
+            "03:30",
+            source(),
+            Fact::DeliveryKept { source: "doors".into(), delivery: 7, unmapped: 2, truncated: 12, received_at: first },
+            &["body", "payload_sha256"],
+        ),
         event(60, "03:02", source(), Fact::ClockStarted { clock: acknowledge(), due: at("03:17"), reminders: vec![] }, &[]),
         tick(Fact::ClockWarned { clock: acknowledge(), percent: 75, due: at("03:17"), came_due: at("03:13") }),
         tick(Fact::ClockBreached { clock: acknowledge(), due: at("03:17"), owner: None }),

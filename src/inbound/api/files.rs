@@ -7,10 +7,12 @@ use sha2::{Digest, Sha256};
 use tokio::io::AsyncReadExt;
 
 use super::body::{key_of, moment, number};
-use super::write::{ask, recorded};
+use super::write::recorded;
+use crate::desk::request::{Ask as Asked, Unanswered};
 use crate::inbound::app::App;
 use crate::inbound::caller::Caller;
 use crate::inbound::problem::Problem;
+use crate::procedure::model::Permission;
 use crate::ticket::command::{AttachEvidence, Command};
 use crate::ticket::media;
 
@@ -99,7 +101,7 @@ impl Upload {
         let ticket = number(ticket)?;
         let captured_at = moment("captured_at", self.captured_at.as_deref())?;
         app.desk.ticket(&caller.person, &ticket).await?;
-        let sha256 = app.desk.attachments().keep(&self.bytes, &app.desk.env().id("")).await.map_err(|error| {
+        let kept = app.desk.attachments().keep(&self.bytes, &app.desk.env().id("")).await.map_err(|error| {
             tracing::error!(%error, "a file could not be kept");
             Problem::new(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -107,6 +109,7 @@ impl Upload {
                 "I could not save that file. Nothing was recorded; please try again in a minute.",
             )
         })?;
+        let sha256 = kept.sha256().to_owned();
         let path = format!("{ticket}/attachments");
         let digest = hex::encode(Sha256::digest(format!("{sha256}\n{}\n{:?}\n{:?}", self.name, self.phase, self.captured_at)));
         let command = Command::AttachEvidence(AttachEvidence {
@@ -118,7 +121,12 @@ impl Upload {
             phase: self.phase,
             captured_at,
         });
-        ask(app, caller, key, &path, digest.as_bytes(), command).await
+        let request = caller.request(Asked::Ticket(Box::new(command)), key, &path, digest.as_bytes());
+        let answer = app.desk.ask(request).await;
+        if let Err(Unanswered::Refused(_)) = answer {
+            kept.discard();
+        }
+        Ok(answer?)
     }
 }
 
@@ -129,6 +137,11 @@ pub(super) async fn attach(
     request: Request,
 ) -> Result<Response, Problem> {
     let key = key_of(request.headers())?;
+    // Before a byte is read: whoever may only look cannot fill the disk.
+    if app.desk.allow(&caller.person, Permission::Work).is_err() {
+        let what = "Your roles do not allow you to attach a file. Ask somebody who may, or an administrator.";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "NotAllowed", what));
+    }
     let upload = Upload::read(request, &app).await?;
     let answer = upload.file(&app, &caller, &ticket, key.as_deref()).await?;
     Ok(recorded(&app, &answer, StatusCode::CREATED).await)

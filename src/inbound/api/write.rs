@@ -15,6 +15,7 @@ use crate::desk::request::{Answer, Ask as Asked};
 use crate::inbound::app::App;
 use crate::inbound::caller::Caller;
 use crate::inbound::problem::Problem;
+use crate::procedure::model::Permission;
 use crate::ticket::command::{Command, Fields, Open, Step, Take};
 use crate::ticket::fields::seal;
 use crate::ticket::number::Number;
@@ -191,8 +192,9 @@ async fn write<T>(app: &App, asked: &Ask<T>, command: Command) -> Result<Respons
 }
 
 /// Fields checked against the ticket's own procedure and sealed.
-async fn fields_of(app: &App, number: &Number, raw: &Raw) -> Result<Fields, Problem> {
-    if raw.is_empty() {
+async fn fields_of(app: &App, caller: &Caller, number: &Number, raw: &Raw) -> Result<Fields, Problem> {
+    // Whoever may not work here learns nothing of the fields: the desk refuses in its own words, and records it.
+    if raw.is_empty() || app.desk.allow(&caller.person, Permission::Work).is_err() {
         return Ok(Fields::new());
     }
     let ticket = match app.desk.ticket_unchecked(number).await {
@@ -219,9 +221,9 @@ fn sealed(
     })
 }
 
-async fn step_of(app: &App, number: &Number, step: NamedStep) -> Result<Step, Problem> {
+async fn step_of(app: &App, caller: &Caller, number: &Number, step: NamedStep) -> Result<Step, Problem> {
     Ok(Step {
-        fields: fields_of(app, number, &step.fields).await?,
+        fields: fields_of(app, caller, number, &step.fields).await?,
         transition: step.transition,
         line: line(app, "line", step.line)?,
         reason: text(app, "reason", step.reason, body::MOST_TEXT)?,
@@ -264,7 +266,7 @@ pub(super) async fn take(
         other: other.clone(),
         occurred_at: occurred_at.clone(),
     };
-    let steps = vec![step_of(&app, &ticket, step).await?];
+    let steps = vec![step_of(&app, &asked.caller, &ticket, step).await?];
     write(&app, &asked, Command::Take(Take { ticket, steps, rev: *rev, binding: binding.clone() })).await
 }
 
@@ -272,7 +274,7 @@ pub(super) async fn steps(State(app): State<App>, Path(ticket): Path<String>, mu
     let ticket = number(&ticket)?;
     let mut steps = Vec::new();
     for step in std::mem::take(&mut asked.body.steps) {
-        steps.push(step_of(&app, &ticket, step).await?);
+        steps.push(step_of(&app, &asked.caller, &ticket, step).await?);
     }
     let (rev, binding) = (asked.body.rev, asked.body.binding.clone());
     write(&app, &asked, Command::Take(Take { ticket, steps, rev, binding })).await
@@ -288,7 +290,7 @@ pub(super) async fn comment(State(app): State<App>, Path(ticket): Path<String>, 
 
 pub(super) async fn fields(State(app): State<App>, Path(ticket): Path<String>, asked: Ask<FieldsBody>) -> Result<Response, Problem> {
     let ticket = number(&ticket)?;
-    let fields = fields_of(&app, &ticket, &asked.body.fields).await?;
+    let fields = fields_of(&app, &asked.caller, &ticket, &asked.body.fields).await?;
     let reason = text(&app, "reason", asked.body.reason.clone(), body::MOST_TEXT)?;
     write(&app, &asked, Command::SetFields { ticket, fields, reason }).await
 }

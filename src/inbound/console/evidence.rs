@@ -15,8 +15,9 @@ use crate::card::form::Typed;
 use crate::card::replies;
 use crate::card::words::one_line;
 use crate::desk::query::NoView;
-use crate::desk::request::Ask;
+use crate::desk::request::{Ask, Unanswered};
 use crate::inbound::app::App;
+use crate::procedure::model::Permission;
 use crate::ticket::command::{AttachEvidence, Command};
 
 /// The largest file, with its form, in bytes.
@@ -57,6 +58,8 @@ pub(super) async fn file(
         let look = Look::new(&app, &caller.person)?;
         let pinned = look.ticket(&number(&name)?).await?;
         let form = form_of(&look, &pinned, "evidence")?;
+        // Before a byte is read: whoever may only look cannot fill the disk.
+        app.desk.allow(&caller.person, Permission::Work)?;
         Ok::<_, NoView>((view_of(&look, form, Some(pinned.ticket.number.to_string())), pinned.ticket.number))
     };
     let (view, number) = match made.await {
@@ -76,13 +79,14 @@ pub(super) async fn file(
         typed.errors.insert("captured_at".to_owned(), replies::not_a_time());
         return wrongly_typed(&app, &headers, view, &typed);
     }
-    let sha256 = match app.desk.attachments().keep(&upload.bytes, &app.desk.env().id("f_")).await {
-        Ok(sha256) => sha256,
+    let kept = match app.desk.attachments().keep(&upload.bytes, &app.desk.env().id("f_")).await {
+        Ok(kept) => kept,
         Err(error) => {
             tracing::error!(%error, "a file could not be kept");
             return reply::says(&app, &headers, StatusCode::SERVICE_UNAVAILABLE, "Not stored", replies::not_kept());
         }
     };
+    let sha256 = kept.sha256().to_owned();
     let command = Command::AttachEvidence(AttachEvidence {
         ticket: number.clone(),
         name: app.desk.seal(upload.name.clone()),
@@ -96,7 +100,12 @@ pub(super) async fn file(
     let asked = caller.request(Ask::Ticket(Box::new(command)), key, "evidence", sha256.as_bytes());
     match app.desk.ask(asked).await {
         Ok(_) => reply::done(&headers, &format!("{ROOT}/c/{number}"), false),
-        Err(error) => reply::unanswered(&app, &headers, error, Some((view, upload.data.typed()))),
+        Err(error) => {
+            if let Unanswered::Refused(_) = error {
+                kept.discard();
+            }
+            reply::unanswered(&app, &headers, error, Some((view, upload.data.typed())))
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::document::{
     MAX_LINE, MAX_VALUE, check_count, fingerprint, first_title, fit, fit_line, fit_url, moment, pairs, read_json, text_at,
 };
-use super::{Arrival, MAX_ALERTS, ParseRefusal, Parsed, Reply};
+use super::{Arrival, ParseRefusal, Parsed, Reply, check_alerts};
 use crate::config::SourceConfig;
 use crate::ticket::alert::{Alert, AlertStatus};
 
@@ -32,18 +32,18 @@ pub(super) fn parse_group(
         let message = format!("The body is JSON, but not {whose} webhook: it has no list \"alerts\". Check the source's format.");
         return Err(ParseRefusal::new("wrong_shape", message));
     };
+    check_alerts(items.len())?;
     let mut alerts = Vec::new();
-    for (i, item) in items.iter().take(MAX_ALERTS).enumerate() {
+    for (i, item) in items.iter().enumerate() {
         let mut alert = read_alert(source, item, &format!("alerts[{i}]"))?;
         alert.status = if text_at(item, "status").as_deref() == Some("resolved") { AlertStatus::Resolved } else { AlertStatus::Firing };
         alert.ends_at = if alert.status == AlertStatus::Resolved { moment(item.get("endsAt")) } else { None };
         enrich(item, &mut alert);
         alerts.push(alert);
     }
-    let left_out = u64::try_from(items.len() - alerts.len()).unwrap_or(u64::MAX);
     // What the sender claims, held within what the record can hold.
-    let claimed = document.get("truncatedAlerts").and_then(Value::as_u64).unwrap_or(0).min(u64::from(u32::MAX));
-    Ok(Parsed { alerts, truncated: claimed.saturating_add(left_out), unmapped: Vec::new(), reply: Reply::Hooks })
+    let truncated = document.get("truncatedAlerts").and_then(Value::as_u64).unwrap_or(0).min(u64::from(u32::MAX));
+    Ok(Parsed { alerts, truncated, unmapped: 0, reasons: Vec::new(), reply: Reply::Hooks })
 }
 
 /// Reads what is the same in the webhook and in the API: labels, annotations, when it began, where it is seen.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::alertmanager::read_alert;
 use super::document::{moment, read_json};
-use super::{Arrival, MAX_ALERTS, ParseRefusal, Parsed, Reply};
+use super::{Arrival, ParseRefusal, Parsed, Reply, check_alerts};
 use crate::config::SourceConfig;
 use crate::env::Timestamp;
 use crate::ticket::alert::AlertStatus;
@@ -18,8 +18,9 @@ pub fn parse(source: &SourceConfig, arrival: &Arrival<'_>) -> Result<Parsed, Par
     let Value::Array(items) = read_json(arrival.body, source.max_body)? else {
         return Err(ParseRefusal::new("wrong_shape", "The body is JSON, but Alertmanager's API takes a list of alerts."));
     };
+    check_alerts(items.len())?;
     let mut alerts = Vec::new();
-    for (i, item) in items.iter().take(MAX_ALERTS).enumerate() {
+    for (i, item) in items.iter().enumerate() {
         let mut alert = read_alert(source, item, &format!("[{i}]"))?;
         alert.ends_at = moment(item.get("endsAt")).filter(|end| *end <= arrival.now);
         if alert.ends_at.is_some() {
@@ -27,8 +28,7 @@ pub fn parse(source: &SourceConfig, arrival: &Arrival<'_>) -> Result<Parsed, Par
         }
         alerts.push(alert);
     }
-    let truncated = u64::try_from(items.len() - alerts.len()).unwrap_or(u64::MAX);
-    Ok(Parsed { alerts, truncated, unmapped: Vec::new(), reply: Reply::AlertmanagerApi })
+    Ok(Parsed { alerts, truncated: 0, unmapped: 0, reasons: Vec::new(), reply: Reply::AlertmanagerApi })
 }
 
 /// The answer to `GET /api/v2/status`, which amtool asks first; `started` is when this process did.

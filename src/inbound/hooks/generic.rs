@@ -1,7 +1,7 @@
 //! Any JSON, mapped by the CEL expressions of the source's configuration.
 //!
 //! A delivery is never refused because an expression gives nothing: what cannot be mapped is kept and told in
-//! [`Parsed::unmapped`]. An alert needs an `alert_id` and a `title`; everything else may be missing.
+//! [`Parsed::unmapped`] and [`Parsed::reasons`]. An alert needs an `alert_id` and a `title`; everything else may be missing.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::document::{
     MAX_LINE, MAX_VALUE, check_count, fingerprint, first_title, fit, fit_line, fit_url, moment, pairs, read_json, text_of,
 };
-use super::{Arrival, MAX_ALERTS, ParseRefusal, Parsed, Reply};
+use super::{Arrival, ParseRefusal, Parsed, Reply, check_alerts};
 use crate::config::{Mapping, Pairs, SourceConfig};
 use crate::procedure::expression::{Expression, Variables};
 use crate::ticket::alert::{Alert, AlertStatus};
@@ -19,39 +19,54 @@ use crate::ticket::alert::{Alert, AlertStatus};
 const MAX_SENTENCES: usize = 8;
 
 /// An expression that reads both the body and the item walks the whole body for each item; this bounds
-/// body × items × such expressions, in bytes. Items beyond it are counted as truncated.
+/// body × items × such expressions, in bytes. A delivery with more items than fit is refused as too large.
 const MAX_WORK: usize = 16 * 1024 * 1024;
 
 /// Reads a delivery by the source's mapping.
 ///
 /// # Errors
-/// When it is not JSON within bounds, or one alert has more than 256 labels and annotations.
+/// When it is not JSON within bounds, holds more alerts than are taken at a time, or one alert has more than 256 labels and annotations.
 pub fn parse(source: &SourceConfig, arrival: &Arrival<'_>) -> Result<Parsed, ParseRefusal> {
     let body = read_json(arrival.body, source.max_body)?;
-    let mut parsed = Parsed { alerts: Vec::new(), truncated: 0, unmapped: Vec::new(), reply: Reply::Hooks };
+    let mut parsed = Parsed { alerts: Vec::new(), truncated: 0, unmapped: 0, reasons: Vec::new(), reply: Reply::Hooks };
     let Some(mapping) = &source.mapping else {
-        parsed.unmapped.push(format!("The source {} has no mapping.", source.name));
+        parsed.leave_out(format!("The source {} has no mapping.", source.name));
         return Ok(parsed);
     };
     let items = match items(mapping, &body) {
         Ok(items) => items,
         Err(sentence) => {
-            parsed.unmapped.push(sentence);
+            parsed.leave_out(sentence);
             return Ok(parsed);
         }
     };
     let work_per_item = arrival.body.len().max(1) * mapping.body_readings_per_item();
-    let most = MAX_WORK.checked_div(work_per_item).map_or(MAX_ALERTS, |fits| fits.clamp(1, MAX_ALERTS));
-    parsed.truncated = u64::try_from(items.len().saturating_sub(most)).unwrap_or(u64::MAX);
+    check_alerts(items.len())?;
+    let most = MAX_WORK.checked_div(work_per_item).map_or(usize::MAX, |fits| fits.max(1));
+    if items.len() > most {
+        return Err(ParseRefusal::too_large(format!(
+            "The delivery holds {} items, and its mapping reads the whole body for each; at most {most} of this size are taken at a time. Nothing was taken; send fewer at once.",
+            items.len()
+        )));
+    }
     let mut reader = Reader::new(mapping, body);
-    for (i, item) in items.into_iter().take(most).enumerate() {
+    for (i, item) in items.into_iter().enumerate() {
         match reader.alert(source, item, i)? {
             Ok(alert) => parsed.alerts.push(alert),
-            Err(sentence) if parsed.unmapped.len() < MAX_SENTENCES => parsed.unmapped.push(sentence),
-            Err(_) => {}
+            Err(sentence) => parsed.leave_out(sentence),
         }
     }
     Ok(parsed)
+}
+
+impl Parsed {
+    /// Counts a part that maps to no alert, and why.
+    fn leave_out(&mut self, why: String) {
+        self.unmapped += 1;
+        if self.reasons.len() < MAX_SENTENCES {
+            self.reasons.push(why);
+        }
+    }
 }
 
 /// What each alert is read from: the elements of `each`, or the whole document.

@@ -6,9 +6,10 @@
 //! line in [`parse`], a fixture under `tests/fixtures/alerts/`.
 //!
 //! Every delivery is hostile until read. Sizes, counts and depth are bounded ([`document`]); a genuine alert is not
-//! lost over a detail: long values are cut with a mark, NUL becomes U+FFFD, absurd dates are left out, more than
-//! 1,000 alerts are counted as truncated. Refused are what is not JSON, repeated keys (two readers could
-//! read them differently), more than 256 labels and annotations, and names over 1 KiB.
+//! lost over a detail: long values are cut with a mark, NUL becomes U+FFFD, absurd dates are left out. Nothing is
+//! dropped in silence: what a sender left out and what maps to no alert is counted and kept. Refused are what is not
+//! JSON, repeated keys (two readers could read them differently), more than 5,000 alerts, more than 256 labels and
+//! annotations, and names over 1 KiB.
 
 pub mod alertmanager;
 pub mod alertmanager_api;
@@ -16,6 +17,7 @@ pub mod auth;
 pub mod document;
 pub mod generic;
 pub mod grafana;
+pub mod kept;
 pub mod pagerduty;
 pub mod reply;
 
@@ -25,10 +27,8 @@ use crate::config::{Format, SourceConfig};
 use crate::env::Timestamp;
 use crate::ticket::alert::Alert;
 
+pub use crate::ticket::receive::MAX_ALERTS;
 pub use reply::{Answer, Reply};
-
-/// The most alerts that are taken from one delivery; the rest is counted in [`Parsed::truncated`].
-pub const MAX_ALERTS: usize = 1000;
 
 /// One delivery as it arrived, already authenticated.
 #[derive(Clone, Copy, Debug)]
@@ -48,10 +48,12 @@ pub struct Arrival<'a> {
 pub struct Parsed {
     /// Its alerts, in its order.
     pub alerts: Vec<Alert>,
-    /// How many more there were that are not in `alerts`: cut by the sender, or over [`MAX_ALERTS`].
+    /// How many more there were, says the sender, that it left out.
     pub truncated: u64,
-    /// Why parts of it map to no alert, at most eight sentences; the delivery is kept all the same.
-    pub unmapped: Vec<String>,
+    /// How many parts of it map to no alert; the delivery is kept all the same.
+    pub unmapped: u64,
+    /// Why, at most eight sentences.
+    pub reasons: Vec<String>,
     /// How it is answered.
     pub reply: Reply,
 }
@@ -82,6 +84,19 @@ impl ParseRefusal {
     pub fn too_large(problem: impl Into<String>) -> Self {
         Self { status: StatusCode::PAYLOAD_TOO_LARGE, code: "too_large", problem: problem.into(), errors: Vec::new() }
     }
+}
+
+/// Holds the count of alerts in one delivery to its bound: all are taken, or none.
+///
+/// # Errors
+/// 413 when there are more than 5,000 of them.
+fn check_alerts(count: usize) -> Result<(), ParseRefusal> {
+    if count <= MAX_ALERTS {
+        return Ok(());
+    }
+    let problem =
+        format!("The delivery holds {count} alerts; at most {MAX_ALERTS} are taken at a time. Nothing was taken; send fewer at once.");
+    Err(ParseRefusal { errors: vec![problem.clone()], ..ParseRefusal::too_large(problem) })
 }
 
 /// Each format's name and what sends it, in one line.

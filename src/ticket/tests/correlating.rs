@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use crate::ticket::alert::AlertStatus::{Acknowledged, Firing, Resolved};
 use crate::ticket::bench::{Bench, HOUR, MINUTE, matched, number, person, text};
-use crate::ticket::command::{Command, Step};
+use crate::ticket::command::{Command, Receive, Remainder, Step};
 use crate::ticket::correlation::{RepeatCount, repeated};
 use crate::ticket::event::{Actor, Fact};
 
@@ -140,8 +140,12 @@ fn what_nothing_takes_is_kept_once_and_what_nobody_knows_is_dropped() {
 #[test]
 fn only_a_source_brings_alerts_and_only_its_own() {
     let mut b = Bench::new();
-    let receive =
-        crate::ticket::command::Receive { source: "am".into(), received_at: b.now, alerts: vec![matched("aa", Firing, Some("g"))] };
+    let receive = crate::ticket::command::Receive {
+        source: "am".into(),
+        received_at: b.now,
+        alerts: vec![matched("aa", Firing, Some("g"))],
+        remainder: None,
+    };
     for actor in [person("p_ana"), Actor::Scheduler, Actor::Source { name: "other".into() }] {
         assert_eq!(b.ask(&actor, &Command::Receive(receive.clone())).unwrap_err().code(), "NotForYou");
     }
@@ -190,4 +194,20 @@ proptest! {
         prop_assert_eq!(attached, serial);
         b.assert_replay_equals_state();
     }
+}
+
+#[test]
+fn what_became_no_alert_is_kept_with_its_bytes_on_no_ticket() {
+    let mut b = Bench::new();
+    let remainder = Remainder { unmapped: 2, truncated: 3, body: text("{\"hello\":\"world\"}"), payload_sha256: text("00") };
+    let receive = Receive { source: "am".into(), received_at: b.now, alerts: Vec::new(), remainder: Some(remainder.clone()) };
+    let stranger = Command::Receive(Receive { source: "other".into(), ..receive.clone() });
+    let source = Actor::Source { name: "am".into() };
+    assert_eq!(b.ask(&source, &stranger).unwrap_err().code(), "NotForYou");
+    let decision = b.ask(&source, &Command::Receive(receive)).unwrap();
+    let [kept] = decision.events.as_slice() else { panic!("{decision:?}") };
+    assert!(matches!(&kept.fact, Fact::DeliveryKept { source, unmapped: 2, truncated: 3, .. } if source == "am"), "{kept:?}");
+    assert!(kept.ticket.is_none() && decision.tickets.is_empty());
+    assert_eq!(kept.sealed["body"], remainder.body);
+    assert!(kept.sealed.contains_key("payload_sha256"));
 }

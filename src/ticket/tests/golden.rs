@@ -12,7 +12,8 @@ use crate::ledger::sealed::Commitment;
 use crate::ticket::alert::AlertStatus;
 use crate::ticket::bench::number;
 use crate::ticket::event::{
-    Actor, AdoptedFile, AlertSeen, Event, EvidenceAttached, Fact, NewTask, OwedItem, Pinned, Reminder, TicketOpened, TransitionTaken, Via,
+    Actor, AdoptedFile, AlertSeen, Brought, Event, EvidenceAttached, Fact, NewTask, OwedItem, Pinned, Reminder, TicketOpened,
+    TransitionTaken, Via,
 };
 
 fn at() -> Timestamp {
@@ -112,7 +113,14 @@ fn on_tickets() -> Vec<Fact> {
         Fact::Linked { link: "caused_by".into(), to: Some(number(2)) },
         Fact::Unlinked { link: 4 },
         Fact::MergedInto { into: number(2), from_status: "open".into() },
-        Fact::MergeReceived { from: number(1) },
+        Fact::MergeReceived {
+            from: number(1),
+            brought: Brought {
+                severities: ["sev1".into(), "sev3".into()].into(),
+                phases_by: ["p_1".into()].into(),
+                opened_by: ["p_2".into()].into(),
+            },
+        },
         Fact::MergeUndone { other: number(2) },
         Fact::Escalated { clock: Some("acknowledge".into()), from_tier: 0, to_tier: 1, to: "on-call.next".into(), next: Some(at()) },
         Fact::EscalationAcknowledged { tier: 1 },
@@ -142,6 +150,7 @@ fn alerts_and_clocks() -> Vec<Fact> {
         },
         Fact::AlertChanged(seen()),
         Fact::AlertUnmapped(seen()),
+        Fact::DeliveryKept { source: "doors".into(), delivery: 7, unmapped: 2, truncated: 12, received_at: at() },
         Fact::ClockStarted { clock: clock(), due: at(), reminders: reminders() },
         Fact::ClockRetargeted { clock: clock(), due: at(), reminders: reminders() },
         Fact::ClockPaused { clock: clock() },
@@ -204,6 +213,8 @@ fn no_kind_of_event_is_left_out() {
 fn events_from_before_a_field_was_added_can_still_be_read() {
     let old = r#"{"kind":"Escalated","data":{"clock":null,"from_tier":0,"to_tier":1,"to":"on-call"}}"#;
     let Fact::Escalated { next: None, .. } = serde_json::from_str(old).unwrap() else { panic!() };
+    let old = r#"{"kind":"MergeReceived","data":{"from":"INC-000001"}}"#;
+    assert_eq!(serde_json::from_str::<Fact>(old).unwrap(), Fact::MergeReceived { from: number(1), brought: Brought::default() });
     let old = r#"{"what":"field","of":"class","by":"close","who":"p_1","due":"2026-03-01T02:04:00.000000Z"}"#;
     assert_eq!(serde_json::from_str::<OwedItem>(old).unwrap().count, 1);
 }

@@ -6,6 +6,7 @@ mod correlating;
 mod golden;
 mod random;
 mod recording;
+mod second;
 mod shipped;
 mod taking;
 mod values;

@@ -76,12 +76,20 @@ fn a_name_over_a_kibibyte_is_refused_and_shown_by_its_beginning() {
 }
 
 #[test]
-fn a_storm_over_the_limit_keeps_its_first_thousand_and_counts_the_rest() {
-    let alerts: Vec<_> = (0..MAX_ALERTS + 7).map(|i| json!({"labels": {"n": i}})).collect();
+fn a_storm_is_taken_whole_or_refused_and_what_the_sender_left_out_is_counted() {
+    let mut alerts: Vec<_> = (0..MAX_ALERTS).map(|i| json!({"labels": {"n": i}})).collect();
     let parsed = read("alertmanager", json!({"alerts": alerts, "truncatedAlerts": 3}).to_string().as_bytes()).unwrap();
-    assert_eq!((parsed.alerts.len(), parsed.truncated), (MAX_ALERTS, 10));
+    assert_eq!((parsed.alerts.len(), parsed.truncated), (MAX_ALERTS, 3));
     let prints: std::collections::BTreeSet<_> = parsed.alerts.iter().map(|a| &a.fingerprint).collect();
     assert_eq!(prints.len(), MAX_ALERTS, "each is told from each other");
+    alerts.push(json!({"labels": {"n": MAX_ALERTS}}));
+    for (source, body) in [("alertmanager", json!({ "alerts": alerts })), ("prometheus", json!(alerts))] {
+        let refusal = read(source, body.to_string().as_bytes()).unwrap_err();
+        assert_eq!((refusal.status.as_u16(), refusal.code), (413, "too_large"));
+        assert!(refusal.problem.contains("5001 alerts; at most 5000"), "{refusal}");
+    }
+    let events = json!({"site": "x", "events": vec![json!({"id": 1, "text": "t"}); MAX_ALERTS + 1]});
+    assert_eq!(read("doors", events.to_string().as_bytes()).unwrap_err().status.as_u16(), 413);
 }
 
 #[test]
@@ -169,10 +177,10 @@ fn a_fingerprint_is_the_tools_own_only_in_its_proper_shape() {
 
 #[test]
 fn a_mapping_that_reads_the_body_for_every_item_is_held_to_a_bound() {
-    let body = json!({"site": "x", "events": vec![json!({"id": 1, "text": "t", "pad": "p".repeat(900)}); 1000]}).to_string();
-    let parsed = read("doors", body.as_bytes()).unwrap();
-    assert!(parsed.alerts.len() < 100 && parsed.alerts.len() > 10, "{}", parsed.alerts.len());
-    assert_eq!(parsed.alerts.len() as u64 + parsed.truncated, 1000);
+    let body = |n| json!({"site": "x", "events": vec![json!({"id": 1, "text": "t", "pad": "p".repeat(900)}); n]}).to_string();
+    let refusal = read("doors", body(1000).as_bytes()).unwrap_err();
+    assert_eq!(refusal.status.as_u16(), 413, "{refusal}");
+    assert_eq!(read("doors", body(20).as_bytes()).unwrap().alerts.len(), 20);
 }
 
 #[test]

@@ -176,14 +176,14 @@ fn a_mapping_reads_any_json_and_keeps_what_it_cannot_map() {
     assert_eq!((open.annotations["site"].as_str(), open.annotations.len()), ("north", 1));
     assert_eq!(open.url, "https://doors.example.com/71");
     assert_eq!((closed.status, closed.url.as_str(), closed.fingerprint.len()), (Resolved, "", 32));
-    assert_eq!(parsed.unmapped, ["The mapping's alert_id gives nothing for item 2."]);
+    assert_eq!((parsed.unmapped, parsed.reasons.as_slice()), (1, &["The mapping's alert_id gives nothing for item 2.".to_owned()][..]));
 }
 
 #[test]
 fn a_genuine_event_that_maps_to_nothing_is_no_refusal() {
     let parsed = read("doors", br#"{"hello":"world"}"#).unwrap();
     assert!(parsed.alerts.is_empty());
-    assert!(parsed.unmapped[0].starts_with("The mapping's each gives nothing"), "{:?}", parsed.unmapped);
+    assert!(parsed.unmapped == 1 && parsed.reasons[0].starts_with("The mapping's each gives nothing"), "{:?}", parsed.reasons);
     let answer = parsed.reply.accepted("dlv_7", &[]);
     assert_eq!((answer.status.as_u16(), answer.body.unwrap()), (202, json!({"delivery": "dlv_7", "tickets": []})));
 }
