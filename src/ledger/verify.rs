@@ -75,6 +75,15 @@ impl Standing {
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         let consistent = |why: String| Verdict::Consistent { why };
+        // What lies between the two cannot be seen here, so not even a witness makes this a proof.
+        let size = self.checkpoint.size;
+        if let Some(anchor) = self.anchor.as_ref().filter(|anchor| anchor.size > size) {
+            return consistent(format!(
+                "the anchor knows {} events and this bundle holds {size}: the export is older than the anchor, or was cut. Ask for a newer \
+                 export, or use an anchor of at most {size} events",
+                anchor.size
+            ));
+        }
         if !self.trusted_key {
             return consistent(
                 "the log's key came with the log itself, so it proves nothing. Ask for the key in another way, and give it with --key"
@@ -177,8 +186,28 @@ impl LogWalk {
     /// Compares the end with the signed checkpoint.
     ///
     /// # Errors
-    /// The log is shorter or longer, belongs to another origin, or leads to another root; or the anchor lies beyond it.
+    /// As [`LogWalk::finish_copy`]; or the anchor lies beyond the log, which a log that is in use never allows.
     pub fn finish(&self, checkpoint: &Checkpoint) -> Result<(), Damage> {
+        self.finish_copy(checkpoint)?;
+        let size = self.tree.size();
+        match &self.anchor {
+            Some(anchor) if anchor.size > size => {
+                let sentence = format!(
+                    "the anchor knows {} events, here are {size}: the log was cut here, or this export is older than the anchor",
+                    anchor.size
+                );
+                Err(Damage { seq: Some(size), ticket: None, file: None, sentence })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Compares the end of a copy with the signed checkpoint. A copy may be older than the anchor:
+    /// [`Standing::verdict`] says what it is worth then.
+    ///
+    /// # Errors
+    /// The log is shorter or longer, belongs to another origin, or leads to another root.
+    pub fn finish_copy(&self, checkpoint: &Checkpoint) -> Result<(), Damage> {
         let size = self.tree.size();
         let file = |sentence| Err(Damage::file("log/checkpoint", sentence));
         if size != checkpoint.size {
@@ -190,16 +219,7 @@ impl LogWalk {
         if self.tree.root() != checkpoint.root {
             return file("the events do not lead to the root that was signed: the log was rewritten after it was signed".to_owned());
         }
-        match &self.anchor {
-            Some(anchor) if anchor.size > size => {
-                let sentence = format!(
-                    "the anchor knows {} events, here are {size}: the log was cut here, or this export is older than the anchor",
-                    anchor.size
-                );
-                Err(Damage { seq: Some(size), ticket: None, file: None, sentence })
-            }
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     /// What was learnt of events and tickets.
