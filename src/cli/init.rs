@@ -94,7 +94,7 @@ fn plan(args: Args) -> anyhow::Result<Plan> {
     let asking = !args.yes && std::io::stdin().is_terminal();
     if !asking {
         let missing: Vec<&str> = [
-            (args.profile.is_none(), "--profile"),
+            (args.profile.is_none() && !args.yes, "--profile"),
             (args.admin_name.is_none(), "--admin-name"),
             (args.admin_email.is_none(), "--admin-email"),
         ]
