@@ -29,7 +29,9 @@ pub async fn run(mut config: Config, env: Env, args: Args) -> anyhow::Result<Exi
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let listener = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}; choose another address with --listen 127.0.0.1:PORT", config.listen))?;
     let service = Service::open(config, env, false).await?;
     let running = service.start(listener)?;
     tracing::info!(address = %running.address, "listening");
