@@ -1,6 +1,6 @@
 //! What cards and forms are made from: the ticket, its procedure, and what the caller knows of names and plaintext.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 use serde_json::Value;
@@ -13,6 +13,7 @@ use crate::ticket::binding::binding;
 use crate::ticket::decide::PeopleView;
 use crate::ticket::event::Actor;
 use crate::ticket::offer::may;
+use crate::ticket::second::first_persons;
 use crate::ticket::state::{Held, Ticket};
 use crate::ticket::view;
 

@@ -87,6 +87,13 @@ pub async fn write(
     if let [first, ..] = wanted.missing(&known).as_slice() {
         bail!("there is no ticket {first}; nothing was exported");
     }
+    // A kind that the playbooks no longer have is still the kind of older tickets.
+    let mut kinds: BTreeSet<String> = found.rebuilt.tickets.values().map(|ticket| ticket.kind.clone()).collect();
+    kinds.extend(beside.desk.snapshot().procedures.current().into_iter().flat_map(|library| library.kinds.keys().cloned()));
+    if let Some(kind) = wanted.kind().filter(|kind| !kinds.contains(*kind)) {
+        let known: Vec<&str> = kinds.iter().map(String::as_str).collect();
+        bail!("there is no kind {kind}; there are {}. Nothing was exported", known.join(", "));
+    }
     let tickets: BTreeMap<&Number, &Ticket> = found.rebuilt.tickets.iter().filter(|(_, t)| wanted.takes(t)).collect();
     let scope = Scope { all: wanted.all(), query: wanted.query(), period: wanted.period() };
     let history = json!([{ "vkey": key.to_string(), "from": 0 }]);

@@ -78,9 +78,9 @@ pub async fn run(config: &Config, env: &Env, args: Args) -> anyhow::Result<ExitC
         return Ok(ExitCode::SUCCESS);
     }
     say::line(format!(
-        "{}: {} tickets and {} files, from a log of {} events.",
+        "{}: {} and {} files, from a log of {} events.",
         args.out.display(),
-        written.tickets,
+        if written.tickets == 1 { "1 ticket".to_owned() } else { format!("{} tickets", written.tickets) },
         written.files,
         written.position
     ));

@@ -13,7 +13,7 @@ use crate::config::{Config, environment};
 use crate::env::Env;
 use crate::ledger::sealed::Sealed;
 use crate::people::{Directory, PeopleCommand, decide};
-use crate::procedure::model::Library;
+use crate::procedure::model::{Library, Permission};
 use crate::procedure::{built_in_profile, load, profiles};
 use crate::ticket::event::Actor;
 
@@ -86,6 +86,14 @@ pub async fn run(env: &Env, args: Args) -> anyhow::Result<ExitCode> {
     say::line(format!("  1. countersign --config {} serve", plan.dir.join("countersign.toml").display()));
     say::line(format!("  2. open this link; it signs {} in once, within a day:\n     {}", plan.admin_name, link.address));
     say::line("  3. point your monitoring at it: countersign.toml shows how, with a token that was made for it");
+    let may_read = roles.iter().filter_map(|role| library.organisation.roles.get(role)).any(|role| role.may.contains(&Permission::Read));
+    if !may_read && library.organisation.roles.contains_key("responder") {
+        say::line(format!("  4. {} may not read tickets here, so add somebody who may:", plan.admin_name));
+        say::line(format!(
+            "     countersign --config {} people add EMAIL --name NAME --role responder",
+            plan.dir.join("countersign.toml").display()
+        ));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -94,7 +102,7 @@ fn plan(args: Args) -> anyhow::Result<Plan> {
     let asking = !args.yes && std::io::stdin().is_terminal();
     if !asking {
         let missing: Vec<&str> = [
-            (args.profile.is_none(), "--profile"),
+            (args.profile.is_none() && !args.yes, "--profile"),
             (args.admin_name.is_none(), "--admin-name"),
             (args.admin_email.is_none(), "--admin-email"),
         ]

@@ -9,19 +9,28 @@ pub fn origin_of(public_url: &str, unique: &str) -> String {
     if local { format!("countersign-{unique}/log") } else { format!("{host}/log") }
 }
 
+/// Where to listen: the public address itself when it is plain HTTP on this machine with a port, the usual place otherwise.
+pub fn listen_of(public_url: &str) -> String {
+    let authority = public_url.strip_prefix("http://").and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    let address = authority.strip_prefix("localhost:").map_or_else(|| authority.to_owned(), |port| format!("127.0.0.1:{port}"));
+    let address = address.parse::<std::net::SocketAddr>().ok().filter(|a| a.ip().is_loopback() && a.port() != 0);
+    address.map_or_else(|| "127.0.0.1:8080".to_owned(), |a| a.to_string())
+}
+
 /// The text of `countersign.toml`.
 ///
 /// # Errors
 /// Never in practice; quoting is declared to be fallible.
 pub fn configuration(public_url: &str, origin: &str) -> Result<String, serde_json::Error> {
     // A JSON string without control characters is a TOML basic string.
+    let listen = listen_of(public_url);
     let (public_url, origin) = (serde_json::to_string(public_url)?, serde_json::to_string(origin)?);
     Ok(format!(
         r#"# Countersign. Every key can also come from the environment (COUNTERSIGN_LISTEN, COUNTERSIGN_LOG__KEY, ...), and
 # every secret from a file: {{ file = "..." }}. Paths begin at this file's folder. `countersign doctor` checks all of it.
 
 # Loopback only. To serve others, put a proxy with TLS in front, and name it in trusted_proxies.
-listen      = "127.0.0.1:8080"
+listen      = "{listen}"
 public_url  = {public_url}
 # trusted_proxies = ["10.0.0.2"]
 
@@ -42,7 +51,7 @@ key    = "log.key"                           # signs the log; keep a copy in a s
 #   receivers:
 #     - name: countersign
 #       webhook_configs:
-#         - url: http://127.0.0.1:8080/hooks/alertmanager
+#         - url: http://{listen}/hooks/alertmanager
 #           http_config:
 #             authorization: {{ credentials_file: /path/to/secrets/alertmanager.token }}
 #
@@ -64,6 +73,16 @@ mod tests {
         assert_eq!(origin_of("https://countersign.example.com:8443/desk", "ab"), "countersign.example.com/log");
         for local in ["http://127.0.0.1:8080", "http://localhost:8080", "http://[::1]:8080"] {
             assert_eq!(origin_of(local, "ab"), "countersign-ab/log");
+        }
+    }
+
+    #[test]
+    fn a_public_address_on_this_machine_is_where_it_listens() {
+        assert_eq!(listen_of("http://127.0.0.1:18200"), "127.0.0.1:18200");
+        assert_eq!(listen_of("http://localhost:18200/"), "127.0.0.1:18200");
+        assert_eq!(listen_of("http://[::1]:18200"), "[::1]:18200");
+        for other in ["https://127.0.0.1:8443", "http://10.0.0.1:9000", "https://countersign.example.com", "http://127.0.0.1"] {
+            assert_eq!(listen_of(other), "127.0.0.1:8080", "{other}");
         }
     }
 

@@ -76,8 +76,13 @@ fn read(path: &Path) -> anyhow::Result<Option<String>> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => bail!("{} is not a key file", path.display()),
         Err(error) => return Err(error).with_context(|| format!("the key file {}", path.display())),
     };
+    // Of a file that holds no key, others may read what they like.
+    if Signer::parse(&text).is_err() && Cosigner::parse(&text).is_err() {
+        bail!("{} is not a key file", path.display());
+    }
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

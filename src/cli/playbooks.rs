@@ -28,7 +28,7 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Find every mistake in a folder of playbooks. Exit code 1 when there is one.
+    /// Find every mistake in a folder of playbooks. Exit code 1 when there is one, or no response at all.
     Check {
         /// The folder; left out, the configured one, or those built in.
         dir: Option<PathBuf>,
@@ -83,14 +83,19 @@ fn check(config: impl FnOnce() -> anyhow::Result<Config>, dir: Option<PathBuf>, 
     let named = place.as_deref().map_or_else(|| "the built-in playbooks".to_owned(), |p| p.display().to_string());
     let findings = match crate::procedure::load(files) {
         Ok(library) => {
+            let none = library.responses.is_empty();
             if as_json {
                 let kinds: Vec<&String> = library.kinds.keys().collect();
                 let responses: Vec<&String> = library.responses.iter().map(|r| &r.name).collect();
                 say::json(&json!({ "findings": [], "files": count, "kinds": kinds, "responses": responses }))?;
             } else {
-                say::line(format!("{named}: {count} files, nothing to correct. {}", summary(&library)));
+                let found = if none { "no mistake in what is there" } else { "nothing to correct" };
+                say::line(format!("{named}: {count} files, {found}. {}", summary(&library)));
             }
-            return Ok(ExitCode::SUCCESS);
+            if none {
+                say::aside("WARNING: no response playbook: no alert would open anything. Put at least one into responses/");
+            }
+            return Ok(ExitCode::from(u8::from(none)));
         }
         Err(findings) => findings,
     };

@@ -69,6 +69,12 @@ impl Wanted {
         self.selection.all
     }
 
+    /// The kind that was asked for.
+    #[must_use]
+    pub fn kind(&self) -> Option<&str> {
+        self.selection.kind.as_deref()
+    }
+
     /// Whether a ticket is part of it: every condition that was given holds, and the period is one in which the ticket
     /// was open.
     #[must_use]

@@ -14,8 +14,14 @@ use crate::env::Env;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Listen here instead of where the configuration says.
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = address)]
     listen: Option<SocketAddr>,
+}
+
+/// An address and a port; `localhost` is 127.0.0.1.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let named = text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
+    named.parse().map_err(|_| "write an IP address and a port, such as 127.0.0.1:18080".to_owned())
 }
 
 /// Runs until SIGINT or SIGTERM.
@@ -29,7 +35,9 @@ pub async fn run(mut config: Config, env: Env, args: Args) -> anyhow::Result<Exi
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let listener = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}; choose another address with --listen 127.0.0.1:PORT", config.listen))?;
     let service = Service::open(config, env, false).await?;
     let running = service.start(listener)?;
     tracing::info!(address = %running.address, "listening");

@@ -55,7 +55,7 @@ impl Audit {
         let attachments = self.unnamed.len() as u64;
         let mut walk = LogWalk::new(standing.anchor.clone());
         let mut whole = false;
-        if let Err(damage) = self.walk(&mut walk, standing.checkpoint.size).and_then(|()| walk.finish(&standing.checkpoint)) {
+        if let Err(damage) = self.walk(&mut walk, standing.checkpoint.size).and_then(|()| walk.agrees(&standing.checkpoint)) {
             self.damages.push(damage);
         } else {
             whole = true;
@@ -95,8 +95,9 @@ impl Audit {
             let text = self.read("log.vkey", 4096).map_err(damaged)?;
             let wrong = |sentence: String| damaged(Damage::file("log.vkey", sentence));
             let key = VerifierKey::parse(&String::from_utf8_lossy(&text)).map_err(|e| wrong(e.to_string()))?;
-            if outside.log.as_ref().is_some_and(|given| *given != key) {
-                return Err(wrong("it is another key than the one you gave".into()));
+            if let Some(given) = outside.log.as_ref().filter(|given| **given != key) {
+                let sentence = other_key(&key, given);
+                return Err(if given.name() == key.name() { wrong(sentence) } else { Verdict::Unreadable { why: sentence } });
             }
             hint = Some(key);
         }
@@ -299,4 +300,14 @@ impl Audit {
 /// The digest that a file's name promises: of attachments, and of playbooks.
 fn digest_in_name(name: &str) -> Option<&str> {
     name.strip_prefix("attachments/").or_else(|| name.strip_prefix("playbooks/")?.strip_suffix(".yaml"))
+}
+
+/// Says of which logs two keys are.
+fn other_key(found: &VerifierKey, given: &VerifierKey) -> String {
+    let named = |key: &VerifierKey| format!("{} (key {})", key.name(), hex::encode(key.id()));
+    format!(
+        "this bundle is of the log {} and the key you gave is of {}: is it the right bundle, and the right key?",
+        named(found),
+        named(given)
+    )
 }

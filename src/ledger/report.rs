@@ -187,8 +187,8 @@ impl fmt::Display for Report {
         let demonstration = if self.demonstration { " (demonstration)" } else { "" };
         match &self.verdict {
             Verdict::Proven { up_to } => writeln!(f, "Proven{demonstration}: the first {up_to} events are complete and unchanged.")?,
-            Verdict::Damaged { first } => writeln!(f, "Damaged{demonstration}: {first}.")?,
-            Verdict::Unreadable { why } => writeln!(f, "Cannot be checked: {why}.")?,
+            Verdict::Damaged { first } => writeln!(f, "Damaged{demonstration}: {}", ended(first.to_string()))?,
+            Verdict::Unreadable { why } => writeln!(f, "Cannot be checked: {}", ended(why.clone()))?,
             Verdict::Consistent { why } => writeln!(f, "Consistent{demonstration}, not proven: {why}.")?,
         }
         if let (Some(origin), Some(size)) = (&self.origin, self.size) {
@@ -213,6 +213,11 @@ impl fmt::Display for Report {
         }
         self.damages.iter().skip(1).try_for_each(|damage| writeln!(f, "  also: {damage}"))
     }
+}
+
+/// A sentence with its full stop, unless it is a question.
+fn ended(sentence: String) -> String {
+    if sentence.ends_with('?') { sentence } else { sentence + "." }
 }
 
 /// What this export can and cannot prove, in words.

@@ -81,6 +81,15 @@ impl Standing {
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         let consistent = |why: String| Verdict::Consistent { why };
+        // What lies between the two cannot be seen here, so not even a witness makes this a proof.
+        let size = self.checkpoint.size;
+        if let Some(anchor) = self.anchor.as_ref().filter(|anchor| anchor.size > size) {
+            return consistent(format!(
+                "the anchor knows {} events and this bundle holds {size}: the export is older than the anchor, or was cut. Ask for a newer \
+                 export, or use an anchor of at most {size} events",
+                anchor.size
+            ));
+        }
         if !self.trusted_key {
             return consistent(
                 "the log's key came with the log itself, so it proves nothing. Ask for the key in another way, and give it with --key"
