@@ -321,7 +321,7 @@ mod tests {
             "- Refused while `ticket.fields.reporting_duties.exists(d, d == 'undecided')`: Decide whom",
             "| medium | sev2 | sev3 | sev4 |",
             "- By incident-manager or owner.",
-            "- Needed now: a second person (if `ticket.severity in ['sev1', 'sev2']`).",
+            "- Needed now: a second person (if `ticket.severities_seen.exists(s, s in ['sev1', 'sev2'])`).",
             "| acknowledge | when it is opened | acknowledge, false_positive, merge or void | 15m | 30m | 4 h of business | 8 h of business |",
             "Reminders at 50 %, 75 % and 90 % of the time.",
             "A breach is taken to on-call.next, on-call.manager then incident-manager, one every 15m, until acknowledged.",

@@ -247,6 +247,7 @@ fn alerts_clocks_and_calls_say_what_presses() {
     The same alert came 12 more times between 03:02 and 03:30.
     alertmanager says that “High error rate on payments-api” is over.
     Alert from alertmanager: “High error rate on payments-api”. No response playbook takes it, so nothing was opened.
+    Delivery 7 from doors is kept as it came: 2 parts of it became no alert and its sender left out 12 alerts.
     Acknowledge by 03:17.
     4 min left to acknowledge INC-000042.
     The time of 15 min to acknowledge INC-000042 ran out at 03:17.

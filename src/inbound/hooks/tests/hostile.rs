@@ -83,7 +83,7 @@ fn a_storm_is_taken_whole_or_refused_and_what_the_sender_left_out_is_counted() {
     let prints: std::collections::BTreeSet<_> = parsed.alerts.iter().map(|a| &a.fingerprint).collect();
     assert_eq!(prints.len(), MAX_ALERTS, "each is told from each other");
     alerts.push(json!({"labels": {"n": MAX_ALERTS}}));
-    for (source, body) in [("alertmanager", json!({ "alerts": alerts })), ("prometheus", json!(alerts))] {
+    for (source, body) in [("alertmanager", json!({ "alerts": alerts })), ("api", json!(alerts))] {
         let refusal = read(source, body.to_string().as_bytes()).unwrap_err();
         assert_eq!((refusal.status.as_u16(), refusal.code), (413, "too_large"));
         assert!(refusal.problem.contains("5001 alerts; at most 5000"), "{refusal}");
