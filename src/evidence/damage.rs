@@ -385,7 +385,7 @@ fn another_key_is_never_accepted() {
     let wrong = Outside { log: Some(other.verifier().clone()), ..outside() };
     assert_first(&verify_path(&root, &wrong), None, Some("log.vkey"), "is it the right bundle, and the right key?");
     fs::write(root.join("log.vkey"), other.verifier().to_string()).unwrap();
-    assert_first(&verify(&root), None, Some("log.vkey"), "another key");
+    assert_first(&verify(&root), None, Some("log.vkey"), "is it the right bundle, and the right key?");
     assert_first(&verify_path(&root, &Outside::default()), None, Some("log/checkpoint"), "not signed by");
     fs::remove_file(root.join("log.vkey")).unwrap();
     assert_first(&verify_path(&root, &wrong), None, Some("log/checkpoint"), "not signed by");
