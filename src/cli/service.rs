@@ -149,7 +149,7 @@ impl Running {
         if let Err(error) = self.publisher.publish().await {
             tracing::warn!(%error, "the log was not signed at the end");
         }
-        self.app.desk.close().await;
+        self.app.desk.fold().await;
     }
 }
 

@@ -200,9 +200,9 @@ impl Desk {
         answer
     }
 
-    /// Closes the database, once nobody asks any more.
-    pub async fn close(&self) {
-        self.inner.store.close().await;
+    /// Leaves the database whole in its file, once nobody asks any more.
+    pub async fn fold(&self) {
+        self.inner.store.fold().await;
     }
 
     /// As of the latest commit that this process knows.

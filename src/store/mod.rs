@@ -188,14 +188,18 @@ impl Store {
         &self.readers
     }
 
-    /// Closes every connection. On SQLite the write-ahead log is folded into the file first, so that a copy of the one
-    /// file is a copy of the record.
-    pub async fn close(&self) {
+    /// On SQLite, folds the write-ahead log into the database file, so that a copy of the one file is a copy of the
+    /// record.
+    pub async fn fold(&self) {
         if let Some(fold) = self.dialect.fold()
             && let Err(error) = self.writer.execute(sqlx::raw_sql(fold)).await
         {
             tracing::warn!(%error, "the write-ahead log was not folded into the database file; copy both");
         }
+    }
+
+    /// Closes every connection; waits for those who still hold one.
+    pub async fn close(&self) {
         self.writer.close().await;
         self.readers.close().await;
     }
