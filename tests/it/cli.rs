@@ -78,7 +78,7 @@ fn a_service_is_begun_checked_peopled_exported_and_verified() {
     assert!(vkey.starts_with("countersign.example.com/log+"), "{vkey}");
     fs::write(at.join("our.vkey"), &vkey).expect("a file");
     let exported = json(at, &["export", "--all", "--by", "eve@example.com", "--out", "bundle", "--folder", "--json"]);
-    assert_eq!(exported["position"], 4);
+    assert_eq!(exported["position"], 6, "the log, its playbooks, and two people with a link each");
     let consistent = run(at, &["verify", "bundle", "--key", "our.vkey"]);
     assert_eq!(consistent.code, 3, "{}", consistent.out);
     assert!(!consistent.out.contains("demonstration"), "{}", consistent.out);
