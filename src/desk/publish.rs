@@ -132,6 +132,7 @@ impl Publisher {
     /// from the database.
     #[must_use]
     pub fn new(desk: Desk, signer: Signer, outside: PathBuf, witnesses: Vec<String>) -> Self {
+        desk.inner().signing.write().unwrap_or_else(PoisonError::into_inner).vkey = Some(signer.verifier().to_string());
         Self { desk, signer, outside, witnesses, turn: Mutex::new(()) }
     }
 
