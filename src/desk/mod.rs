@@ -9,6 +9,7 @@
 //! - [`procedures`]: what was adopted, in every version;
 //! - [`append`]: events into canonical bytes, leaves and tiles;
 //! - [`prepare`]: alerts matched and sealed before the queue;
+//! - `moved`: what changed while somebody was reading;
 //! - [`query`]: what pages and programs ask, by people who may;
 //! - [`tick`]: what time does: deadlines, repeats to tell, forgeries to count;
 //! - [`heartbeat`]: monitoring tools that fall silent;
@@ -26,6 +27,7 @@ pub mod compare;
 pub mod founding;
 pub mod heartbeat;
 pub mod known;
+mod moved;
 pub mod overlay;
 pub mod prepare;
 pub mod procedures;
@@ -50,9 +52,10 @@ use crate::store::Store;
 pub use crate::store::StoreError;
 use crate::store::attachments::Attachments;
 use crate::store::commit::Secret;
+use crate::ticket::refusal::Refusal;
 use clerk::Queued;
 use procedures::Procedures;
-use request::{Answer, Ask, Request, Unanswered};
+use request::{Answer, Ask, Refused, Request, Unanswered};
 
 /// The version of the events' vocabulary that this program writes.
 pub const SCHEMA: i64 = 1;
@@ -184,6 +187,7 @@ impl Desk {
         } else {
             &self.inner.machines
         };
+        let seen = moved::Seen::of(&request);
         let (reply, answer) = oneshot::channel();
         self.inner.gauges.queue.fetch_add(1, Ordering::Relaxed);
         if let Err(refused) = queue.try_send(Queued { request, reply }) {
@@ -197,7 +201,12 @@ impl Desk {
             Err(Unanswered::Refused(_)) => "refused",
             Err(_) => "not_stored",
         });
-        answer
+        match (answer, seen) {
+            (Err(Unanswered::Refused(Refused::Ticket(refusal @ Refusal::Stale { .. }))), Some(seen)) => {
+                Err(Refused::Ticket(self.told_what_changed(&seen, refusal).await).into())
+            }
+            (answer, _) => answer,
+        }
     }
 
     /// Leaves the database whole in its file, once nobody asks any more.

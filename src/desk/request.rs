@@ -209,6 +209,9 @@ pub enum Refused {
 }
 
 impl Refused {
+    /// Every name that [`Self::code`] gives.
+    pub const CODES: &[&'static str] = &["KeyReused", "LinkSpent", "NotADemo", "NotAPerson"];
+
     /// Its name, for programs.
     #[must_use]
     pub fn code(&self) -> &'static str {

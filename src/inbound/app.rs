@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn, map_response};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -17,9 +17,10 @@ use crate::config::Config;
 use crate::desk::Desk;
 use crate::desk::request::Unanswered;
 use crate::env::Timestamp;
+use crate::inbound::code::Code;
 use crate::inbound::health::Metrics;
 use crate::inbound::hooks::kept::Kept;
-use crate::inbound::problem::Problem;
+use crate::inbound::problem::{Problem, in_shape, with_words};
 use crate::inbound::witness::Service;
 
 /// How long a request may take.
@@ -70,10 +71,11 @@ pub fn router(app: App) -> Router {
     let answered = Router::new()
         .merge(deliver::routes())
         .merge(api::routes())
-        .merge(log::routes())
+        .merge(log::routes().layer(map_response(in_shape)))
         .merge(witness::routes())
         .merge(health::routes())
         .merge(console::routes())
+        .layer(map_response(with_words))
         .layer(from_fn(in_time));
     answered
         .fallback(nothing_here)
@@ -94,7 +96,8 @@ async fn in_time(request: Request, next: Next) -> Response {
 }
 
 async fn nothing_here() -> Response {
-    Problem::new(StatusCode::NOT_FOUND, "NotFound", "There is nothing at this address. /openapi.json lists what there is.").into_response()
+    Problem::new(StatusCode::NOT_FOUND, Code::NotFound, "There is nothing at this address. /openapi.json lists what there is.")
+        .into_response()
 }
 
 /// A handler panicked: a fault of ours. Nothing was answered as recorded that is not.
@@ -102,7 +105,7 @@ fn broken(_: Box<dyn std::any::Any + Send>) -> Response {
     tracing::error!("a handler panicked");
     Problem::new(
         StatusCode::INTERNAL_SERVER_ERROR,
-        "Broken",
+        Code::Broken,
         "Something broke here. If you changed something, look whether it is there before you try again.",
     )
     .into_response()

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use sha2::{Digest, Sha256};
 
 use super::app::App;
+use super::code::Code;
 use super::problem::Problem;
 use crate::config::Config;
 use crate::desk::request::{Ask, Dedupe, Request, Who};
@@ -103,7 +104,7 @@ impl Caller {
                 app.desk.count_forgery("api", "wrong key");
                 return Err(Problem::new(
                     StatusCode::UNAUTHORIZED,
-                    "NotAuthentic",
+                    Code::NotAuthentic,
                     "This API key opens nothing: it is wrong, revoked, or its person was disabled.",
                 ));
             };
@@ -112,13 +113,13 @@ impl Caller {
         }
         let Some(token) = cookie(headers) else {
             let detail = "Sign in at the console, or send an API key: Authorization: Bearer cs_…";
-            return Err(Problem::new(StatusCode::UNAUTHORIZED, "NotAuthentic", detail));
+            return Err(Problem::new(StatusCode::UNAUTHORIZED, Code::NotAuthentic, detail));
         };
         if !method.is_safe() && !from_own_page(headers) {
             app.desk.count_forgery("console", "foreign page");
             return Err(Problem::new(
                 StatusCode::FORBIDDEN,
-                "ForeignPage",
+                Code::ForeignPage,
                 "This request was made by another site's page; use the console itself.",
             ));
         }
@@ -130,14 +131,14 @@ impl Caller {
             }
             Ok(None) => Err(Problem::new(
                 StatusCode::UNAUTHORIZED,
-                "SignedOut",
+                Code::SignedOut,
                 "You are signed out. Sign in again; what you typed is kept in the page.",
             )),
             Err(error) => {
                 tracing::error!(%error, "a session could not be looked up");
                 Err(Problem::new(
                     StatusCode::SERVICE_UNAVAILABLE,
-                    "NotAvailable",
+                    Code::NotAvailable,
                     "I cannot look up who you are now; please try again in a minute.",
                 ))
             }

@@ -19,6 +19,7 @@ use super::hooks::reply;
 use super::hooks::{Answer, Arrival, ParseRefusal, Parsed, alertmanager_api, pagerduty, parse};
 use crate::config::{Format, SourceConfig};
 use crate::desk::request::{Ask, Request, Unanswered, Who};
+use crate::inbound::code::Code;
 use crate::ticket::command::{Command, Receive};
 use crate::ticket::event::Via;
 
@@ -70,12 +71,12 @@ fn largest(app: &App, format: Format) -> usize {
 
 async fn hook(State(app): State<App>, Path(name): Path<String>, uri: OriginalUri, peer: Peer, headers: HeaderMap, body: Body) -> Response {
     let Some(source) = app.config.source(&name) else {
-        app.metrics.delivery("(unknown)", "no_such_source");
+        app.metrics.delivery("(unknown)", Code::NoSuchSource.name());
         app.desk.count_forgery("(unknown)", "no such source");
         return reply::no_such_source().into_response();
     };
     let Ok(incoming) = read(headers, &uri, peer, body, source.max_body).await else {
-        app.metrics.delivery(&source.name, "too_large");
+        app.metrics.delivery(&source.name, Code::TooLarge.name());
         return reply::too_large(source.format, source.max_body).into_response();
     };
     match verify_source(&source.auth, &incoming.headers, incoming.query.as_deref(), &incoming.body, app.desk.now()) {
@@ -96,14 +97,14 @@ type Reader = fn(&SourceConfig, &Arrival<'_>) -> Result<Parsed, ParseRefusal>;
 
 async fn by_routing_key(app: &App, incoming: Result<Incoming, ()>, reader: Reader) -> Response {
     let Ok(incoming) = incoming else {
-        app.metrics.delivery("(pagerduty)", "too_large");
+        app.metrics.delivery("(pagerduty)", Code::TooLarge.name());
         return reply::too_large(Format::PagerDuty, largest(app, Format::PagerDuty)).into_response();
     };
     match pagerduty::source_for(&app.config.sources, &incoming.body) {
         Ok((source, verified)) => take(app, source, &verified, &incoming, reader).await,
         Err(refusal) => {
-            app.metrics.delivery("(pagerduty)", refusal.code);
-            app.desk.count_forgery("(pagerduty)", refusal.code);
+            app.metrics.delivery("(pagerduty)", refusal.code.name());
+            app.desk.count_forgery("(pagerduty)", refusal.code.name());
             reply::refused(Format::PagerDuty, &refusal).into_response()
         }
     }
@@ -112,7 +113,7 @@ async fn by_routing_key(app: &App, incoming: Result<Incoming, ()>, reader: Reade
 async fn alerts(State(app): State<App>, uri: OriginalUri, peer: Peer, headers: HeaderMap, body: Body) -> Response {
     let limit = largest(&app, Format::AlertmanagerApi);
     let Ok(incoming) = read(headers, &uri, peer, body, limit).await else {
-        app.metrics.delivery("(alertmanager-api)", "too_large");
+        app.metrics.delivery("(alertmanager-api)", Code::TooLarge.name());
         return reply::too_large(Format::AlertmanagerApi, limit).into_response();
     };
     let found = source_by_credential(
@@ -150,7 +151,7 @@ async fn take(app: &App, source: &SourceConfig, verified: &Verified, incoming: &
     let parsed = match reader(source, &arrival) {
         Ok(parsed) => parsed,
         Err(refusal) => {
-            app.metrics.delivery(&source.name, refusal.code);
+            app.metrics.delivery(&source.name, refusal.code.name());
             return reply::refused(source.format, &refusal).into_response();
         }
     };
@@ -167,7 +168,7 @@ async fn take(app: &App, source: &SourceConfig, verified: &Verified, incoming: &
         Receive { remainder, ..desk.prepare(&name, received_at, &body, alerts) }
     };
     let Ok(receive) = tokio::task::spawn_blocking(prepare).await else {
-        app.metrics.delivery(&source.name, "not_stored");
+        app.metrics.delivery(&source.name, Code::NotStored.name());
         return reply::not_stored(source.format).into_response();
     };
     let credential = (!verified.credential.is_empty()).then(|| verified.credential.clone());
@@ -189,7 +190,7 @@ async fn take(app: &App, source: &SourceConfig, verified: &Verified, incoming: &
             parsed.reply.accepted(&delivery, &tickets).into_response()
         }
         Err(error) => {
-            app.metrics.delivery(&source.name, "not_stored");
+            app.metrics.delivery(&source.name, Code::NotStored.name());
             if let Unanswered::Refused(refused) = &error {
                 tracing::error!(source = source.name, %refused, "a genuine delivery was refused; this is a fault of ours");
             }

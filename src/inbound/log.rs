@@ -8,6 +8,7 @@ use axum::routing::get;
 
 use super::app::App;
 use super::caller::Caller;
+use super::code::Code;
 use super::problem::Problem;
 use crate::desk::query::NoView;
 use crate::ledger::tile::{Tile, TileKind};
@@ -34,7 +35,7 @@ async fn checkpoint(State(app): State<App>, headers: axum::http::HeaderMap) -> R
         Some((_, note)) => {
             Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")], note).into_response())
         }
-        None => Err(Problem::new(StatusCode::NOT_FOUND, "NotFound", "No checkpoint was signed yet; try again in a few seconds.")),
+        None => Err(Problem::new(StatusCode::NOT_FOUND, Code::NotFound, "No checkpoint was signed yet; try again in a few seconds.")),
     }
 }
 
@@ -42,13 +43,13 @@ async fn vkey(State(app): State<App>, headers: axum::http::HeaderMap) -> Result<
     admit(&app, Caller::of(&app, &Method::GET, &headers, None).await).await?;
     match app.desk.signing().vkey {
         Some(vkey) => Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], format!("{vkey}\n")).into_response()),
-        None => Err(Problem::new(StatusCode::NOT_FOUND, "NotFound", "This process signs nothing.")),
+        None => Err(Problem::new(StatusCode::NOT_FOUND, Code::NotFound, "This process signs nothing.")),
     }
 }
 
 async fn tile(State(app): State<App>, Path(path): Path<String>, headers: axum::http::HeaderMap) -> Result<Response, Problem> {
     admit(&app, Caller::of(&app, &Method::GET, &headers, None).await).await?;
-    let missing = || Problem::new(StatusCode::NOT_FOUND, "NotFound", "The log has no such tile.");
+    let missing = || Problem::new(StatusCode::NOT_FOUND, Code::NotFound, "The log has no such tile.");
     let tile = Tile::parse(&format!("tile/{path}")).ok_or_else(missing)?;
     let bytes = app.desk.tile(tile).await.map_err(NoView::Store)?.ok_or_else(missing)?;
     // What is under a signed checkpoint never changes, partial tiles included: their width is in their name.

@@ -3,7 +3,7 @@
 //!
 //! - [`app`]: what every handler holds, and the router;
 //! - [`caller`]: who asks: an API key, a session cookie, a source's token;
-//! - [`problem`]: refusals as `application/problem+json`;
+//! - [`problem`]: refusals as `application/problem+json`; [`code`]: their names;
 //! - [`hooks`]: alerts from monitoring tools; [`deliver`] hands them to the desk;
 //! - [`api`]: the desk for programs;
 //! - [`log`]: the log as C2SP tiles; [`witness`]: we cosign somebody else's;
@@ -16,6 +16,7 @@
 pub mod api;
 pub mod app;
 pub mod caller;
+pub mod code;
 pub mod console;
 pub mod deliver;
 pub mod health;

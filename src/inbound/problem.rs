@@ -5,11 +5,15 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::code::Code;
 use crate::desk::query::NoView;
 use crate::desk::request::{Refused, Unanswered};
 use crate::people::PeopleRefusal;
+use crate::ticket::number::Number;
 use crate::ticket::refusal::Refusal;
 
+/// RFC 9457.
+const MEDIA_TYPE: &str = "application/problem+json";
 /// Seconds after which a caller may try again.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
@@ -41,7 +45,11 @@ pub struct FieldTrouble {
 impl Problem {
     /// A refusal.
     #[must_use]
-    pub fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
+    pub fn new(status: StatusCode, code: Code, detail: impl Into<String>) -> Self {
+        Self::named(status, code.name(), detail)
+    }
+
+    fn named(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
         Self {
             kind: "about:blank",
             title: status.canonical_reason().unwrap_or("Refused"),
@@ -55,7 +63,7 @@ impl Problem {
     /// The request itself is wrong.
     #[must_use]
     pub fn bad_request(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "BadRequest", detail)
+        Self::new(StatusCode::BAD_REQUEST, Code::BadRequest, detail)
     }
 
     /// What is wrong, field by field.
@@ -77,7 +85,7 @@ impl IntoResponse for Problem {
         let status = self.status();
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, RETRY_AFTER);
         }
@@ -132,10 +140,10 @@ impl From<Unanswered> for Problem {
         let detail = error.to_string();
         let Unanswered::Refused(refused) = error else {
             let code = match error {
-                Unanswered::Busy => "Busy",
-                Unanswered::Unknown => "UnknownOutcome",
-                Unanswered::Held(_) => "Held",
-                _ => "NotStored",
+                Unanswered::Busy => Code::Busy,
+                Unanswered::Unknown => Code::UnknownOutcome,
+                Unanswered::Held(_) => Code::Held,
+                _ => Code::NotStored,
             };
             return Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail);
         };
@@ -148,7 +156,7 @@ impl From<Unanswered> for Problem {
             Refused::NotAPerson | Refused::LinkSpent => StatusCode::UNAUTHORIZED,
         };
         let fields = if let Refused::Ticket(refusal) = &refused { refusal.fields().into_iter().collect() } else { Vec::new() };
-        Self::new(status, refused.code(), detail).with_fields(fields)
+        Self::named(status, refused.code(), detail).with_fields(fields)
     }
 }
 
@@ -156,12 +164,53 @@ impl From<NoView> for Problem {
     fn from(error: NoView) -> Self {
         let detail = error.to_string();
         match error {
-            NoView::NotAllowed => Self::new(StatusCode::FORBIDDEN, "NotAllowed", detail),
-            NoView::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "NotFound", detail),
+            NoView::NotAllowed => Self::new(StatusCode::FORBIDDEN, Code::NotAllowed, detail),
+            NoView::NotFound(what) => {
+                let code = if what.parse::<Number>().is_ok() { Code::NoSuchTicket } else { Code::NotFound };
+                Self::new(StatusCode::NOT_FOUND, code, detail)
+            }
             NoView::Store(_) | NoView::Desk(_) => {
                 tracing::error!(error = detail, "a query failed");
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "NotAvailable", "I cannot look that up now; please try again in a minute.")
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::NotAvailable, "I cannot look that up now; please try again in a minute.")
             }
         }
     }
+}
+
+/// What the framework refuses by itself (an address or a parameter that cannot be read, a method that is not there, a body
+/// that is too large), in the shape of every other refusal. For routes that answer every refusal so.
+pub async fn in_shape(response: Response) -> Response {
+    if response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == MEDIA_TYPE) {
+        return response;
+    }
+    shaped(response)
+}
+
+/// The same for routes that speak somebody else's protocol: only what has no words at all.
+pub async fn with_words(response: Response) -> Response {
+    if response.headers().contains_key(header::CONTENT_TYPE) {
+        return response;
+    }
+    shaped(response)
+}
+
+fn shaped(response: Response) -> Response {
+    let status = response.status();
+    if !status.is_client_error() {
+        return response;
+    }
+    let (code, detail) = match status {
+        StatusCode::METHOD_NOT_ALLOWED => {
+            (Code::MethodNotAllowed, "This address does not take that method; /openapi.json shows which it takes.")
+        }
+        StatusCode::PAYLOAD_TOO_LARGE => (Code::TooLarge, "That is more than this address takes. Send less at a time."),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            (Code::UnsupportedMediaType, "This address does not take a body of that type; /openapi.json shows which it takes.")
+        }
+        StatusCode::NOT_FOUND => (Code::NotFound, "There is nothing at this address. /openapi.json lists what there is."),
+        _ => (Code::BadRequest, "The address or one of its parameters cannot be read; /openapi.json shows what can."),
+    };
+    let mut shaped = Problem::new(status, code, detail).into_response();
+    shaped.headers_mut().extend(response.headers().get(header::ALLOW).cloned().map(|allow| (header::ALLOW, allow)));
+    shaped
 }

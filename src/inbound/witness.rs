@@ -5,13 +5,15 @@
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use super::app::App;
-use super::problem::Problem;
+use super::problem::{Problem, in_shape};
+use crate::inbound::code::Code;
 use crate::ledger::key::VerifierKey;
 use crate::ledger::witness::{AddCheckpoint, Cosigner, WitnessRefusal};
 
@@ -32,7 +34,7 @@ pub fn routes() -> Router<App> {
 }
 
 fn not_a_witness() -> Response {
-    Problem::new(StatusCode::NOT_FOUND, "NotAWitness", "This service cosigns for nobody; [witness] in its configuration makes it.")
+    Problem::new(StatusCode::NOT_FOUND, Code::NotAWitness, "This service cosigns for nobody; [witness] in its configuration makes it.")
         .into_response()
 }
 
@@ -53,8 +55,12 @@ fn refuse(refusal: WitnessRefusal) -> Response {
     }
 }
 
-async fn add_checkpoint(State(app): State<App>, body: Bytes) -> Response {
+async fn add_checkpoint(State(app): State<App>, body: Result<Bytes, BytesRejection>) -> Response {
     let Some(service) = &app.witness else { return not_a_witness() };
+    let body = match body {
+        Ok(body) => body,
+        Err(rejected) => return in_shape(rejected.into_response()).await,
+    };
     let request = match AddCheckpoint::parse(&body) {
         Ok(request) => request,
         Err(refusal) => return refuse(refusal),
@@ -71,7 +77,7 @@ async fn add_checkpoint(State(app): State<App>, body: Bytes) -> Response {
         }
         Err(error) => {
             tracing::error!(%error, "a checkpoint could not be cosigned");
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "NotStored", "I could not remember this checkpoint, so I did not cosign it.")
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, Code::NotStored, "I could not remember this checkpoint, so I did not cosign it.")
                 .into_response()
         }
     }

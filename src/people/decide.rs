@@ -82,12 +82,25 @@ pub enum PeopleRefusal {
 }
 
 impl PeopleRefusal {
+    /// Every name that [`Self::code`] gives.
+    pub const CODES: &[&'static str] = &[
+        "BadName",
+        "KnownPerson",
+        "LastAdministrator",
+        "NoSuchKey",
+        "NoSuchPerson",
+        "NoSuchRole",
+        "NotAllowed",
+        "NotAnAddress",
+        "PersonDisabled",
+    ];
+
     /// Its name, for programs.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotAllowed => "NotAllowed",
-            Self::Unknown(_) => "UnknownPerson",
+            Self::Unknown(_) => "NoSuchPerson",
             Self::Known(_) => "KnownPerson",
             Self::NoSuchRole(..) => "NoSuchRole",
             Self::NotAnAddress(_) => "NotAnAddress",

@@ -7,8 +7,10 @@ use super::event::{Fact, NewEvent};
 use super::number::Number;
 use super::offer::may;
 use super::refusal::Refusal;
+use super::state::{ApprovalGiven, Ticket};
 use super::take;
 use crate::ledger::sealed::Sealed;
+use crate::procedure::model::Approval;
 
 pub(super) fn decide(
     draft: &mut Draft<'_>,
@@ -23,32 +25,24 @@ pub(super) fn decide(
     let pin = draft.pinning(ticket)?;
     let transition = take::named(pin, name)?;
     let Some(rule) = &transition.approval else {
+        draft.reader("decide on this")?;
         return Err(Refusal::NoApprovalNeeded { transition: transition.label.clone() });
     };
-    // The requester comes first: whatever else is wrong, this attempt is on record as what it is.
-    if ticket.opened_by.person() == Some(person) {
-        return Err(Refusal::OwnRequest { ticket: number.clone() });
+    let what = format!("decide on “{}”", transition.label);
+    let standing = approval::standing(ticket, transition, draft.ctx.people);
+    who_may(draft, ticket, rule, &standing, person, &what)?;
+    if transition.fresh_auth && draft.ctx.via.auth != "passkey" {
+        return Err(Refusal::PasskeyNeeded { label: transition.label.clone() });
     }
-    if draft.ctx.via.surface == "api" && draft.ctx.via.auth == "key" {
-        return Err(Refusal::NotByKey { ticket: number.clone() });
+    if standing.iter().any(|a| a.person == person) {
+        return Err(Refusal::AlreadyDecided { transition: name.to_owned() });
     }
     take::startable(ticket, pin, transition)?;
     let now = approval::digest(ticket, transition).unwrap_or_default();
     if shown != now {
         return Err(Refusal::Stale { ticket: number.clone(), status: ticket.status.clone(), changed: Vec::new() });
     }
-    let standing = approval::standing(ticket, transition, draft.ctx.people);
-    if standing.iter().any(|a| a.person == person) {
-        return Err(Refusal::AlreadyDecided { transition: name.to_owned() });
-    }
     let Some((stage, _)) = approval::open_stage(rule, &standing) else { return Err(Refusal::NothingToDo) };
-    let by = rule.stages.get(stage).map_or(&[][..], |s| s.by.as_slice());
-    if !may(draft.ctx.actor, Some(ticket), by) {
-        return Err(Refusal::NotAllowed { what: format!("decide on “{}”", transition.label), roles: by.to_vec() });
-    }
-    if transition.fresh_auth && draft.ctx.via.auth != "passkey" {
-        return Err(Refusal::PasskeyNeeded { label: transition.label.clone() });
-    }
     if reason.bytes.is_empty() {
         return Err(Refusal::ReasonMissing { because: "a decision is read later by people who were not there".into() });
     }
@@ -56,6 +50,35 @@ pub(super) fn decide(
     let fact = Fact::ApprovalDecided { transition: name.to_owned(), stage, approved: approve, digest: now };
     draft.push(NewEvent::on(number, fact).by(&pin.kind.digest).seal("reason", reason.clone()));
     consequences::follow(draft, number)
+}
+
+/// Whether the asker is one who may decide now, asked before anything is told of the ticket. Whoever decided at an earlier
+/// stage may be told that.
+fn who_may(
+    draft: &Draft<'_>,
+    ticket: &Ticket,
+    rule: &Approval,
+    standing: &[&ApprovalGiven],
+    person: &str,
+    what: &str,
+) -> Result<(), Refusal> {
+    // The requester comes first: whatever else is wrong, this attempt is on record as what it is.
+    if ticket.opened_by.person() == Some(person) {
+        return Err(Refusal::OwnRequest { ticket: ticket.number.clone() });
+    }
+    let decided = standing.iter().any(|a| a.person == person);
+    let open = approval::open_stage(rule, standing).filter(|_| !decided);
+    let by: Vec<String> = match open.and_then(|(stage, _)| rule.stages.get(stage)) {
+        Some(stage) => stage.by.clone(),
+        None => rule.stages.iter().flat_map(|s| s.by.iter().cloned()).collect(),
+    };
+    if !may(draft.ctx.actor, Some(ticket), &by) {
+        return Err(Refusal::NotAllowed { what: what.to_owned(), roles: by });
+    }
+    if draft.ctx.via.surface == "api" && draft.ctx.via.auth == "key" {
+        return Err(Refusal::NotByKey { ticket: ticket.number.clone() });
+    }
+    Ok(())
 }
 
 pub(super) fn withdraw(draft: &mut Draft<'_>, number: &Number, name: &str, reason: &Sealed) -> Result<(), Refusal> {

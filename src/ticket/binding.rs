@@ -44,7 +44,7 @@ pub(super) fn digest(domain: &[u8], value: &Value) -> String {
 }
 
 /// Names of the fields that the transition asks for, requires, binds or has a condition on, in the kind's order.
-fn reads<'a>(kind: &'a Kind, transition: &Transition) -> Vec<&'a str> {
+pub(super) fn reads<'a>(kind: &'a Kind, transition: &Transition) -> Vec<&'a str> {
     let conditions: Vec<&str> = transition
         .from
         .iter()

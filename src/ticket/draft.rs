@@ -186,9 +186,18 @@ impl<'a> Draft<'a> {
 
     /// The person who asks, when one of the person's roles may work on tickets.
     pub fn worker(&self, what: &str) -> Result<&'a str, Refusal> {
+        self.permitted(what, Permission::Work)
+    }
+
+    /// The person who asks, when one of the person's roles may read tickets.
+    pub fn reader(&self, what: &str) -> Result<&'a str, Refusal> {
+        self.permitted(what, Permission::Read)
+    }
+
+    fn permitted(&self, what: &str, permission: Permission) -> Result<&'a str, Refusal> {
         let person = self.person(what)?;
         let roles = &self.ctx.library.organisation.roles;
-        let may = roles.iter().any(|(name, role)| role.may.contains(&Permission::Work) && self.ctx.actor.has_role(name));
+        let may = roles.iter().any(|(name, role)| role.may.contains(&permission) && self.ctx.actor.has_role(name));
         if may { Ok(person) } else { Err(Refusal::NotAllowed { what: what.to_owned(), roles: Vec::new() }) }
     }
 

@@ -30,6 +30,10 @@ pub enum Missing {
 }
 
 impl Missing {
+    /// Every name that [`Self::code`] gives.
+    pub const CODES: &[&'static str] =
+        &["ApprovalMissing", "ConditionNotMet", "EvidenceMissing", "FieldMissing", "LinkMissing", "NoteMissing", "Rejected", "TaskOpen"];
+
     /// The reason as one word.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -103,7 +107,7 @@ fn count(n: usize) -> String {
     WORDS.get(n).map_or_else(|| n.to_string(), |w| (*w).to_owned())
 }
 
-fn lower_first(label: &str) -> String {
+pub(super) fn lower_first(label: &str) -> String {
     let mut chars = label.chars();
     match (chars.next(), chars.next()) {
         // An abbreviation keeps its capitals.

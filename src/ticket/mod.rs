@@ -40,4 +40,5 @@ pub mod state;
 mod take;
 #[cfg(test)]
 mod tests;
+pub mod version;
 pub mod view;

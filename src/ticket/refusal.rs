@@ -57,8 +57,9 @@ pub enum Refusal {
     AlreadyDecided { transition: String },
     /// The transition needs no approval.
     NoApprovalNeeded { transition: String },
-    /// What was shown is not what stands there now.
-    Stale { ticket: Number, status: String, changed: Vec<String> },
+    /// What was shown is not what stands there now. `changed`: name and words of what changed meanwhile
+    /// ([`super::version::told`]); empty until somebody looked at the ticket's events.
+    Stale { ticket: Number, status: String, changed: Vec<(String, String)> },
     /// The work has ended, so this is locked.
     Locked { ticket: Number, status: String },
     /// A reason is needed, and why.
@@ -84,6 +85,44 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Every name that [`Self::code`] gives.
+    pub const CODES: &[&'static str] = &[
+        "AlreadyDecided",
+        "AlreadySettled",
+        "BadFields",
+        "BadMerge",
+        "BadRequest",
+        "EmptyLink",
+        "FieldMissing",
+        "InTheFuture",
+        "Locked",
+        "NoApprovalNeeded",
+        "NoDecision",
+        "NoEscalation",
+        "NoSuchGroup",
+        "NoSuchKind",
+        "NoSuchLink",
+        "NoSuchPerson",
+        "NoSuchPhase",
+        "NoSuchResponse",
+        "NoSuchTask",
+        "NoSuchTicket",
+        "NoSuchTransition",
+        "NotAllowed",
+        "NotApplicable",
+        "NotByKey",
+        "NotForYou",
+        "NothingToDo",
+        "OwnRequest",
+        "PasskeyNeeded",
+        "ProcedureMissing",
+        "ReasonMissing",
+        "SecondPersonNeeded",
+        "Stale",
+        "TooMany",
+        "WrongStatus",
+    ];
+
     /// The reason as one word: in the log, in the API's `code`.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -215,6 +254,7 @@ impl Refusal {
                 format!("{ticket} changed while you were reading: it is {status} now. Please look again.")
             }
             Self::Stale { ticket, changed, .. } => {
+                let changed: Vec<&str> = changed.iter().map(|(_, words)| words.as_str()).collect();
                 format!("{ticket} changed while you were reading: {}. Please look again.", changed.join(", "))
             }
             Self::Locked { ticket, status } => {
@@ -241,6 +281,7 @@ impl Refusal {
             Self::BadFields { problems } => problems.iter().map(|p| (p.field.clone(), p.sentence())).collect(),
             Self::Missing { missing, .. } => missing.iter().filter_map(Missing::field_problem).collect(),
             Self::ReasonMissing { because } => BTreeMap::from([("reason".into(), format!("Needed: {because}."))]),
+            Self::Stale { changed, .. } => changed.iter().map(|(name, words)| (name.clone(), format!("Meanwhile {words}."))).collect(),
             _ => BTreeMap::new(),
         }
     }

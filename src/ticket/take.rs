@@ -45,8 +45,7 @@ fn fresh(draft: &Draft<'_>, take: &Take, first: &Step) -> Result<(), Refusal> {
     let moved = take.rev.is_some_and(|rev| rev != ticket.rev);
     let unbound = take.binding.as_ref().is_some_and(|bound| *bound != binding(ticket, pin.kind, transition));
     if moved || unbound {
-        let changed = if moved { vec![format!("it is at revision {} now, and {}", ticket.rev, ticket.status)] } else { Vec::new() };
-        return Err(Refusal::Stale { ticket: ticket.number.clone(), status: ticket.status.clone(), changed });
+        return Err(Refusal::Stale { ticket: ticket.number.clone(), status: ticket.status.clone(), changed: Vec::new() });
     }
     Ok(())
 }

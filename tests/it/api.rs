@@ -7,7 +7,7 @@ use futures_util::stream;
 use serde_json::{Value, json};
 
 use super::source::{self, Token};
-use super::world::{Kind, World, on_both, tell};
+use super::world::{Kind, World, labels, on_both, tell};
 
 /// Method and path of every route that the API's router has, read off its source.
 fn routes() -> BTreeSet<(String, String)> {
@@ -107,16 +107,13 @@ async fn refusals_have_one_shape_and_pages_have_bounds(w: &mut World) {
     for n in 0..5 {
         ana.notes(&inc, &format!("Note {n}.")).await.done();
     }
-    ana.gets("/api/v1/tickets/INC-000099").await.refused("NotFound").with_status(404);
+    ana.gets("/api/v1/tickets/INC-000099").await.refused("NoSuchTicket").with_status(404);
     ana.gets("/api/v1/tickets/nonsense").await.refused("NoSuchTicket").with_status(404);
     ana.gets("/api/v1/nothing").await.refused("NotFound").with_status(404);
     ana.takes("dance", &inc, json!({})).await.refused("NoSuchTransition").with_status(404);
     ana.takes("acknowlege", &inc, json!({})).await.refused("NoSuchTransition").says("“acknowledge”");
     ana.closes(&inc, "Done.").await.refused("NotAllowed").with_status(403).says("incident-manager");
     w.person("mia").closes(&inc, "Done.").await.refused("WrongStatus").with_status(409).says("What you can do:");
-    for limit in ["0", "1001", "-1"] {
-        ana.gets(&format!("/api/v1/tickets?limit={limit}")).await.refused("BadRequest").with_status(400);
-    }
     let mut after = 0;
     let mut revs = Vec::new();
     loop {
@@ -134,6 +131,153 @@ async fn refusals_have_one_shape_and_pages_have_bounds(w: &mut World) {
     assert_eq!(ana.gets("/api/v1/tickets?status=closed").await.done()["tickets"], json!([]));
 }
 on_both!(refusals_have_one_shape_and_pages_have_bounds);
+
+async fn a_list_asked_for_what_is_not_there_says_what_there_is(w: &mut World) {
+    let ana = w.person("ana");
+    let inc = ana.declares("One", "sev3").await;
+    let tickets = [
+        ("status=foo", "status", "Known: open, acknowledged, contained, eradicated, recovered, closed, merged, void."),
+        ("kind=incident&status=foo", "status", "Known: open, acknowledged"),
+        ("kind=foo", "kind", "Known: incident."),
+        ("kind=INCIDENT", "kind", "Known: incident."),
+        ("open=yes", "open", "must be true or false"),
+        ("limit=0", "limit", "must be a whole number from 1 to 1000"),
+        ("limit=1001", "limit", "must be a whole number from 1 to 1000"),
+        ("limit=many", "limit", "must be a whole number from 1 to 1000"),
+        ("limit=", "limit", "must be a whole number from 1 to 1000"),
+        ("after=x", "after", "no cursor of this list"),
+        ("after=-2", "after", "no cursor of this list"),
+        ("after=99999999999999999999", "after", "no cursor of this list"),
+        ("after=1000000", "after", "no cursor of this list"),
+        ("colour=red", "colour", "Known: kind, status, open, after, limit."),
+        ("limit=1&limit=2", "limit", "stands here twice"),
+    ];
+    for (query, field, words) in tickets {
+        ana.gets(&format!("/api/v1/tickets?{query}")).await.refused("BadRequest").with_status(400).says(words).about(&[field]);
+    }
+    let others = [
+        (format!("tickets/{inc}/events?after=99"), "after", "no cursor of this list"),
+        (format!("tickets/{inc}/events?after=-1"), "after", "no cursor of this list"),
+        (format!("tickets/{inc}/events?limit=0"), "limit", "from 1 to 1000"),
+        (format!("tickets/{inc}/events?kind=x"), "kind", "Known: after, limit."),
+        (format!("tickets/{inc}/alerts?limit=1"), "limit", "Known: none."),
+        (format!("tickets/{inc}?version=1"), "version", "Known: rev."),
+        ("people?limit=1".to_owned(), "limit", "Known: none."),
+        ("kinds?limit=1".to_owned(), "limit", "Known: none."),
+        ("me?limit=1".to_owned(), "limit", "Known: none."),
+    ];
+    for (path, field, words) in others {
+        ana.gets(&format!("/api/v1/{path}")).await.refused("BadRequest").with_status(400).says(words).about(&[field]);
+    }
+    ana.gets("/api/v1/tickets/INC-000009/events").await.refused("NoSuchTicket").with_status(404);
+    // Whoever may not look learns no names.
+    w.person("nil").gets("/api/v1/tickets?status=foo").await.refused("NotAllowed").with_status(403).about(&[]);
+    let listed = ana.gets("/api/v1/tickets?open=true&kind=incident&status=open&limit=1000&after=-1").await.done();
+    assert_eq!(listed["tickets"][0]["number"], json!(inc));
+}
+on_both!(a_list_asked_for_what_is_not_there_says_what_there_is);
+
+/// Every write of the document, asked twice under one key; paths and bodies are those that suit the ticket as it stands.
+async fn a_retry_of_any_write_is_recorded_once(w: &mut World) {
+    w.alertmanager().fires(&[labels("HighErrorRate", "checkout", "checkout-1", "critical")]).await.done();
+    let (ana, inc) = (w.person("ana"), "INC-000001");
+    let console = w.signed_in("mia").await;
+    let first = ana.posts(&format!("/api/v1/tickets/{inc}/links"), json!({ "link": "caused_by", "reason": "None." })).await.done();
+    let link = first["rev"].as_i64().expect("a revision");
+    let writes = [
+        ("/api/v1/tickets".to_owned(), json!({ "kind": "incident", "fields": { "title": "Another" } })),
+        (format!("/api/v1/tickets/{inc}/escalate"), json!({ "reason": "Nobody answers." })),
+        (format!("/api/v1/tickets/{inc}/escalation/acknowledge"), json!({})),
+        (format!("/api/v1/tickets/{inc}/acknowledge"), json!({})),
+        (format!("/api/v1/tickets/{inc}/steps"), json!({ "steps": [{ "transition": "contain", "line": "Moved." }] })),
+        (format!("/api/v1/tickets/{inc}/comments"), json!({ "text": "Seen." })),
+        (format!("/api/v1/tickets/{inc}/fields"), json!({ "fields": { "root_cause": "A pool." } })),
+        (format!("/api/v1/tickets/{inc}/links/{link}/remove"), json!({ "reason": "Wrong." })),
+        (format!("/api/v1/tickets/{inc}/links"), json!({ "link": "remediated_by", "reason": "None." })),
+        (format!("/api/v1/tickets/{inc}/tasks/1"), json!({})),
+        (format!("/api/v1/tickets/{inc}/evidence-waivers"), json!({ "phase": "contain", "reason": "In a log." })),
+        (format!("/api/v1/tickets/{inc}/owner"), json!({ "person": "me" })),
+        (format!("/api/v1/tickets/{inc}/lead"), json!({ "person": "me" })),
+    ];
+    for (n, (path, body)) in writes.into_iter().enumerate() {
+        let person = if path.ends_with("owner") { w.person("ben") } else { ana.clone() }.under_key(&format!("try-{n}"));
+        let once = person.posts(&path, body.clone()).await.done();
+        let size = w.size().await;
+        let again = person.posts(&path, body).await.done();
+        assert_eq!((once["repeated"].clone(), again["repeated"].clone()), (json!(false), json!(true)), "{path}");
+        assert_eq!((&once["events"], &once["ticket"], &once["rev"]), (&again["events"], &again["ticket"], &again["rev"]), "{path}");
+        let positions: Vec<i64> = once["events"].as_array().into_iter().flatten().filter_map(Value::as_i64).collect();
+        assert!(!positions.is_empty() && positions.iter().all(|p| *p < size), "{path}: {once}");
+        assert_eq!(w.size().await, size, "{path} was recorded twice");
+        person.posts(&path, json!({ "reason": "Something else." })).await.json();
+    }
+    let file = ana.under_key("file");
+    let once = file.files(inc, "a.txt", b"a", Some("contain"), None).await.done();
+    let again = file.files(inc, "a.txt", b"a", Some("contain"), None).await.done();
+    assert_eq!((once["events"].clone(), json!(true)), (again["events"].clone(), again["repeated"].clone()));
+    file.files(inc, "b.txt", b"b", Some("contain"), None).await.refused("KeyReused").with_status(422);
+    // A refusal is refused again: nothing was recorded under its key.
+    let decide = json!({ "transition": "close", "decision": "approve", "reason": "Yes.", "digest": "" });
+    for _ in 0..2 {
+        console.under_key("no").posts(&format!("/api/v1/tickets/{inc}/approvals"), decide.clone()).await.refused("NoApprovalNeeded");
+    }
+    let lea = w.person("lea");
+    ana.sets(inc, json!({ "data_involved": ["personal"] })).await.done();
+    let read = format!("/api/v1/tickets/{inc}/notifications/legal/acknowledge");
+    let once = lea.under_key("read").posts(&read, json!({})).await.done();
+    assert_eq!(once["events"], lea.under_key("read").posts(&read, json!({})).await.done()["events"]);
+}
+on_both!(a_retry_of_any_write_is_recorded_once);
+
+#[test]
+fn every_answer_of_the_framework_has_the_shape_of_a_refusal() {
+    tell(Kind::Sqlite, async |w| {
+        let ana = w.person("ana");
+        let inc = ana.declares("One", "sev3").await;
+        let document = ana.gets("/openapi.json").await.done();
+        let codes = document["components"]["schemas"]["Problem"]["properties"]["code"]["enum"].as_array().cloned().unwrap_or_default();
+        assert!(codes.len() > 60 && codes.iter().all(|c| c.as_str().is_some_and(|c| c.starts_with(|c: char| c.is_ascii_uppercase()))));
+        for code in ["NotAuthentic", "NoSuchSource", "NotJson", "Stale", "FieldMissing", "UnsupportedMediaType", "KeyReused"] {
+            assert!(codes.contains(&json!(code)), "{code}");
+        }
+        // 405, wherever it is.
+        let paths = [
+            (reqwest::Method::DELETE, format!("/api/v1/tickets/{inc}/comments"), "POST"),
+            (reqwest::Method::PUT, "/api/v1/tickets".to_owned(), "GET,HEAD,POST"),
+            (reqwest::Method::GET, "/hooks/alertmanager".to_owned(), "POST"),
+            (reqwest::Method::DELETE, "/v2/enqueue".to_owned(), "POST"),
+            (reqwest::Method::POST, "/log/checkpoint".to_owned(), "GET,HEAD"),
+            (reqwest::Method::POST, "/healthz".to_owned(), "GET,HEAD"),
+            (reqwest::Method::GET, "/witness/add-checkpoint".to_owned(), "POST"),
+        ];
+        for (method, path, allow) in paths {
+            let answer = ana.sends(method, &path, None).await;
+            assert_eq!(answer.headers.get("allow").and_then(|v| v.to_str().ok()), Some(allow), "{path}");
+            answer.refused("MethodNotAllowed").with_status(405);
+        }
+        // 413.
+        let large = format!("{{\"text\": \"{}\"}}", "a".repeat(1 << 20));
+        let comments = format!("/api/v1/tickets/{inc}/comments");
+        ana.sends(reqwest::Method::POST, &comments, Some(large.clone().into_bytes())).await.refused("TooLarge").with_status(413);
+        w.alertmanager().posts_bytes(large.into_bytes()).await.refused("TooLarge").with_status(413);
+        let too_large = vec![b'a'; (25 << 20) + 1];
+        ana.files(&inc, "large.bin", &too_large, None, None).await.refused("TooLarge").with_status(413);
+        // 415: what is no JSON and does not say that it is. JSON is taken whatever it is called.
+        let post = async |kind: &str, body: &str| {
+            let request = w.client.post(format!("{}{comments}", w.base(0))).header("content-type", kind).body(body.to_owned());
+            let crate::world::Pass::Key(key) = &ana.pass else { unreachable!("ana has a key") };
+            crate::world::person::receive(request.bearer_auth(key), format!("ana: {kind}")).await
+        };
+        for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"] {
+            post(kind, "text=Seen.").await.refused("UnsupportedMediaType").with_status(415).says("application/json");
+        }
+        post("application/json", "text=Seen.").await.refused("BadRequest").with_status(400);
+        post("application/x-www-form-urlencoded", "{\"text\": \"Seen.\"}").await.done();
+        let attachments = format!("/api/v1/tickets/{inc}/attachments");
+        ana.posts(&attachments, json!({ "file": "a" })).await.refused("UnsupportedMediaType").with_status(415).says("multipart/form-data");
+        assert_eq!(w.events(&inc).await.iter().filter(|e| e["kind"] == "NoteAdded").count(), 1);
+    });
+}
 
 #[test]
 fn a_path_that_cannot_be_read_is_refused_like_everything_else() {

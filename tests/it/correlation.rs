@@ -154,11 +154,11 @@ async fn forged_stale_and_replayed_posts_are_counted_and_never_an_event_each(w: 
     let size = w.size().await;
     let forged = genuine.proving(Proof::Bearer("guessed".into()));
     for answer in join_all((0..50).map(|_| forged.fires(&alert))).await {
-        let refusal = answer.refused("not_authentic").with_status(401);
+        let refusal = answer.refused("NotAuthentic").with_status(401);
         assert!(!refusal.detail.contains("secret"), "{}", refusal.detail);
     }
     for _ in 0..3 {
-        genuine.proving(Proof::Nothing).fires(&alert).await.refused("not_authentic");
+        genuine.proving(Proof::Nothing).fires(&alert).await.refused("NotAuthentic");
     }
     w.advance(minutes(1)).await;
     let counted = w.log_of("ForgeriesCounted").await;
@@ -172,12 +172,12 @@ async fn forged_stale_and_replayed_posts_are_counted_and_never_an_event_each(w: 
     // Genuine once, kept and sent again later: too old to be believed. So is what claims to come from tomorrow.
     w.advance(minutes(6)).await;
     for _ in 0..4 {
-        doors.posts(event.clone()).await.refused("not_authentic").says("too old");
+        doors.posts(event.clone()).await.refused("NotAuthentic").says("too old");
     }
     let tomorrow = Proof::Stamped { secret: super::world::HMAC.into(), at: w.now().plus(hours(24)).seconds() };
-    doors.proving(tomorrow).posts(event.clone()).await.refused("not_authentic").says("from the future");
+    doors.proving(tomorrow).posts(event.clone()).await.refused("NotAuthentic").says("from the future");
     let other = Proof::Stamped { secret: "another".into(), at: w.now().seconds() };
-    doors.proving(other).posts(event).await.refused("not_authentic");
+    doors.proving(other).posts(event).await.refused("NotAuthentic");
     w.advance(minutes(1)).await;
     let stale: Vec<_> = w.log_of("ForgeriesCounted").await.into_iter().filter(|e| e["data"]["source"] == "doors").collect();
     let counts: BTreeSet<_> = stale.iter().map(|e| (e["data"]["reason"].to_string(), e["data"]["count"].as_i64())).collect();

@@ -92,18 +92,32 @@ async fn a_stale_button_is_refused_and_a_storm_makes_none_stale(w: &mut World) {
     w.alertmanager().fires(&alert("a")).await.done();
     ben.notes(inc, "Looking.").await.done();
     assert_eq!(binding("acknowledge").await, shown);
-    ana.takes("acknowledge", inc, json!({ "rev": rev })).await.refused("Stale").with_status(409).says("it is at revision");
+    let seen = ana.takes("acknowledge", inc, json!({ "rev": rev })).await.refused("Stale").with_status(409);
+    seen.says("a note was added, and it is at revision").about(&["rev"]);
     ana.takes("acknowledge", inc, json!({ "binding": shown })).await.done();
     // The second click of two people: it was acknowledged in between.
     let late = ben.takes("acknowledge", inc, json!({ "binding": shown })).await.refused("Stale").with_status(409);
-    assert!(late.detail.contains("it is acknowledged now"), "{}", late.detail);
+    late.says(&format!("{inc} changed while you were reading: it is acknowledged now. Please look again.")).about(&["status"]);
     // A field that the step reads changed in between.
     for (step, line) in [("contain", "a"), ("eradicate", "b"), ("recover", "c")] {
         ana.takes(step, inc, json!({ "line": line })).await.done();
     }
     let shown = binding("close").await;
     ben.sets(inc, json!({ "root_cause": "Found." })).await.done();
-    mia.takes("close", inc, json!({ "reason": "Done.", "binding": shown })).await.refused("Stale");
+    ben.sets(inc, json!({ "disposition": "benign" })).await.done();
+    // What changed is told: plain values as they stand now, sealed ones by name only.
+    let stale = mia.takes("close", inc, json!({ "reason": "Done.", "binding": shown })).await.refused("Stale");
+    let words = "changed while you were reading: the disposition is benign now, the root cause was filled in. Please look again.";
+    let stale = stale.says(words).about(&["disposition", "root_cause"]);
+    assert!(!stale.detail.contains("Found."), "{}", stale.detail);
+    // So it is with a revision; who may not close is told nothing of it.
+    let rev = ana.sees(inc).await["rev"].clone();
+    ben.sets(inc, json!({ "root_cause": "Found again.", "disposition": null })).await.done();
+    let stale = mia.takes("close", inc, json!({ "reason": "Done.", "rev": rev })).await.refused("Stale");
+    stale.says("the disposition was taken away, the root cause was rewritten").about(&["disposition", "root_cause"]);
+    w.person("nil").takes("close", inc, json!({ "reason": "Done.", "rev": rev })).await.refused("NotAllowed").about(&[]);
+    // A revision that never was names nothing, and is refused all the same.
+    mia.takes("close", inc, json!({ "reason": "Done.", "rev": 999 })).await.refused("Stale").says("it is recovered now").about(&[]);
 }
 on_both!(a_stale_button_is_refused_and_a_storm_makes_none_stale);
 

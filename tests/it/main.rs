@@ -34,6 +34,7 @@ mod sources;
 mod third_party_tools;
 mod tools;
 mod transitions;
+mod versions;
 mod walls;
 mod witness;
 mod world;

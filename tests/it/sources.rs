@@ -108,7 +108,7 @@ async fn whoever_does_not_prove_itself_changes_nothing_and_learns_nothing(w: &mu
         for proof in wrong {
             let answer = w.tool(source).proving(proof).fires(&alert).await;
             assert_eq!(answer.headers.get("www-authenticate").and_then(|v| v.to_str().ok()), scheme);
-            let refusal = answer.refused("not_authentic").with_status(401);
+            let refusal = answer.refused("NotAuthentic").with_status(401);
             assert!([HMAC, PASSWORD].iter().all(|secret| !refusal.detail.contains(secret)), "{}", refusal.detail);
         }
     }
@@ -118,7 +118,7 @@ async fn whoever_does_not_prove_itself_changes_nothing_and_learns_nothing(w: &mu
     let pager = w.tool("pager").posts(json!({ "routing_key": "0".repeat(32), "event_action": "trigger" })).await;
     assert_eq!((pager.status, pager.json()["status"].clone()), (400, json!("invalid event")));
     let nobody = super::world::Tool { path: "/hooks/nobody".into(), ..w.alertmanager() };
-    nobody.fires(&alert).await.refused("no_such_source").with_status(404);
+    nobody.fires(&alert).await.refused("NoSuchSource").with_status(404);
     assert_eq!((w.size().await, w.database.number("SELECT deliveries FROM ledger_head").await), before);
 }
 on_both!(whoever_does_not_prove_itself_changes_nothing_and_learns_nothing);

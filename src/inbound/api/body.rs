@@ -2,12 +2,13 @@
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
 
 use crate::env::Timestamp;
 use crate::inbound::app::App;
 use crate::inbound::caller::Caller;
+use crate::inbound::code::Code;
 use crate::inbound::hooks::document;
 use crate::inbound::problem::Problem;
 use crate::ledger::sealed::Sealed;
@@ -54,11 +55,25 @@ impl<T: DeserializeOwned> FromRequest<App> for Ask<T> {
         let caller = <Caller as axum::extract::FromRequestParts<App>>::from_request_parts(&mut parts, app).await?;
         let key = key_of(&parts.headers)?;
         let bytes = axum::body::to_bytes(body, MOST_BYTES).await.map_err(|_| {
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "TooLarge", "A request has at most 1 MiB; files go to …/attachments.")
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, Code::TooLarge, "A request has at most 1 MiB; files go to …/attachments.")
         })?;
-        let body = read(&bytes)?;
+        let body = match read(&bytes) {
+            // What is JSON is taken as JSON, whatever the client calls it.
+            Err(_) if !says_json(&parts.headers) => {
+                let detail = "The body must be JSON: send it as Content-Type: application/json.";
+                return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::UnsupportedMediaType, detail));
+            }
+            body => body?,
+        };
         Ok(Self { caller, key, bytes, body, path: parts.uri.path().to_owned() })
     }
+}
+
+/// Whether the body is called JSON, or nothing at all.
+fn says_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else { return true };
+    let media = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    media == "application/json" || media.ends_with("+json")
 }
 
 /// Reads JSON: no repeated keys, no unknown members. An empty body counts as `{}`.
@@ -74,7 +89,7 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 /// 404: what is not a number names no ticket.
 pub fn number(text: &str) -> Result<Number, Problem> {
     let missing =
-        |_| Problem::new(StatusCode::NOT_FOUND, "NoSuchTicket", "There is no such ticket; a ticket number looks like INC-000042.");
+        |_| Problem::new(StatusCode::NOT_FOUND, Code::NoSuchTicket, "There is no such ticket; a ticket number looks like INC-000042.");
     text.parse().map_err(missing)
 }
 
@@ -86,7 +101,7 @@ pub fn text(app: &App, name: &str, value: Option<String>, most: usize) -> Result
     let Some(value) = value else { return Ok(None) };
     let value = value.trim();
     let wrong = |problem: String| {
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "BadFields", format!("{name}: {problem}"))
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, Code::BadFields, format!("{name}: {problem}"))
             .with_fields(vec![(name.to_owned(), problem)])
     };
     if value.chars().count() > most {
@@ -112,7 +127,7 @@ pub fn line(app: &App, name: &str, value: Option<String>) -> Result<Option<Seale
 /// As [`text`], and when it is empty.
 pub fn needed(app: &App, name: &str, value: Option<String>) -> Result<Sealed, Problem> {
     text(app, name, value, MOST_TEXT)?.ok_or_else(|| {
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "FieldMissing", format!("{name} is needed."))
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, Code::FieldMissing, format!("{name} is needed."))
             .with_fields(vec![(name.to_owned(), "Needed.".to_owned())])
     })
 }
@@ -125,7 +140,7 @@ pub fn moment(name: &str, value: Option<&str>) -> Result<Option<Timestamp>, Prob
     let Some(value) = value.filter(|v| !v.trim().is_empty()) else { return Ok(None) };
     Timestamp::parse(value.trim()).map(Some).ok_or_else(|| {
         let problem = "a time reads like 2026-11-22T03:04:05Z.".to_owned();
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "BadFields", format!("{name}: {problem}"))
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, Code::BadFields, format!("{name}: {problem}"))
             .with_fields(vec![(name.to_owned(), problem)])
     })
 }

@@ -11,6 +11,7 @@ use super::write::recorded;
 use crate::desk::request::{Ask as Asked, Unanswered};
 use crate::inbound::app::App;
 use crate::inbound::caller::Caller;
+use crate::inbound::code::Code;
 use crate::inbound::problem::Problem;
 use crate::procedure::model::Permission;
 use crate::ticket::command::{AttachEvidence, Command};
@@ -37,7 +38,7 @@ pub struct Upload {
 fn too_large() -> Problem {
     Problem::new(
         StatusCode::PAYLOAD_TOO_LARGE,
-        "TooLarge",
+        Code::TooLarge,
         format!("A file has at most {} MiB. Attach the part that matters, or a link.", MOST_BYTES >> 20),
     )
 }
@@ -65,7 +66,10 @@ impl Upload {
                 "The upload broke off or is not multipart/form-data with a part called file. Nothing was kept; send it again.",
             )
         };
-        let mut form = Multipart::from_request(request, app).await.map_err(|_| broken(()))?;
+        let mut form = Multipart::from_request(request, app).await.map_err(|_| {
+            let detail = "A file comes as multipart/form-data, in a part called file.";
+            Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::UnsupportedMediaType, detail)
+        })?;
         let (mut file, mut phase, mut captured_at) = (None, None, None);
         while let Some(mut part) = form.next_field().await.map_err(|_| broken(()))? {
             let name = part.name().unwrap_or_default().to_owned();
@@ -87,7 +91,7 @@ impl Upload {
             }
         }
         let (name, bytes) = file.filter(|(_, bytes)| !bytes.is_empty()).ok_or_else(|| {
-            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "FieldMissing", "There is no file in it, or it is empty.")
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, Code::FieldMissing, "There is no file in it, or it is empty.")
                 .with_fields(vec![("file".to_owned(), "Choose a file that is not empty.".to_owned())])
         })?;
         Ok(Self { name, bytes, phase, captured_at })
@@ -105,7 +109,7 @@ impl Upload {
             tracing::error!(%error, "a file could not be kept");
             Problem::new(
                 StatusCode::SERVICE_UNAVAILABLE,
-                "NotStored",
+                Code::NotStored,
                 "I could not save that file. Nothing was recorded; please try again in a minute.",
             )
         })?;
@@ -140,7 +144,7 @@ pub(super) async fn attach(
     // Before a byte is read: whoever may only look cannot fill the disk.
     if app.desk.allow(&caller.person, Permission::Work).is_err() {
         let what = "Your roles do not allow you to attach a file. Ask somebody who may, or an administrator.";
-        return Err(Problem::new(StatusCode::FORBIDDEN, "NotAllowed", what));
+        return Err(Problem::new(StatusCode::FORBIDDEN, Code::NotAllowed, what));
     }
     let upload = Upload::read(request, &app).await?;
     let answer = upload.file(&app, &caller, &ticket, key.as_deref()).await?;
@@ -158,7 +162,7 @@ pub(super) async fn download(
         tracing::error!(%error, "a file that an event names cannot be read");
         Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
-            "NotAvailable",
+            Code::NotAvailable,
             "The file cannot be read now. `countersign verify --database` says whether it is damaged.",
         )
     };
@@ -167,7 +171,7 @@ pub(super) async fn download(
         tracing::error!("a file on the disk is not what its event says");
         return Err(Problem::new(
             StatusCode::INTERNAL_SERVER_ERROR,
-            "Damaged",
+            Code::Damaged,
             "This file was changed on the disk: it is not what was filed.",
         ));
     }

@@ -6,38 +6,18 @@
 mod body;
 mod files;
 pub mod openapi;
+mod query;
 mod read;
 mod shown;
 mod write;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{StatusCode, header};
 use axum::middleware::map_response;
-use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use super::app::App;
-use super::problem::Problem;
-
-/// What the framework refuses by itself (an address or a parameter that cannot be read, a method that is not there), in the
-/// shape of every other refusal.
-async fn in_shape(response: Response) -> Response {
-    let status = response.status();
-    let ours = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/problem+json");
-    if !status.is_client_error() || ours {
-        return response;
-    }
-    let (code, detail) = match status {
-        StatusCode::METHOD_NOT_ALLOWED => {
-            ("MethodNotAllowed", "This address does not take that method; /openapi.json shows which it takes.")
-        }
-        _ => ("BadRequest", "The address or one of its parameters cannot be read; /openapi.json shows what can."),
-    };
-    let mut shaped = Problem::new(status, code, detail).into_response();
-    shaped.headers_mut().extend(response.headers().get(header::ALLOW).cloned().map(|allow| (header::ALLOW, allow)));
-    shaped
-}
+use super::problem::in_shape;
 
 /// The API's routes.
 pub fn routes() -> Router<App> {
@@ -49,6 +29,7 @@ pub fn routes() -> Router<App> {
         .route("/api/v1/tickets", get(read::tickets).post(write::open))
         .route("/api/v1/tickets/{number}", get(read::ticket))
         .route("/api/v1/tickets/{number}/events", get(read::events))
+        .route("/api/v1/tickets/{number}/diff", get(read::diff))
         .route("/api/v1/tickets/{number}/alerts", get(read::alerts))
         .route("/api/v1/alerts/{source}/{fingerprint}", get(read::alert))
         .route("/api/v1/deliveries/{delivery}", get(read::delivery))

@@ -23,7 +23,13 @@ pub const OPERATIONS: &[Operation] = &[
         "",
     ),
     ("post", "/api/v1/tickets", "Open a ticket by hand", "Open"),
-    ("get", "/api/v1/tickets/{number}", "One ticket, and what can be done next", ""),
+    ("get", "/api/v1/tickets/{number}", "One ticket, and what can be done next; with `rev` (or as `INC-000042@3`) that version of it", ""),
+    (
+        "get",
+        "/api/v1/tickets/{number}/diff",
+        "Exactly the fields that differ between the versions `from` (1 unless given) and `to` (the latest), and who changed them when",
+        "",
+    ),
     ("get", "/api/v1/tickets/{number}/events", "Its events, oldest first; `after` a revision, `limit`", ""),
     ("get", "/api/v1/tickets/{number}/alerts", "Its alerts", ""),
     ("post", "/api/v1/tickets/{number}/{transition}", "Take a transition of its procedure", "Step"),
@@ -88,6 +94,17 @@ pub fn render(library: Option<&Library>) -> Value {
     })
 }
 
+/// What may stand behind the `?`: name and type.
+fn asked(path: &str) -> &'static [(&'static str, &'static str)] {
+    match path {
+        "/api/v1/tickets" => &[("kind", "string"), ("status", "string"), ("open", "boolean"), ("after", "integer"), ("limit", "integer")],
+        "/api/v1/tickets/{number}" => &[("rev", "integer")],
+        "/api/v1/tickets/{number}/diff" => &[("from", "integer"), ("to", "integer")],
+        "/api/v1/tickets/{number}/events" => &[("after", "integer"), ("limit", "integer")],
+        _ => &[],
+    }
+}
+
 fn operation(method: &str, path: &str, summary: &str, body: &str) -> Value {
     let mut parameters: Vec<Value> = path
         .split('/')
@@ -97,15 +114,8 @@ fn operation(method: &str, path: &str, summary: &str, body: &str) -> Value {
     if method == "post" {
         parameters.push(json!({ "name": "Idempotency-Key", "in": "header", "schema": { "type": "string", "maxLength": 255 } }));
     }
-    if method == "get" && (path.ends_with("/tickets") || path.ends_with("/events")) {
-        for (name, kind) in [("after", "integer"), ("limit", "integer")] {
-            parameters.push(json!({ "name": name, "in": "query", "schema": { "type": kind } }));
-        }
-    }
-    if method == "get" && path.ends_with("/tickets") {
-        for (name, kind) in [("kind", "string"), ("status", "string"), ("open", "boolean")] {
-            parameters.push(json!({ "name": name, "in": "query", "schema": { "type": kind } }));
-        }
+    if method == "get" {
+        parameters.extend(asked(path).iter().map(|(name, kind)| json!({ "name": name, "in": "query", "schema": { "type": kind } })));
     }
     let done = if matches!(path, "/api/v1/tickets" | "/api/v1/tickets/{number}/attachments") && method == "post" { "201" } else { "200" };
     let problem = json!({ "description": "Refused", "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } } });
@@ -154,11 +164,11 @@ fn schemas(library: Option<&Library>) -> Value {
         "Empty": object(&[], &[]),
         "Recorded": { "type": "object", "properties": {
             "ticket": { "type": ["string", "null"] }, "status": { "type": ["string", "null"] }, "rev": { "type": ["integer", "null"] },
-            "events": { "type": "array", "items": whole() }, "tickets": { "type": "array", "items": text() },
+            "events": { "type": "array", "items": whole(), "description": "Positions in the log of what was recorded" }, "tickets": { "type": "array", "items": text() },
             "repeated": { "type": "boolean", "description": "This was a retry of what was recorded before" } } },
         "Problem": { "type": "object", "description": "RFC 9457", "properties": {
             "type": text(), "title": text(), "status": whole(),
-            "code": { "type": "string", "description": "The refusal's name" },
+            "code": { "enum": crate::inbound::code::all(), "description": "The refusal's name" },
             "detail": { "type": "string", "description": "What to do" },
             "fields": { "type": "array", "items": object(&[("field", text()), ("problem", text())], &["field", "problem"]) } } },
     });

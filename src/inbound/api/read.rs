@@ -1,70 +1,41 @@
 //! What programs can read. Cursors are positions in the log, so they stay right while others write.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use axum::Json;
-use axum::extract::{Path, Query, State};
-use serde::Deserialize;
+use axum::extract::{Path, State};
+use axum::http::Uri;
 use serde_json::{Value, json};
 
 use super::body::number;
+use super::query::{Asked, wrong};
 use super::shown;
+use crate::desk::query::NoView;
 use crate::env::Timestamp;
 use crate::inbound::app::App;
 use crate::inbound::caller::Caller;
 use crate::inbound::problem::Problem;
 use crate::procedure::model::Permission;
 
-/// Rows of a page, unless asked otherwise.
-const PAGE: i64 = 100;
-/// Rows of a page at most.
-const MOST: i64 = 1000;
-
-/// Which tickets.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Which {
-    #[serde(default)]
-    kind: String,
-    #[serde(default)]
-    status: String,
-    #[serde(default)]
-    open: bool,
-    after: Option<i64>,
-    limit: Option<i64>,
-}
-
-/// Which page.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Page {
-    after: Option<i64>,
-    limit: Option<i64>,
-}
-
-fn limit(asked: Option<i64>) -> Result<i64, Problem> {
-    match asked {
-        None => Ok(PAGE),
-        Some(n) if (1..=MOST).contains(&n) => Ok(n),
-        Some(_) => Err(Problem::bad_request(format!("limit is 1 to {MOST}."))),
-    }
-}
-
 /// The cursor of the next page: none when this one was not full.
 fn next<T>(rows: &[T], limit: i64, position: impl Fn(&T) -> i64) -> Option<i64> {
     if i64::try_from(rows.len()).unwrap_or(0) == limit { rows.last().map(position) } else { None }
 }
 
-pub(super) async fn me(State(app): State<App>, caller: Caller) -> Json<Value> {
+pub(super) async fn me(State(app): State<App>, uri: Uri, caller: Caller) -> Result<Json<Value>, Problem> {
+    Asked::of(&uri, &[])?;
     let snapshot = app.desk.snapshot();
     let organisation = snapshot.procedures.current().map(|l| &l.organisation);
     let may = |p: Permission| organisation.is_some_and(|o| caller.person.may(o, p));
     let may: Vec<Permission> =
         [Permission::Read, Permission::Work, Permission::Export, Permission::Administer].into_iter().filter(|p| may(*p)).collect();
     let person = &caller.person;
-    Json(json!({ "id": person.state.id, "name": person.name, "email": person.email, "roles": person.state.roles, "may": may }))
+    Ok(Json(json!({ "id": person.state.id, "name": person.name, "email": person.email, "roles": person.state.roles, "may": may })))
 }
 
-pub(super) async fn people(State(app): State<App>, caller: Caller) -> Result<Json<Value>, Problem> {
+pub(super) async fn people(State(app): State<App>, uri: Uri, caller: Caller) -> Result<Json<Value>, Problem> {
     app.desk.allow(&caller.person, Permission::Read)?;
+    Asked::of(&uri, &[])?;
     let snapshot = app.desk.snapshot();
     let people: Vec<Value> = snapshot
         .directory
@@ -74,43 +45,101 @@ pub(super) async fn people(State(app): State<App>, caller: Caller) -> Result<Jso
     Ok(Json(json!({ "people": people })))
 }
 
-pub(super) async fn kinds(State(app): State<App>, caller: Caller) -> Result<Json<Value>, Problem> {
+pub(super) async fn kinds(State(app): State<App>, uri: Uri, caller: Caller) -> Result<Json<Value>, Problem> {
     app.desk.allow(&caller.person, Permission::Read)?;
+    Asked::of(&uri, &[])?;
     let snapshot = app.desk.snapshot();
     let kinds: Vec<Value> =
         snapshot.procedures.current().into_iter().flat_map(|l| l.kinds.values()).map(|k| super::openapi::kind(k)).collect();
     Ok(Json(json!({ "kinds": kinds })))
 }
 
-pub(super) async fn tickets(State(app): State<App>, Query(which): Query<Which>, caller: Caller) -> Result<Json<Value>, Problem> {
-    let (limit, after) = (limit(which.limit)?, which.after.unwrap_or(-1));
-    let rows = if which.open && which.kind.is_empty() && which.status.is_empty() {
+/// Every kind and status that there is or, on tickets of older procedures, was.
+async fn named(app: &App) -> Result<(Vec<String>, BTreeMap<String, Vec<String>>), Problem> {
+    let mut statuses: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    if let Some(library) = app.desk.snapshot().procedures.current() {
+        statuses.extend(library.kinds.values().map(|k| (k.name.clone(), k.statuses.clone())));
+    }
+    for (kind, status, _) in app.desk.tickets_counted().await? {
+        let known = statuses.entry(kind).or_default();
+        if !known.contains(&status) {
+            known.push(status);
+        }
+    }
+    Ok((statuses.keys().cloned().collect(), statuses))
+}
+
+pub(super) async fn tickets(State(app): State<App>, uri: Uri, caller: Caller) -> Result<Json<Value>, Problem> {
+    app.desk.allow(&caller.person, Permission::Read)?;
+    let asked = Asked::of(&uri, &["kind", "status", "open", "after", "limit"])?;
+    let (limit, open) = (asked.limit()?, asked.flag("open")?);
+    let after = asked.after(-1, app.desk.size().await.map_err(NoView::Store)?)?;
+    let (mut kind, mut status) = ("", "");
+    if asked.text("kind").is_some() || asked.text("status").is_some() {
+        let (kinds, statuses) = named(&app).await?;
+        kind = asked.one_of("kind", &kinds)?.unwrap_or_default();
+        let mut known: Vec<String> = if kind.is_empty() { statuses.into_values().flatten().collect() } else { statuses[kind].clone() };
+        let mut seen = BTreeSet::new();
+        known.retain(|s| seen.insert(s.clone()));
+        status = asked.one_of("status", &known)?.unwrap_or_default();
+    }
+    let rows = if open && kind.is_empty() && status.is_empty() {
         app.desk.tickets_open(&caller.person, after, limit).await?
     } else {
-        app.desk.tickets(&caller.person, after, &which.kind, &which.status, limit).await?
+        app.desk.tickets(&caller.person, after, kind, status, limit).await?
     };
     let mut tickets = Vec::with_capacity(rows.len());
-    for (_, ticket) in rows.iter().filter(|(_, t)| !which.open || !t.ended) {
+    for (_, ticket) in rows.iter().filter(|(_, t)| !open || !t.ended) {
         let texts = app.desk.title_texts(&caller.person, ticket).await?;
         tickets.push(shown::summary(ticket, &texts));
     }
     Ok(Json(json!({ "tickets": tickets, "next": next(&rows, limit, |(seq, _)| *seq) })))
 }
 
-pub(super) async fn ticket(State(app): State<App>, Path(ticket): Path<String>, caller: Caller) -> Result<Json<Value>, Problem> {
-    let ticket = app.desk.ticket(&caller.person, &number(&ticket)?).await?;
-    let texts = app.desk.texts(&caller.person, &ticket).await?;
-    Ok(Json(shown::ticket(&ticket, &texts, &app.desk.snapshot())))
+pub(super) async fn ticket(State(app): State<App>, Path(ticket): Path<String>, uri: Uri, caller: Caller) -> Result<Json<Value>, Problem> {
+    let asked = Asked::of(&uri, &["rev"])?;
+    // `INC-000001@3` is the same as `INC-000001?rev=3`.
+    let (name, at) = ticket.split_once('@').map_or((ticket.as_str(), None), |(name, rev)| (name, Some(rev)));
+    let number = number(name)?;
+    let rev = match (at, asked.whole("rev", 1)?) {
+        (Some(_), Some(_)) => return Err(wrong("rev", "stands in the address already; give it once.")),
+        (Some(at), None) => Some(at.parse().map_err(|_| wrong("rev", "a version reads like INC-000042@3."))?),
+        (None, rev) => rev,
+    };
+    match rev {
+        None => {
+            let ticket = app.desk.ticket(&caller.person, &number).await?;
+            let texts = app.desk.texts(&caller.person, &ticket).await?;
+            Ok(Json(shown::ticket(&ticket, &texts, &app.desk.snapshot())))
+        }
+        Some(rev) => {
+            let ticket = app.desk.version(&caller.person, &number, rev).await?;
+            let texts = app.desk.texts(&caller.person, &ticket).await?;
+            Ok(Json(shown::version(&ticket, &texts)))
+        }
+    }
 }
 
-pub(super) async fn events(
-    State(app): State<App>,
-    Path(ticket): Path<String>,
-    Query(page): Query<Page>,
-    caller: Caller,
-) -> Result<Json<Value>, Problem> {
-    let limit = limit(page.limit)?;
-    let history = app.desk.history(&caller.person, &number(&ticket)?, page.after.unwrap_or(0), limit).await?;
+pub(super) async fn diff(State(app): State<App>, Path(ticket): Path<String>, uri: Uri, caller: Caller) -> Result<Json<Value>, Problem> {
+    let number = number(&ticket)?;
+    let asked = Asked::of(&uri, &["from", "to"])?;
+    let stands = app.desk.ticket(&caller.person, &number).await?;
+    let (from, to) = (asked.whole("from", 1)?.unwrap_or(1), asked.whole("to", 1)?.unwrap_or(stands.rev));
+    if from > to {
+        return Err(wrong("from", "is the older version, so it cannot be above to."));
+    }
+    let (before, after, changes) = app.desk.difference(&caller.person, &number, from, to).await?;
+    let (old, new) = (app.desk.texts(&caller.person, &before).await?, app.desk.texts(&caller.person, &after).await?);
+    let changes = shown::changes(&changes, &old, &new);
+    Ok(Json(json!({ "ticket": number, "from": from, "to": to, "changes": changes })))
+}
+
+pub(super) async fn events(State(app): State<App>, Path(ticket): Path<String>, uri: Uri, caller: Caller) -> Result<Json<Value>, Problem> {
+    let number = number(&ticket)?;
+    let stands = app.desk.ticket(&caller.person, &number).await?;
+    let asked = Asked::of(&uri, &["after", "limit"])?;
+    let (limit, after) = (asked.limit()?, asked.after(0, stands.rev)?);
+    let history = app.desk.history(&caller.person, &number, after, limit).await?;
     let events: Vec<Value> = history
         .iter()
         .map(|told| {
@@ -122,8 +151,9 @@ pub(super) async fn events(
     Ok(Json(json!({ "events": events, "next": next(&history, limit, |t| t.event.rev.unwrap_or(0)) })))
 }
 
-pub(super) async fn alerts(State(app): State<App>, Path(ticket): Path<String>, caller: Caller) -> Result<Json<Value>, Problem> {
+pub(super) async fn alerts(State(app): State<App>, Path(ticket): Path<String>, uri: Uri, caller: Caller) -> Result<Json<Value>, Problem> {
     let number = number(&ticket)?;
+    Asked::of(&uri, &[])?;
     app.desk.ticket(&caller.person, &number).await?;
     let alerts: Vec<Value> = app
         .desk

@@ -8,10 +8,18 @@ use crate::ticket::binding::binding;
 use crate::ticket::missing::{Missing, missing};
 use crate::ticket::offer::offered;
 use crate::ticket::state::{Held, Ticket};
+use crate::ticket::version::{Change, Part, Touch};
 use crate::ticket::{approval, view};
 
-/// A ticket in full.
+/// A ticket in full, and what can be done next.
 pub(super) fn ticket(ticket: &Ticket, texts: &Texts, snapshot: &Snapshot) -> Value {
+    let mut shown = version(ticket, texts);
+    shown["can"] = json!(can(ticket, snapshot));
+    shown
+}
+
+/// A version of a ticket in full.
+pub(super) fn version(ticket: &Ticket, texts: &Texts) -> Value {
     let mut shown = summary(ticket, texts);
     let more = json!({
         "kind_digest": ticket.kind_digest,
@@ -33,7 +41,6 @@ pub(super) fn ticket(ticket: &Ticket, texts: &Texts, snapshot: &Snapshot) -> Val
         "notified": ticket.notified,
         "merged_from": ticket.merged_from,
         "merged_into": ticket.merged_into.as_ref().map(|(into, _)| into),
-        "can": can(ticket, snapshot),
     });
     if let (Value::Object(shown), Value::Object(more)) = (&mut shown, more) {
         shown.extend(more);
@@ -70,6 +77,19 @@ fn value_of(held: &Held, texts: &Texts) -> Value {
             Some(text) => Value::String(text.clone()),
         },
     }
+}
+
+/// What differs between two versions, with who made it so. A sealed value that was written again with the same words did
+/// not change.
+pub(super) fn changes(changes: &[(Change, Vec<Touch>)], old: &Texts, new: &Texts) -> Vec<Value> {
+    let shown = |(change, touches): &(Change, Vec<Touch>)| {
+        let before = change.before.as_ref().map(|held| value_of(held, old));
+        let after = change.after.as_ref().map(|held| value_of(held, new));
+        let by: Vec<Value> = touches.iter().map(|t| json!({ "rev": t.rev, "seq": t.seq, "at": t.at, "actor": t.actor })).collect();
+        let of = if change.part == Part::Field { "fields" } else { "ticket" };
+        (before != after).then(|| json!({ "of": of, "field": change.name, "before": before, "after": after, "by": by }))
+    };
+    changes.iter().filter_map(shown).collect()
 }
 
 fn fields(ticket: &Ticket, texts: &Texts) -> Map<String, Value> {

@@ -10,6 +10,7 @@ use super::document::{
 };
 use super::{Arrival, ParseRefusal, Parsed, Reply, check_alerts};
 use crate::config::SourceConfig;
+use crate::inbound::code::Code;
 use crate::ticket::alert::{Alert, AlertStatus};
 
 /// Reads a webhook: an object whose `alerts` each have their own status, labels and fingerprint.
@@ -30,7 +31,7 @@ pub(super) fn parse_group(
     let document = read_json(arrival.body, source.max_body)?;
     let Some(Value::Array(items)) = document.get("alerts") else {
         let message = format!("The body is JSON, but not {whose} webhook: it has no list \"alerts\". Check the source's format.");
-        return Err(ParseRefusal::new("wrong_shape", message));
+        return Err(ParseRefusal::new(Code::WrongShape, message));
     };
     check_alerts(items.len())?;
     let mut alerts = Vec::new();
@@ -50,7 +51,7 @@ pub(super) fn parse_group(
 /// Firing, until the caller says otherwise.
 pub(super) fn read_alert(source: &SourceConfig, item: &Value, what: &str) -> Result<Alert, ParseRefusal> {
     if !item.is_object() {
-        return Err(ParseRefusal::new("wrong_shape", format!("{what} is not an object.")));
+        return Err(ParseRefusal::new(Code::WrongShape, format!("{what} is not an object.")));
     }
     let labels = pairs(item.get("labels"), &format!("{what}.labels"))?;
     let annotations = pairs(item.get("annotations"), &format!("{what}.annotations"))?;

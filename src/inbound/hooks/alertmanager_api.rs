@@ -8,6 +8,7 @@ use super::document::{moment, read_json};
 use super::{Arrival, ParseRefusal, Parsed, Reply, check_alerts};
 use crate::config::SourceConfig;
 use crate::env::Timestamp;
+use crate::inbound::code::Code;
 use crate::ticket::alert::AlertStatus;
 
 /// Reads a list of alerts. An `endsAt` in the future, or none, is firing; in the past, resolved.
@@ -16,7 +17,7 @@ use crate::ticket::alert::AlertStatus;
 /// When it is not JSON within bounds, or not a list of objects.
 pub fn parse(source: &SourceConfig, arrival: &Arrival<'_>) -> Result<Parsed, ParseRefusal> {
     let Value::Array(items) = read_json(arrival.body, source.max_body)? else {
-        return Err(ParseRefusal::new("wrong_shape", "The body is JSON, but Alertmanager's API takes a list of alerts."));
+        return Err(ParseRefusal::new(Code::WrongShape, "The body is JSON, but Alertmanager's API takes a list of alerts."));
     };
     check_alerts(items.len())?;
     let mut alerts = Vec::new();

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::ParseRefusal;
 use crate::env::Timestamp;
+use crate::inbound::code::Code;
 
 /// The most values, counting each list, object, text and number, in one document.
 const MAX_VALUES: usize = 200_000;
@@ -38,7 +39,7 @@ pub fn read_json(body: &[u8], limit: usize) -> Result<Value, ParseRefusal> {
             body.len()
         )));
     }
-    let text = std::str::from_utf8(body).map_err(|_| ParseRefusal::new("not_utf8", "The body is not UTF-8; JSON has to be."))?;
+    let text = std::str::from_utf8(body).map_err(|_| ParseRefusal::new(Code::NotUtf8, "The body is not UTF-8; JSON has to be."))?;
     let mut left = MAX_VALUES;
     let mut reader = serde_json::Deserializer::from_str(text.strip_prefix('\u{feff}').unwrap_or(text));
     let value = Strict { left: &mut left }.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
@@ -48,15 +49,15 @@ pub fn read_json(body: &[u8], limit: usize) -> Result<Value, ParseRefusal> {
         let what = error.to_string();
         if what.starts_with(REPEATED) {
             ParseRefusal::new(
-                "repeated_key",
+                Code::RepeatedKey,
                 format!("The same key stands twice in one object (line {line}, column {column}); send each once."),
             )
         } else if what.starts_with(TOO_MANY) {
-            ParseRefusal::new("too_many_values", format!("The body holds more than {MAX_VALUES} values. Send fewer alerts at a time."))
+            ParseRefusal::new(Code::TooManyValues, format!("The body holds more than {MAX_VALUES} values. Send fewer alerts at a time."))
         } else if what.starts_with("recursion limit") {
-            ParseRefusal::new("too_deep", "The body is nested deeper than 128 levels.")
+            ParseRefusal::new(Code::TooDeep, "The body is nested deeper than 128 levels.")
         } else {
-            ParseRefusal::new("not_json", format!("The body is not JSON (line {line}, column {column})."))
+            ParseRefusal::new(Code::NotJson, format!("The body is not JSON (line {line}, column {column})."))
         }
     })
 }
@@ -196,7 +197,7 @@ pub fn pairs(value: Option<&Value>, what: &str) -> Result<BTreeMap<String, Strin
     let entries = match value {
         None | Some(Value::Null) => return Ok(BTreeMap::new()),
         Some(Value::Object(entries)) => entries,
-        Some(_) => return Err(ParseRefusal::new("wrong_shape", format!("{what} has to be an object of names and values."))),
+        Some(_) => return Err(ParseRefusal::new(Code::WrongShape, format!("{what} has to be an object of names and values."))),
     };
     check_count(entries.len(), what)?;
     let mut pairs = BTreeMap::new();
@@ -204,7 +205,7 @@ pub fn pairs(value: Option<&Value>, what: &str) -> Result<BTreeMap<String, Strin
         if name.len() > MAX_NAME {
             let start = fit_line(name.get(..floor(name, 40)).unwrap_or_default());
             let message = format!("{what} has the name {start}…, which is {} bytes long; a name has at most {MAX_NAME}.", name.len());
-            return Err(ParseRefusal::new("name_too_long", message));
+            return Err(ParseRefusal::new(Code::NameTooLong, message));
         }
         if let Some(text) = text_of(value) {
             pairs.insert(name.replace('\0', "\u{fffd}"), fit(&text, MAX_VALUE));
@@ -222,7 +223,7 @@ pub fn check_count(count: usize, what: &str) -> Result<(), ParseRefusal> {
         return Ok(());
     }
     let message = format!("{what} has {count} entries; an alert has at most {MAX_PAIRS} labels and annotations together.");
-    Err(ParseRefusal::new("too_many_labels", message))
+    Err(ParseRefusal::new(Code::TooManyLabels, message))
 }
 
 /// A moment: RFC 3339, the same with an offset such as `+0000`, or seconds or milliseconds since 1970. `None` for

@@ -25,6 +25,7 @@ use axum::http::{HeaderMap, StatusCode};
 
 use crate::config::{Format, SourceConfig};
 use crate::env::Timestamp;
+use crate::inbound::code::Code;
 use crate::ticket::alert::Alert;
 
 pub use crate::ticket::receive::MAX_ALERTS;
@@ -65,7 +66,7 @@ pub struct ParseRefusal {
     /// 400 or 413.
     pub status: StatusCode,
     /// The refusal's name, for counting and for `problem+json`.
-    pub code: &'static str,
+    pub code: Code,
     /// What is wrong and what to do. Holds no alert's text.
     pub problem: String,
     /// Each thing that is wrong, where the format tells them apart (PagerDuty's `errors`).
@@ -75,14 +76,14 @@ pub struct ParseRefusal {
 impl ParseRefusal {
     /// A refusal with 400.
     #[must_use]
-    pub fn new(code: &'static str, problem: impl Into<String>) -> Self {
+    pub fn new(code: Code, problem: impl Into<String>) -> Self {
         Self { status: StatusCode::BAD_REQUEST, code, problem: problem.into(), errors: Vec::new() }
     }
 
     /// A refusal with 413.
     #[must_use]
     pub fn too_large(problem: impl Into<String>) -> Self {
-        Self { status: StatusCode::PAYLOAD_TOO_LARGE, code: "too_large", problem: problem.into(), errors: Vec::new() }
+        Self { status: StatusCode::PAYLOAD_TOO_LARGE, code: Code::TooLarge, problem: problem.into(), errors: Vec::new() }
     }
 }
 

@@ -11,6 +11,7 @@ use super::document::{
 };
 use super::{Arrival, ParseRefusal, Parsed, Reply};
 use crate::config::{Format, MAX_BODY_PAGERDUTY, SourceConfig};
+use crate::inbound::code::Code;
 use crate::ticket::alert::{Alert, AlertStatus};
 
 /// PagerDuty's limit on a `dedup_key`, in characters.
@@ -100,11 +101,11 @@ fn holds_key(source: &SourceConfig, sent: &str) -> bool {
 }
 
 fn unknown_key() -> ParseRefusal {
-    ParseRefusal { code: "unknown_routing_key", ..invalid(vec!["Invalid routing key".into()]) }
+    ParseRefusal { code: Code::UnknownRoutingKey, ..invalid(vec!["Invalid routing key".into()]) }
 }
 
 fn invalid(errors: Vec<String>) -> ParseRefusal {
-    ParseRefusal { errors, ..ParseRefusal::new("invalid_event", "Event object is invalid") }
+    ParseRefusal { errors, ..ParseRefusal::new(Code::InvalidEvent, "Event object is invalid") }
 }
 
 fn trigger_errors(payload: Option<&Value>) -> Vec<String> {

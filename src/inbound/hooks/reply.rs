@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::ParseRefusal;
 use super::auth::AuthRefusal;
 use crate::config::{Auth, Format};
+use crate::inbound::code::Code;
 use crate::ticket::number::Number;
 
 /// Seconds after which a sender may try again.
@@ -52,9 +53,9 @@ impl Answer {
     }
 
     /// RFC 9457.
-    fn problem(status: StatusCode, code: &str, detail: &str) -> Self {
+    fn problem(status: StatusCode, code: Code, detail: &str) -> Self {
         let title = status.canonical_reason().unwrap_or_default();
-        let body = json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "code": code, "detail": detail });
+        let body = json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "code": code.name(), "detail": detail });
         Self { status, headers: vec![("content-type", "application/problem+json".into())], body: Some(body) }
     }
 
@@ -102,7 +103,7 @@ pub fn not_authentic(format: Format, auth: &Auth, refusal: AuthRefusal) -> Answe
     let answer = match format {
         // amtool cannot read problem+json: it would complain of that instead of the credentials.
         Format::AlertmanagerApi => Answer::json(StatusCode::UNAUTHORIZED, Value::String(refusal.to_string())),
-        _ => Answer::problem(StatusCode::UNAUTHORIZED, "not_authentic", &refusal.to_string()),
+        _ => Answer::problem(StatusCode::UNAUTHORIZED, Code::NotAuthentic, &refusal.to_string()),
     };
     match auth {
         Auth::Bearer { .. } => answer.with("www-authenticate", "Bearer"),
@@ -115,7 +116,7 @@ pub fn not_authentic(format: Format, auth: &Auth, refusal: AuthRefusal) -> Answe
 #[must_use]
 pub fn no_such_source() -> Answer {
     let detail = "There is no source of that name here; check the address against the configuration's [[source]] names.";
-    Answer::problem(StatusCode::NOT_FOUND, "no_such_source", detail)
+    Answer::problem(StatusCode::NOT_FOUND, Code::NoSuchSource, detail)
 }
 
 /// The body was longer than `limit` bytes, and was not read to its end.
@@ -133,7 +134,7 @@ pub fn not_stored(format: Format) -> Answer {
     let answer = match format {
         Format::PagerDuty => Answer::json(status, json!({ "status": "unavailable", "message": detail, "errors": [detail] })),
         Format::AlertmanagerApi => Answer::json(status, Value::String(detail.to_owned())),
-        _ => Answer::problem(status, "not_stored", detail),
+        _ => Answer::problem(status, Code::NotStored, detail),
     };
     answer.with("retry-after", RETRY_AFTER)
 }

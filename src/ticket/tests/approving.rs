@@ -154,3 +154,28 @@ fn what_needs_no_approval_cannot_be_approved_and_an_automatic_step_takes_itself(
     assert_eq!(ticket.status, "done");
     assert_eq!(ticket.steps.last().unwrap().by, crate::ticket::event::Actor::Scheduler);
 }
+
+#[test]
+fn who_may_is_asked_before_anything_is_told() {
+    let mut b = Bench::new();
+    let n = change(&mut b, "p_ana");
+    for who in ["p_mia", "p_max"] {
+        say(&mut b, who, &n, true).unwrap();
+    }
+    let digest = shown(&b, &n);
+    b.set("p_ana", &n, "risk", json!("high")).unwrap();
+    let decide = |transition: &str, digest: &str| Command::Decide {
+        ticket: n.clone(),
+        transition: transition.into(),
+        approve: true,
+        digest: digest.into(),
+        reason: text(""),
+    };
+    // Neither that it is stale, nor where it stands, nor that a passkey or a reason is missing.
+    let refusal = b.ask(&person("p_bo"), &decide("start", &digest)).unwrap_err();
+    assert_eq!((refusal.code(), refusal.recorded()), ("NotAllowed", true));
+    assert_eq!(b.ask(&person("p_mia"), &decide("start", &digest)).unwrap_err().code(), "Stale", "who may is told");
+    b.via = Via { surface: "api".into(), auth: "key".into(), credential: Some("k_1".into()) };
+    assert_eq!(b.ask(&person("p_bo"), &decide("start", &digest)).unwrap_err().code(), "NotAllowed", "nor that it was a key");
+    assert_eq!(b.ask(&person("p_nil"), &decide("finish", &digest)).unwrap_err().code(), "NotAllowed", "nor that nobody need approve");
+}

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::{fixture, read, source};
+use crate::inbound::code::Code;
 use crate::inbound::hooks::document::{fingerprint, fit, moment};
 use crate::inbound::hooks::{MAX_ALERTS, ParseRefusal, Parsed};
 
@@ -16,23 +17,23 @@ fn one(alert: &serde_json::Value) -> Result<Parsed, ParseRefusal> {
 #[test]
 fn what_is_not_a_delivery_is_refused_with_a_name() {
     for (body, code) in [
-        (&b"{"[..], "not_json"),
-        (b"", "not_json"),
-        (b"{} {}", "not_json"),
-        (b"\"\xff\"", "not_utf8"),
-        (br#"{"alerts":[],"alerts":[]}"#, "repeated_key"),
-        (br#"{"alerts":[{"labels":{"a":"1","a":"2"}}]}"#, "repeated_key"),
-        (br#"{"alerts":["\ud800"]}"#, "not_json"),
-        (br"{}", "wrong_shape"),
-        (br#"{"alerts":{}}"#, "wrong_shape"),
-        (br#"{"alerts":[7]}"#, "wrong_shape"),
-        (br#"{"alerts":[{"labels":[]}]}"#, "wrong_shape"),
+        (&b"{"[..], Code::NotJson),
+        (b"", Code::NotJson),
+        (b"{} {}", Code::NotJson),
+        (b"\"\xff\"", Code::NotUtf8),
+        (br#"{"alerts":[],"alerts":[]}"#, Code::RepeatedKey),
+        (br#"{"alerts":[{"labels":{"a":"1","a":"2"}}]}"#, Code::RepeatedKey),
+        (br#"{"alerts":["\ud800"]}"#, Code::NotJson),
+        (br"{}", Code::WrongShape),
+        (br#"{"alerts":{}}"#, Code::WrongShape),
+        (br#"{"alerts":[7]}"#, Code::WrongShape),
+        (br#"{"alerts":[{"labels":[]}]}"#, Code::WrongShape),
     ] {
         let refusal = read("alertmanager", body).unwrap_err();
         assert_eq!((refusal.code, refusal.status.as_u16()), (code, 400), "{}", String::from_utf8_lossy(body));
     }
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
-    assert_eq!(read("alertmanager", deep.as_bytes()).unwrap_err().code, "too_deep");
+    assert_eq!(read("alertmanager", deep.as_bytes()).unwrap_err().code, Code::TooDeep);
 }
 
 #[test]
@@ -40,8 +41,8 @@ fn a_body_over_the_limit_is_refused_before_it_is_read() {
     let limit = source("pager").max_body;
     assert_eq!(limit, 512 * 1024);
     let refusal = read("pager", &vec![b' '; limit + 1]).unwrap_err();
-    assert_eq!((refusal.status.as_u16(), refusal.code), (413, "too_large"));
-    assert_eq!(read("pager", &vec![b' '; limit]).unwrap_err().code, "not_json");
+    assert_eq!((refusal.status.as_u16(), refusal.code), (413, Code::TooLarge));
+    assert_eq!(read("pager", &vec![b' '; limit]).unwrap_err().code, Code::NotJson);
 }
 
 #[test]
@@ -58,20 +59,20 @@ fn a_hundred_thousand_labels_are_refused_in_one_sentence() {
     let refusal = read("alertmanager", body.as_bytes()).unwrap_err();
     assert_eq!(refusal.problem, "alerts[0].labels has 100000 entries; an alert has at most 256 labels and annotations together.");
     let zeros = format!("[{}0]", "0,".repeat(250_000));
-    assert_eq!(read("alertmanager", zeros.as_bytes()).unwrap_err().code, "too_many_values");
+    assert_eq!(read("alertmanager", zeros.as_bytes()).unwrap_err().code, Code::TooManyValues);
 }
 
 #[test]
 fn labels_and_annotations_are_counted_together() {
     let pairs = |n: usize| (0..n).map(|i| (format!("n{i}"), json!("x"))).collect::<serde_json::Map<_, _>>();
     assert_eq!(one(&json!({"labels": pairs(128), "annotations": pairs(128)})).unwrap().alerts.len(), 1);
-    assert_eq!(one(&json!({"labels": pairs(128), "annotations": pairs(129)})).unwrap_err().code, "too_many_labels");
+    assert_eq!(one(&json!({"labels": pairs(128), "annotations": pairs(129)})).unwrap_err().code, Code::TooManyLabels);
 }
 
 #[test]
 fn a_name_over_a_kibibyte_is_refused_and_shown_by_its_beginning() {
     let refusal = one(&json!({"labels": {"é".repeat(600): "x"}})).unwrap_err();
-    assert_eq!(refusal.code, "name_too_long");
+    assert_eq!(refusal.code, Code::NameTooLong);
     assert!(refusal.problem.len() < 200 && refusal.problem.contains("1200 bytes"), "{}", refusal.problem);
 }
 
@@ -85,7 +86,7 @@ fn a_storm_is_taken_whole_or_refused_and_what_the_sender_left_out_is_counted() {
     alerts.push(json!({"labels": {"n": MAX_ALERTS}}));
     for (source, body) in [("alertmanager", json!({ "alerts": alerts })), ("api", json!(alerts))] {
         let refusal = read(source, body.to_string().as_bytes()).unwrap_err();
-        assert_eq!((refusal.status.as_u16(), refusal.code), (413, "too_large"));
+        assert_eq!((refusal.status.as_u16(), refusal.code), (413, Code::TooLarge));
         assert!(refusal.problem.contains("5001 alerts; at most 5000"), "{refusal}");
     }
     let events = json!({"site": "x", "events": vec![json!({"id": 1, "text": "t"}); MAX_ALERTS + 1]});

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{at, fixture, now, read, source, sources};
 use crate::config::Format;
+use crate::inbound::code::Code;
 use crate::inbound::hooks::reply::{no_such_source, not_stored, refused, too_large};
 use crate::inbound::hooks::{Arrival, Reply, alertmanager_api, formats, pagerduty};
 use crate::ticket::alert::AlertStatus::{Acknowledged, Firing, Resolved};
@@ -119,13 +120,13 @@ fn a_pagerduty_event_finds_its_source_by_its_routing_key_alone() {
     let (source, verified) = pagerduty::source_for(&sources, &fixture("pagerduty-trigger.json")).unwrap();
     assert_eq!((source.name.as_str(), verified.method), ("pager", "routing_key"));
     let stranger = pagerduty::source_for(&sources, br#"{"routing_key":"ffff","event_action":"trigger"}"#).unwrap_err();
-    assert_eq!(stranger.code, "unknown_routing_key");
+    assert_eq!(stranger.code, Code::UnknownRoutingKey);
     let answer = refused(Format::PagerDuty, &stranger);
     assert_eq!(answer.status.as_u16(), 400);
     let body = json!({"status": "invalid event", "message": "Event object is invalid", "errors": ["Invalid routing key"]});
     assert_eq!(answer.body.unwrap(), body);
     // The same event at /hooks/{source} has to name that source's key as well.
-    assert_eq!(read("pager", br#"{"routing_key":"ffff","event_action":"trigger"}"#).unwrap_err().code, "unknown_routing_key");
+    assert_eq!(read("pager", br#"{"routing_key":"ffff","event_action":"trigger"}"#).unwrap_err().code, Code::UnknownRoutingKey);
 }
 
 #[test]
@@ -199,7 +200,7 @@ fn what_goes_wrong_is_said_in_each_apis_own_words() {
     let refusal = read("alertmanager", b"nonsense").unwrap_err();
     let hooks = refused(Format::Alertmanager, &refusal);
     assert_eq!(hooks.headers, [("content-type", "application/problem+json".to_owned())]);
-    assert_eq!((hooks.status.as_u16(), hooks.body.unwrap()["code"].clone()), (400, json!("not_json")));
+    assert_eq!((hooks.status.as_u16(), hooks.body.unwrap()["code"].clone()), (400, json!("NotJson")));
     assert!(refused(Format::AlertmanagerApi, &refusal).body.unwrap().is_string());
     assert_eq!(no_such_source().status.as_u16(), 404);
     for format in Format::ALL {

@@ -1,0 +1,103 @@
+//! Every version of a ticket can be looked at, and two of them compared.
+
+use serde_json::{Value, json};
+
+use super::world::{World, labels, minutes, on_both};
+
+/// Name, before, after and who: what a difference says, in short.
+fn short(diff: &Value) -> Vec<(String, Value, Value, Vec<String>)> {
+    let one = |change: &Value| {
+        let by = change["by"].as_array().into_iter().flatten();
+        let by = by.map(|t| t["actor"]["id"].as_str().or(t["actor"]["name"].as_str()).unwrap_or("scheduler").to_owned()).collect();
+        (change["field"].as_str().unwrap_or_default().to_owned(), change["before"].clone(), change["after"].clone(), by)
+    };
+    diff["changes"].as_array().into_iter().flatten().map(one).collect()
+}
+
+// proves: REC-19
+async fn every_version_is_addressable_and_a_diff_lists_exactly_what_changed(w: &mut World) {
+    let (ana, ben, mia, aud) = (w.person("ana"), w.person("ben"), w.person("mia"), w.person("aud"));
+    let inc = &ana.declares("Mail is slow", "sev3").await;
+    let rev = async || aud.sees(inc).await["rev"].as_i64().expect("a revision");
+    let mut seen = vec![aud.sees(inc).await];
+    let opened = rev().await;
+    w.advance(minutes(1)).await;
+    ben.sets(inc, json!({ "root_cause": "A full queue.", "class": "availability/outage" })).await.done();
+    seen.push(aud.sees(inc).await);
+    ana.notes(inc, "The queue grows.").await.done();
+    let noted = rev().await;
+    ana.acknowledges(inc).await.done();
+    seen.push(aud.sees(inc).await);
+    mia.sets(inc, json!({ "root_cause": "A full disk.", "class": null })).await.done();
+    ben.sets(inc, json!({ "title": "Mail is slow" })).await.done();
+    seen.push(aud.sees(inc).await);
+
+    // Each version is what was seen when it was the latest, under either address.
+    for was in &seen {
+        let at = was["rev"].as_i64().expect("a revision");
+        let version = aud.gets(&format!("/api/v1/tickets/{inc}?rev={at}")).await.done();
+        for (name, value) in version.as_object().into_iter().flatten() {
+            assert_eq!(value, &was[name], "{name} of {inc}@{at}");
+        }
+        assert_eq!(aud.gets(&format!("/api/v1/tickets/{inc}@{at}")).await.done(), version);
+        assert!(version.get("can").is_none(), "nothing can be done to what was");
+    }
+
+    let diff = async |from: i64, to: i64| {
+        let answer = aud.gets(&format!("/api/v1/tickets/{inc}/diff?from={from}&to={to}")).await.done();
+        (short(&answer), answer)
+    };
+    let is = |name: &str, before: Value, after: Value, by: &[&str]| {
+        (name.to_owned(), before, after, by.iter().map(|p| (*p).to_owned()).collect::<Vec<String>>())
+    };
+    let (ben_id, mia_id, ana_id) = (ben.id.as_str(), mia.id.as_str(), ana.id.as_str());
+    let (filled, whole) = diff(opened, noted).await;
+    let null = Value::Null;
+    assert_eq!(
+        filled,
+        [
+            is("class", null.clone(), json!("availability/outage"), &[ben_id]),
+            is("root_cause", null.clone(), json!("A full queue."), &[ben_id]),
+        ],
+    );
+    assert_eq!(whole["changes"][0]["by"][0]["at"], json!(w.now()), "{whole}");
+    // Two people wrote the cause; the class came and went, and the title was written again with the same words.
+    let (all, whole) = diff(opened, rev().await).await;
+    assert_eq!(
+        all,
+        [
+            is("root_cause", null.clone(), json!("A full disk."), &[ben_id, mia_id]),
+            is("owner", null, json!(ana.id), &[ana_id]),
+            is("status", json!("open"), json!("acknowledged"), &[ana_id]),
+        ],
+        "{whole}"
+    );
+    assert_eq!(diff(noted, noted).await.0, []);
+    let latest = aud.gets(&format!("/api/v1/tickets/{inc}/diff")).await.done();
+    assert_eq!((latest["from"].clone(), latest["to"].clone()), (json!(1), json!(rev().await)));
+
+    // What never was is refused, and so is who may not look.
+    aud.gets(&format!("/api/v1/tickets/{inc}?rev=99")).await.refused("NotFound").says("its revisions are 1 to").with_status(404);
+    aud.gets(&format!("/api/v1/tickets/{inc}@0")).await.refused("NotFound");
+    aud.gets(&format!("/api/v1/tickets/{inc}@x")).await.refused("BadRequest").about(&["rev"]);
+    aud.gets(&format!("/api/v1/tickets/{inc}@3?rev=4")).await.refused("BadRequest").about(&["rev"]);
+    aud.gets(&format!("/api/v1/tickets/{inc}/diff?from=3&to=2")).await.refused("BadRequest").about(&["from"]);
+    aud.gets(&format!("/api/v1/tickets/{inc}/diff?from=1&to=99")).await.refused("NotFound");
+    aud.gets("/api/v1/tickets/INC-000009/diff").await.refused("NoSuchTicket").with_status(404);
+    w.person("nil").gets(&format!("/api/v1/tickets/{inc}/diff")).await.refused("NotAllowed");
+    w.person("nil").gets(&format!("/api/v1/tickets/{inc}@1")).await.refused("NotAllowed");
+}
+on_both!(every_version_is_addressable_and_a_diff_lists_exactly_what_changed);
+
+async fn a_diff_across_a_storm_names_the_tool_and_the_people(w: &mut World) {
+    let alert = |host: String| labels("HighErrorRate", "checkout", &host, "critical");
+    for n in 0..30 {
+        w.alertmanager().fires(&[alert(format!("host-{n}"))]).await.done();
+    }
+    let ana = w.person("ana");
+    ana.acknowledges("INC-000001").await.done();
+    let diff = ana.gets("/api/v1/tickets/INC-000001/diff").await.done();
+    let changed: Vec<String> = short(&diff).into_iter().map(|(name, ..)| name).collect();
+    assert_eq!(changed, ["owner", "status"]);
+}
+on_both!(a_diff_across_a_storm_names_the_tool_and_the_people);
