@@ -20,6 +20,7 @@ use crate::ledger::note::{Note, Signer};
 use crate::store::Store;
 use crate::store::commit::SealedRow;
 use crate::ticket::event::{Actor, Event, Fact};
+use crate::ticket::followed::followed;
 use crate::ticket::number::Number;
 use crate::ticket::state::{Held, Ticket};
 
@@ -27,7 +28,7 @@ use crate::ticket::state::{Held, Ticket};
 const PAGE: i64 = 1000;
 
 /// The columns of tickets.csv.
-const TICKET_COLUMNS: [&str; 16] = [
+const TICKET_COLUMNS: [&str; 18] = [
     "number",
     "kind",
     "title",
@@ -41,6 +42,8 @@ const TICKET_COLUMNS: [&str; 16] = [
     "lead",
     "intake",
     "response",
+    "kind_digest",
+    "completion_percent",
     "merged_into",
     "rev",
     "seq",
@@ -237,6 +240,7 @@ async fn ticket_row(store: &Store, ticket: &Ticket) -> anyhow::Result<Map<String
         fields.insert(name.clone(), value);
     }
     let moment = |at: Option<Timestamp>| at.map(|at| at.to_string());
+    let followed = followed(ticket);
     let row = json!({
         "number": ticket.number,
         "kind": ticket.kind,
@@ -263,6 +267,8 @@ async fn ticket_row(store: &Store, ticket: &Ticket) -> anyhow::Result<Map<String
         "clocks": ticket.clocks,
         "owed": ticket.owed,
         "alerts": ticket.alerts,
+        "completion_percent": followed.completion_percent,
+        "followed": followed,
         "merged_from": ticket.merged_from,
     });
     Ok(row.as_object().cloned().unwrap_or_default())

@@ -22,6 +22,7 @@ use crate::ledger::witness::cosigned_at;
 use crate::outbound::witness::Witness;
 use crate::people::Person;
 use crate::procedure::model::Permission;
+use crate::ticket::event::{Event, Fact};
 
 /// `export`
 #[derive(Debug, clap::Args)]
@@ -107,7 +108,10 @@ pub async fn export(config: &Config, env: &Env, by: Option<&str>, wanted: &Wante
     if let Some(log) = beside.desk.identity().await?.vkey.filter(|log| *log != signer.verifier().to_string()) {
         return Err(NotSigned::OtherKey { log, here: signer.verifier().to_string() }.into());
     }
-    let (note, keys, troubles) = fresh_checkpoint(config, env, &beside).await?;
+    let (note, keys, troubles) = match unchanged_since_export(config, &beside).await? {
+        Some((note, keys)) => (note, keys, Vec::new()),
+        None => fresh_checkpoint(config, env, &beside).await?,
+    };
     let cosigned = cosigned_by(&note, &keys);
     let mut half = out.as_os_str().to_owned();
     half.push(".unfinished");
@@ -142,6 +146,26 @@ async fn write(
     let recorded = beside.desk.ask(Request::of_operator(Some(person), record)).await;
     recorded.context("the export could not be recorded, so no bundle was left")?;
     Ok(written)
+}
+
+/// The checkpoint that an earlier export described, when nothing but exports was recorded since: the same question about
+/// the same record gets the same bytes. None when a witness has not cosigned it.
+async fn unchanged_since_export(config: &Config, beside: &Beside) -> anyhow::Result<Option<(Note, Vec<VerifierKey>)>> {
+    let store = &beside.store;
+    let (mut next, mut position) = (store.size().await?, None);
+    while next > position.unwrap_or(0) {
+        let bytes = store.event(next - 1).await?.context("the log's last event is missing")?;
+        let event: Event = serde_json::from_slice(&bytes).context("the log's last event does not read back")?;
+        let Fact::Exported { position: described, .. } = event.fact else { break };
+        next -= 1;
+        position = Some(described);
+    }
+    // What the oldest of these exports described must be where they begin.
+    let Some(size) = position.filter(|described| *described == next) else { return Ok(None) };
+    let Some(note) = store.checkpoint_at(size).await? else { return Ok(None) };
+    let note = Note::parse(note.as_bytes())?;
+    let keys: Vec<VerifierKey> = config.log.witnesses.iter().map(|w| VerifierKey::parse(&w.vkey)).collect::<Result<_, _>>()?;
+    Ok((cosigned_by(&note, &keys).len() == keys.len()).then_some((note, keys)))
 }
 
 /// The log signed as it stands, and cosigned by as many witnesses as answer.

@@ -191,7 +191,7 @@ fn what_came_with_the_bundle_proves_nothing() {
     assert_eq!(verify_path(&path, &Outside { witnesses: vec![other], ..outside() }).verdict.exit_code(), 3);
 }
 
-// proves: EXP-01
+// proves: EXP-01, EXP-06
 #[test]
 fn one_flipped_byte_in_any_file_is_found_and_named() {
     let dir = TempDir::new().unwrap();
@@ -228,6 +228,7 @@ fn a_changed_event_is_named_with_its_ticket() {
     assert!(report.to_string().starts_with("Damaged (demonstration): event 279 (INC-000056): it does not match"), "{report}");
 }
 
+// proves: EXP-06
 #[test]
 fn a_missing_extra_or_swapped_file_is_named() {
     let dir = TempDir::new().unwrap();
@@ -480,7 +481,6 @@ fn the_folder_of_a_log_alone_can_be_verified() {
     assert_first(&verify(&root.join("log")), None, Some("tile/1/000.p/1"), "missing");
 }
 
-// proves: EXP-05
 #[test]
 fn the_same_input_gives_the_same_bytes() {
     let dir = TempDir::new().unwrap();

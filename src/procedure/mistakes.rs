@@ -280,6 +280,7 @@ fn clocks_have_a_target_for_everybody() {
     mistake("by_severity: { sev1: channel,", "by_severity: { sev1: chanel,", "chanel", "`chanel` is neither `channel` nor `thread`.");
 }
 
+// proves: SLA-05
 #[test]
 fn the_matrix_is_complete() {
     let choice = |name: &str| format!("  {name}: {{ type: choice, of: [high, low], help: How much. }}\n");

@@ -1,7 +1,9 @@
 //! What is opened, what is filed, and what the log keeps of it.
 
+use proptest::prelude::*;
 use serde_json::json;
 
+use crate::env::Timestamp;
 use crate::ticket::alert::AlertStatus::Firing;
 use crate::ticket::bench::{Bench, HOUR, MINUTE, matched, number, person, text};
 use crate::ticket::command::{AttachEvidence, Command, FieldInput, Open};
@@ -34,7 +36,6 @@ fn numbers_have_no_gaps_even_when_opening_is_refused_in_between() {
     assert_eq!(decision.tickets, (21..=26).map(number).collect::<Vec<_>>());
 }
 
-// proves: REC-14
 #[test]
 fn a_ticket_knows_who_opened_it_and_how_it_came_in() {
     let mut b = Bench::new();
@@ -140,4 +141,37 @@ fn revisions_are_contiguous_and_an_event_of_another_ticket_changes_nothing() {
     let strange = b.log.last().unwrap();
     assert_eq!(evolve(Some(b.ticket(&one).clone()), strange).as_ref(), Some(b.ticket(&one)));
     assert_eq!(evolve(None, strange), None);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    // proves: REC-02
+    #[test]
+    fn the_time_of_opening_is_the_servers_exact_and_never_the_senders(
+        now in 1_700_000_000_000_000_i64..1_900_000_000_000_000,
+        away in -1_000_000_000_000_000_i64..1_000_000_000_000_000,
+    ) {
+        let mut b = Bench::new();
+        b.now = Timestamp::from_micros(now).unwrap();
+        let claimed = Timestamp::from_micros(now + away).unwrap();
+        let mut alert = matched("00000000000000aa", Firing, Some("g"));
+        alert.alert.starts_at = Some(claimed);
+        b.alerts_of("am", vec![alert]).unwrap();
+        let mut by_hand = open(&b, "incident", &[("title", FieldInput::Sealed(text("db down")))]);
+        by_hand.occurred_at = Some(claimed.min(b.now));
+        b.ask(&person("p_ana"), &Command::Open(by_hand)).unwrap();
+        let opened: Vec<_> = b.log.iter().filter(|e| matches!(e.fact, Fact::TicketOpened(_))).collect();
+        prop_assert_eq!(opened.len(), 2);
+        for event in opened {
+            let written = serde_json::to_value(event).unwrap();
+            let at = written["at"].as_str().unwrap();
+            let read = chrono::DateTime::parse_from_rfc3339(at).unwrap();
+            prop_assert_eq!((read.timestamp_micros(), read.offset().local_minus_utc()), (now, 0));
+            prop_assert!(at.ends_with('Z') && at.split('.').nth(1).is_some_and(|f| f.len() == 7), "{at} is not exact to the microsecond");
+        }
+        // What was claimed stands beside it, and only there.
+        let Fact::TicketOpened(claims) = &b.log.iter().rfind(|e| matches!(e.fact, Fact::TicketOpened(_))).unwrap().fact else { panic!() };
+        prop_assert_eq!(claims.occurred_at, Some(claimed.min(b.now)));
+    }
 }

@@ -54,7 +54,6 @@ fn link(b: &mut Bench, n: &Number, link: &str) {
     b.ask(&person("p_ana"), &Command::Link { ticket: n.clone(), link: link.into(), to: None, target: None, reason }).unwrap();
 }
 
-// proves: INC-23
 #[test]
 fn an_outage_is_light_at_night_and_complete_by_closure() {
     let mut b = shipped();
