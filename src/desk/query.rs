@@ -190,6 +190,26 @@ impl Desk {
         rows.into_iter().map(|(seq, bytes)| Ok(read_event(seq, &bytes)?)).collect()
     }
 
+    /// Position of the first event that was recorded at `at` or later; the number of events when there is none. Time never
+    /// runs backwards in the log, so a few looks find it.
+    ///
+    /// # Errors
+    /// When the person may not look.
+    pub async fn position_at(&self, viewer: &Person, at: Timestamp) -> Result<i64, NoView> {
+        self.allow(viewer, Permission::Read)?;
+        let (mut low, mut high) = (0, self.store().size().await?);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let bytes = self.store().event(middle).await?.ok_or_else(|| NoView::NotFound(format!("event {middle}")))?;
+            if read_event(middle, &bytes)?.at < at {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        Ok(low)
+    }
+
     /// Plaintext of a ticket's sealed fields, file names, and reasons for having no link.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! What is handed out: evidence bundles, and the tables in them.
+//! What is handed out: evidence bundles, the tables in them, and reports.
 //!
 //! The writer here knows the log's formats and rows of plain values; where these come from (the store, the desk)
 //! is the caller's business, who pushes them in order.
@@ -6,6 +6,7 @@
 pub mod bundle;
 pub mod package;
 mod readme;
+pub mod report;
 pub mod table;
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ mod escalate;
 pub mod event;
 pub mod evolve;
 pub mod fields;
+pub mod followed;
 mod links;
 pub mod media;
 mod merge;
@@ -40,5 +41,6 @@ pub mod state;
 mod take;
 #[cfg(test)]
 mod tests;
+pub mod timeline;
 pub mod version;
 pub mod view;

@@ -69,7 +69,7 @@ async fn reminders_come_once_each_and_a_breach_is_an_event_at_its_minute(w: &mut
 }
 on_both!(reminders_come_once_each_and_a_breach_is_an_event_at_its_minute);
 
-// proves: INC-07
+// proves: INC-05, INC-07
 async fn nobody_answers_and_the_next_tier_is_called_until_somebody_does(w: &mut World) {
     w.alertmanager().fires(&[labels("HighErrorRate", "checkout", "checkout-1", "critical")]).await.done();
     let inc = "INC-000001";
@@ -97,6 +97,7 @@ async fn nobody_answers_and_the_next_tier_is_called_until_somebody_does(w: &mut 
     w.advance(minutes(1)).await;
     let second = (1, 2, "on-call.manager".to_owned(), at("10:30"));
     assert_eq!(called(w).await, [first.clone(), second.clone()]);
+    assert_eq!(w.person("aud").sees(inc).await["owner"], Value::Null, "it is called because nobody has it");
     let answer = w.person("nil").posts(&format!("/api/v1/tickets/{inc}/escalation/acknowledge"), json!({})).await;
     answer.refused("NotAllowed").with_status(403);
     w.person("mia").posts(&format!("/api/v1/tickets/{inc}/escalation/acknowledge"), json!({})).await.done();
@@ -105,6 +106,7 @@ async fn nobody_answers_and_the_next_tier_is_called_until_somebody_does(w: &mut 
     // A person calls somebody as well, saying why; and that is answered, too.
     let ana = w.person("ana");
     ana.acknowledges(inc).await.done();
+    assert_eq!(ana.sees(inc).await["owner"], json!(ana.id), "whoever presses the button has it");
     ana.posts(&format!("/api/v1/tickets/{inc}/escalate"), json!({})).await.refused("FieldMissing").about(&["reason"]);
     ana.posts(&format!("/api/v1/tickets/{inc}/escalate"), json!({ "reason": "I need the database's owner." })).await.done();
     w.person("max").posts(&format!("/api/v1/tickets/{inc}/escalation/acknowledge"), json!({})).await.done();

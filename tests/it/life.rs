@@ -26,7 +26,7 @@ fn lacks(ticket: &Value, transition: &str) -> Vec<String> {
     missing.iter().map(|m| m["field"].as_str().or(m["code"].as_str()).unwrap_or_default().to_owned()).collect()
 }
 
-// proves: INC-01, INC-02, INC-08, INC-11, INC-12, INC-16, ALR-03
+// proves: INC-01, INC-02, INC-08, INC-11, INC-12, INC-16, INC-17, ALR-03
 async fn an_incident_closes_only_when_everything_is_there(w: &mut World) {
     let delivered = w.alertmanager().fires(&[labels("HighErrorRate", "checkout", "checkout-1", "critical")]).await.done();
     assert_eq!(delivered["tickets"], json!(["INC-000001"]));
@@ -59,6 +59,12 @@ async fn an_incident_closes_only_when_everything_is_there(w: &mut World) {
         assert!(refusal.detail.starts_with(&format!("{inc} can close once")), "{}", refusal.detail);
         mia.sets(inc, json!({ field: whole })).await.done();
     }
+
+    // No system at all is an answer, but it has to be said, and by itself.
+    mia.sets(inc, json!({ "systems_affected": ["none", "checkout-1"] })).await.refused("BadFields").about(&["systems_affected"]);
+    mia.sets(inc, json!({ "systems_affected": [] })).await.done();
+    mia.closes(inc, "Done.").await.refused("FieldMissing").about(&["systems_affected"]);
+    mia.sets(inc, json!({ "systems_affected": ["none"] })).await.done();
 
     // The same gate stands behind every surface.
     let sentence = mia.closes(inc, "Done.").await.refused("NoteMissing").says("a note on what was found and done").detail;

@@ -12,12 +12,14 @@
 
 mod altered;
 mod api;
+mod approvals;
 mod browser;
 mod cli;
 mod clocks;
 mod console_browser;
 mod correlation;
 mod documents;
+mod exports;
 mod integrity;
 mod life;
 mod machine;
@@ -26,11 +28,13 @@ mod outbox;
 mod persons;
 mod real_tools;
 mod replicas;
+mod reports;
 mod rows;
 mod schema;
 mod server;
 mod source;
 mod sources;
+mod targets;
 mod third_party_tools;
 mod tools;
 mod transitions;

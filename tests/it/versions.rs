@@ -101,3 +101,56 @@ async fn a_diff_across_a_storm_names_the_tool_and_the_people(w: &mut World) {
     assert_eq!(changed, ["owner", "status"]);
 }
 on_both!(a_diff_across_a_storm_names_the_tool_and_the_people);
+
+// proves: INC-06
+async fn an_incident_is_told_from_its_opening_to_its_end_in_the_order_in_which_it_happened(w: &mut World) {
+    let (ana, mia) = (w.person("ana"), w.person("mia"));
+    let inc = &ana.declares("Files are being encrypted", "sev2").await;
+    w.advance(minutes(5)).await;
+    // No phase is passed over: what is not contained is neither removed, nor recovered, nor closed.
+    ana.eradicates(inc, "Wiped.").await.refused("WrongStatus");
+    ana.acknowledges(inc).await.done();
+    ana.eradicates(inc, "Wiped.").await.refused("WrongStatus");
+    ana.recovers(inc, "Back.").await.refused("WrongStatus");
+    mia.closes(inc, "Done.").await.refused("WrongStatus");
+    w.advance(minutes(5)).await;
+    ana.posts(&format!("/api/v1/tickets/{inc}/escalate"), json!({ "reason": "It spreads." })).await.done();
+    w.person("max").posts(&format!("/api/v1/tickets/{inc}/escalation/acknowledge"), json!({})).await.done();
+    w.advance(minutes(20)).await;
+    // It was cut off at 10:20, and written down ten minutes later.
+    ana.takes("contain", inc, json!({ "line": "The switch is off.", "occurred_at": "2026-03-02T10:20:00Z" })).await.done();
+    w.advance(minutes(30)).await;
+    ana.eradicates(inc, "Wiped.").await.done();
+    w.advance(minutes(60)).await;
+    ana.recovers(inc, "Restored from Sunday; ben opened his files.").await.done();
+    w.closes_what_recovered(inc, "remediated").await;
+
+    let told = w.person("aud").gets(&format!("/api/v1/tickets/{inc}/timeline")).await.done();
+    let of = |moment: &Value| {
+        let time = |name: &str| moment[name].as_str().unwrap_or_default()[11..16].to_owned();
+        (moment["what"].as_str().unwrap_or_default().to_owned(), time("occurred_at"), time("recorded_at"))
+    };
+    let moments: Vec<(String, String, String)> = told["moments"].as_array().into_iter().flatten().map(of).collect();
+    let is = |what: &str, occurred: &str, recorded: &str| (what.to_owned(), occurred.to_owned(), recorded.to_owned());
+    assert_eq!(
+        moments,
+        [
+            is("opened", "10:00", "10:00"),
+            is("acknowledged", "10:05", "10:05"),
+            is("escalated", "10:10", "10:10"),
+            is("contained", "10:20", "10:30"),
+            is("eradicated", "11:00", "11:00"),
+            is("recovered", "12:00", "12:00"),
+            is("closed", "12:00", "12:00"),
+        ]
+    );
+    assert_eq!((&told["moments"][2]["tier"], &told["in_order"]), (&json!(1), &json!(true)));
+    let phases: Vec<&Value> = told["moments"].as_array().into_iter().flatten().filter(|m| m["phase"] == true).map(|m| &m["what"]).collect();
+    assert_eq!(phases, ["contained", "eradicated", "recovered"]);
+    assert_eq!(
+        told["seconds_to"],
+        json!({ "acknowledged": 300, "contained": 1200, "eradicated": 3600, "recovered": 7200, "closed": 7200 })
+    );
+    w.person("nil").gets(&format!("/api/v1/tickets/{inc}/timeline")).await.refused("NotAllowed");
+}
+on_both!(an_incident_is_told_from_its_opening_to_its_end_in_the_order_in_which_it_happened);

@@ -8,6 +8,7 @@ mod files;
 pub mod openapi;
 mod query;
 mod read;
+mod reports;
 mod shown;
 mod write;
 
@@ -30,6 +31,10 @@ pub fn routes() -> Router<App> {
         .route("/api/v1/tickets/{number}", get(read::ticket))
         .route("/api/v1/tickets/{number}/events", get(read::events))
         .route("/api/v1/tickets/{number}/diff", get(read::diff))
+        .route("/api/v1/tickets/{number}/timeline", get(reports::way))
+        .route("/api/v1/events", get(reports::search))
+        .route("/api/v1/reports", get(reports::list))
+        .route("/api/v1/reports/{report}", get(reports::report))
         .route("/api/v1/tickets/{number}/alerts", get(read::alerts))
         .route("/api/v1/alerts/{source}/{fingerprint}", get(read::alert))
         .route("/api/v1/deliveries/{delivery}", get(read::delivery))

@@ -30,6 +30,20 @@ pub const OPERATIONS: &[Operation] = &[
         "Exactly the fields that differ between the versions `from` (1 unless given) and `to` (the latest), and who changed them when",
         "",
     ),
+    (
+        "get",
+        "/api/v1/tickets/{number}/timeline",
+        "What happened to it in the order in which it happened, with both times, and the seconds to each status",
+        "",
+    ),
+    (
+        "get",
+        "/api/v1/events",
+        "Events of the whole log: `from`, `to`, `kind`, `actor` (a person's id or a source's name), `after` (the `next` of the page before; a page may be empty and still have one), `limit`",
+        "",
+    ),
+    ("get", "/api/v1/reports", "The reports that there are", ""),
+    ("get", "/api/v1/reports/{report}", "A report: `from` and `to` (when tickets were opened); of `roles`, `at` and `role`", ""),
     ("get", "/api/v1/tickets/{number}/events", "Its events, oldest first; `after` a revision, `limit`", ""),
     ("get", "/api/v1/tickets/{number}/alerts", "Its alerts", ""),
     ("post", "/api/v1/tickets/{number}/{transition}", "Take a transition of its procedure", "Step"),
@@ -99,6 +113,10 @@ fn asked(path: &str) -> &'static [(&'static str, &'static str)] {
     match path {
         "/api/v1/tickets" => &[("kind", "string"), ("status", "string"), ("open", "boolean"), ("after", "integer"), ("limit", "integer")],
         "/api/v1/tickets/{number}" => &[("rev", "integer")],
+        "/api/v1/events" => {
+            &[("from", "string"), ("to", "string"), ("kind", "string"), ("actor", "string"), ("after", "integer"), ("limit", "integer")]
+        }
+        "/api/v1/reports/{report}" => &[("from", "string"), ("to", "string"), ("at", "string"), ("role", "string")],
         "/api/v1/tickets/{number}/diff" => &[("from", "integer"), ("to", "integer")],
         "/api/v1/tickets/{number}/events" => &[("after", "integer"), ("limit", "integer")],
         _ => &[],

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use axum::http::Uri;
 
+use crate::env::Timestamp;
 use crate::inbound::problem::Problem;
 
 /// Rows of a page, unless asked otherwise.
@@ -85,6 +86,15 @@ impl Asked {
             Ok(Some(n)) if n <= latest => Ok(n),
             _ => Err(wrong("after", "is no cursor of this list. Take the `next` of the page before, or leave it out for the first page.")),
         }
+    }
+
+    /// A moment, RFC 3339.
+    ///
+    /// # Errors
+    /// 400 when it is none.
+    pub fn moment(&self, name: &str) -> Result<Option<Timestamp>, Problem> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        Timestamp::parse(text).map(Some).ok_or_else(|| wrong(name, "a time reads like 2026-11-22T03:04:05Z."))
     }
 
     /// `true` or `false`; false when it is missing.

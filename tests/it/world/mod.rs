@@ -28,7 +28,7 @@ use countersign::env::{Clock as _, Env, ManualClock, Timestamp};
 use countersign::people::{PeopleCommand, secret};
 use countersign::store::Store;
 use reqwest::Client;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub use answer::Answered;
@@ -349,11 +349,16 @@ impl World {
 
     /// Adds somebody with this address.
     pub async fn hires_as(&mut self, name: &str, email: &str, roles: &[&str]) -> Person {
+        self.hires_called(name, name, email, roles).await
+    }
+
+    /// Adds somebody whom the story calls `name`, and everybody else `called`.
+    pub async fn hires_called(&mut self, name: &str, called: &str, email: &str, roles: &[&str]) -> Person {
         let (desk, env) = (self.desk().clone(), self.env());
         let id = env.id("p_");
         let add = PeopleCommand::Add {
             id: id.clone(),
-            name: desk.seal(name),
+            name: desk.seal(called),
             email: desk.seal(email),
             roles: roles.iter().map(|r| (*r).to_owned()).collect(),
         };
@@ -363,6 +368,65 @@ impl World {
         self.staff.entry(name.to_owned()).or_insert(Member { id: id.clone(), key: minted.shown });
         self.operator(Ask::People(PeopleCommand::IssueKey { person: id, key, sha256: minted.sha256 })).await.expect("a key is issued");
         self.person(name)
+    }
+
+    /// Somebody's id, also while the service is stopped.
+    pub fn id_of(&self, name: &str) -> String {
+        self.staff[name].id.clone()
+    }
+
+    /// Takes an acknowledged incident through its phases, and gives it everything that closing wants.
+    pub async fn readies(&self, inc: &str, disposition: &str) {
+        let ana = self.person("ana");
+        for (step, line) in [("contain", "Cut off."), ("eradicate", "Removed."), ("recover", "Back; an order went through.")] {
+            ana.takes(step, inc, json!({ "line": line })).await.done();
+        }
+        self.answers_all(inc, disposition).await;
+    }
+
+    /// Closes a recovered incident, with everything that closing wants.
+    pub async fn closes_what_recovered(&self, inc: &str, disposition: &str) {
+        self.answers_all(inc, disposition).await;
+        self.person("mia").closes(inc, "Fixed, and confirmed.").await.done();
+    }
+
+    async fn answers_all(&self, inc: &str, disposition: &str) {
+        let (ana, mia) = (self.person("ana"), self.person("mia"));
+        ana.notes(inc, "A worker hung.").await.done();
+        for phase in ["contain", "eradicate"] {
+            ana.waives_evidence(inc, phase, "It is in version control.").await.done();
+        }
+        for link in ["caused_by", "remediated_by"] {
+            ana.explains_no_link(inc, link, "It was found out on the spot.").await.done();
+        }
+        for task in ana.sees(inc).await["tasks"].as_array().into_iter().flatten() {
+            ana.ticks(inc, task["task"].as_i64().expect("a number")).await.done();
+        }
+        let answers = json!({
+            "class": "availability/outage", "vector": "other", "detection_source": "audit", "data_involved": ["none"],
+            "systems_affected": ["checkout-1"], "reporting_duties": ["none"], "root_cause": "A worker hung.",
+            "resolution": "It was restarted; ben placed an order.", "disposition": disposition,
+        });
+        mia.sets(inc, answers).await.done();
+    }
+
+    /// Every replica listens for sources that have fallen silent, as its scheduler does.
+    pub async fn looks_for_silence(&self) {
+        for replica in &self.replicas {
+            let app = &replica.app;
+            let expected = countersign::cli::service::expected(&app.config);
+            app.desk.listen_for(&expected, app.started).await.expect("the desk can listen");
+        }
+    }
+
+    /// Opens so many incidents by alerts, in a few deliveries.
+    pub async fn seeds(&self, incidents: usize) {
+        let tool = self.alertmanager();
+        let all: Vec<Value> = (0..incidents).map(|n| labels("HighErrorRate", &format!("service-{n}"), "one", "critical")).collect();
+        for some in all.chunks(1000) {
+            let answer = tool.fires(some).await.done();
+            assert_eq!(answer["tickets"].as_array().map(Vec::len), Some(some.len()));
+        }
     }
 
     /// Stops somebody.
