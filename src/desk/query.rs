@@ -15,7 +15,7 @@ use crate::store::read::Due;
 use crate::ticket::event::Event;
 use crate::ticket::number::Number;
 use crate::ticket::state::{Held, Ticket};
-use crate::ticket::version::{Change, Diff, Touch};
+use crate::ticket::version::{Diff, Difference};
 
 /// Plaintext of sealed values, by event and name. What was redacted is not here.
 pub type Texts = BTreeMap<(i64, String), String>;
@@ -45,9 +45,6 @@ impl From<NoView> for Unanswered {
         }
     }
 }
-
-/// Two versions of a ticket, and each change with the events that made it.
-pub type Difference = (Ticket, Ticket, Vec<(Change, Vec<Touch>)>);
 
 /// Events that are read at a time.
 const PAGE: i64 = 1000;

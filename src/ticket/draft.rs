@@ -1,6 +1,6 @@
 //! A decision under way: what it has decided so far, and what stands after that.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::alert::AlertStatus;
 use super::command::{FieldInput, Fields};
@@ -31,6 +31,8 @@ pub(super) struct Draft<'a> {
     heard: BTreeMap<String, Timestamp>,
     allocated: BTreeMap<String, u64>,
     touched: Vec<Number>,
+    /// The same, to look them up: one delivery may open thousands.
+    named: BTreeSet<Number>,
     repeats: Vec<Repeat>,
     dropped: usize,
 }
@@ -56,6 +58,7 @@ impl<'a> Draft<'a> {
             heard: BTreeMap::new(),
             allocated: BTreeMap::new(),
             touched: Vec::new(),
+            named: BTreeSet::new(),
             repeats: Vec::new(),
             dropped: 0,
         }
@@ -136,7 +139,7 @@ impl<'a> Draft<'a> {
 
     /// Names a ticket in the answer, although perhaps nothing changes.
     pub fn touch(&mut self, number: &Number) {
-        if !self.touched.contains(number) {
+        if self.named.insert(number.clone()) {
             self.touched.push(number.clone());
         }
     }

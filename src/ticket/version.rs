@@ -76,6 +76,9 @@ pub fn changes(before: &Ticket, after: &Ticket) -> Vec<Change> {
         .collect()
 }
 
+/// Two versions of a ticket, and each change with the events that made it.
+pub type Difference = (Ticket, Ticket, Vec<(Change, Vec<Touch>)>);
+
 /// What differs between two revisions of a ticket, and who changed it: fed with the ticket's events from its opening on.
 #[derive(Clone, Debug)]
 pub struct Diff {
@@ -117,7 +120,7 @@ impl Diff {
     /// The two versions and what differs, each with the events that touched it in between; none when the ticket never
     /// had one of these revisions.
     #[must_use]
-    pub fn finish(mut self) -> Option<(Ticket, Ticket, Vec<(Change, Vec<Touch>)>)> {
+    pub fn finish(mut self) -> Option<Difference> {
         let (before, after) = (self.before?, self.ticket.filter(|t| t.rev == self.to)?);
         let with_touches = |change: Change| {
             let touches = self.touches.remove(&(change.part, change.name.clone())).unwrap_or_default();

@@ -74,14 +74,14 @@ async fn only_who_may_export_does_and_each_time_is_on_record(w: &mut World) {
         ("nil", "nil@example.com has no role that may export"),
     ] {
         let by = if name.contains('@') { name.to_owned() } else { format!("{name}@example.com") };
-        let (code, words) = w.runs(&["export", "--all", "--out", "refused.zip", "--by", &by]).await;
+        let (code, words) = w.runs(&["export", "--all", "--out", &format!("{name}.zip"), "--by", &by]).await;
         // Of lea's roles, compliance exports; the others may not.
         if name.starts_with("lea") {
             assert_eq!(code, 0, "{words}");
             continue;
         }
         assert!(code != 0 && words.contains(why), "{name}: {code} {words}");
-        assert!(!w.path("refused.zip").exists(), "{name} got a bundle");
+        assert!(!w.path(&format!("{name}.zip")).exists(), "{name} got a bundle");
     }
     let recorded = w.log_of("Exported").await;
     assert_eq!(recorded.len(), 1);

@@ -22,11 +22,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use countersign::cli::service::{Running, Service};
 use countersign::config::Config;
-use countersign::desk::request::{Answer, Ask, Request, SignIn, Unanswered};
+use countersign::desk::request::{Answer, Ask, Request, SignIn, Unanswered, Who};
 use countersign::desk::{Desk, founding};
 use countersign::env::{Clock as _, Env, ManualClock, Timestamp};
 use countersign::people::{PeopleCommand, secret};
 use countersign::store::Store;
+use countersign::ticket::command::{Command, FieldInput, Open};
+use countersign::ticket::event::Via;
+use futures_util::StreamExt as _;
+use futures_util::stream;
 use reqwest::Client;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -68,6 +72,21 @@ const STAFF: [(&str, &[&str]); 8] = [
     ("lea", &["legal", "compliance", "communications"]),
     ("nil", &[]),
 ];
+
+/// A kind of ticket without clocks, alerts or requirements.
+const ENTRY: &str = "kind: entry
+prefix: ENT
+title: Entry
+purpose: Something to find again.
+fields:
+  title: { type: line, help: What it is. }
+statuses: [open, closed]
+ended: [closed]
+declare: { by: anyone, asks: [title], requires: [title] }
+transitions:
+  close: { from: open, to: closed, by: responder, help: It is over. }
+retention: Six years.
+";
 
 /// Secrets of the sources; each unlike any other text, so that a story can look for them.
 pub const BEARER: &str = "bearer-secret-a1b2c3d4";
@@ -419,14 +438,27 @@ impl World {
         }
     }
 
-    /// Opens so many incidents by alerts, in a few deliveries.
-    pub async fn seeds(&self, incidents: usize) {
-        let tool = self.alertmanager();
-        let all: Vec<Value> = (0..incidents).map(|n| labels("HighErrorRate", &format!("service-{n}"), "one", "critical")).collect();
-        for some in all.chunks(1000) {
-            let answer = tool.fires(some).await.done();
-            assert_eq!(answer["tickets"].as_array().map(Vec::len), Some(some.len()));
-        }
+    /// Opens so many tickets, of a kind that makes one event each, straight at the desk.
+    pub async fn seeds(&mut self, tickets: usize) {
+        let mut files = countersign::procedure::built_in();
+        files.push(("kinds/entry.yaml".to_owned(), ENTRY.as_bytes().to_vec()));
+        self.adopts(files, "Entries are kept here.").await;
+        let (desk, person) = (self.desk().clone(), self.id_of("ana"));
+        let open = |n: usize| {
+            let open = Open {
+                kind: "entry".to_owned(),
+                fields: BTreeMap::from([("title".to_owned(), FieldInput::Sealed(desk.seal(format!("Entry {n}"))))]),
+                response: None,
+                occurred_at: None,
+                intake: "api".to_owned(),
+                received_at: desk.now(),
+            };
+            let via = Via { surface: "api".to_owned(), auth: "key".to_owned(), credential: None };
+            let who = Who::Person { id: person.clone() };
+            desk.ask(Request { who, via, ip: None, dedupe: None, ask: Ask::Ticket(Box::new(Command::Open(open))) })
+        };
+        let opened = stream::iter(0..tickets).map(open).buffer_unordered(1000).collect::<Vec<_>>().await;
+        assert!(opened.iter().all(Result::is_ok), "an entry was not opened");
     }
 
     /// Stops somebody.
