@@ -9,7 +9,7 @@
 //! - [`procedures`]: what was adopted, in every version;
 //! - [`append`]: events into canonical bytes, leaves and tiles;
 //! - [`prepare`]: alerts matched and sealed before the queue;
-//! - `moved`: what changed while somebody was reading;
+//! - `moved`: a ticket's versions, and what changed while somebody was reading;
 //! - [`query`]: what pages and programs ask, by people who may;
 //! - [`tick`]: what time does: deadlines, repeats to tell, forgeries to count;
 //! - [`heartbeat`]: monitoring tools that fall silent;

@@ -1,15 +1,21 @@
-//! What changed while somebody was reading: looked up in the ticket's events, after the refusal and outside the commit.
+//! A ticket's versions, looked up in its events: any of them, what differs between two, and (after a refusal, outside the
+//! commit) what changed while somebody was reading.
 
-use super::Desk;
 use super::known::read_event;
 use super::query::NoView;
 use super::request::{Request, Who};
+use super::{Desk, DeskError};
+use crate::people::Person;
 use crate::procedure::model::Permission;
 use crate::ticket::command::Command;
 use crate::ticket::event::Event;
+use crate::ticket::number::Number;
 use crate::ticket::refusal::Refusal;
-use crate::ticket::version::{Shown, told};
+use crate::ticket::state::Ticket;
+use crate::ticket::version::{Diff, Difference, Shown, told};
 
+/// Events that are read at a time.
+const PAGE: i64 = 1000;
 /// Events that are read to find what somebody was shown; of a ticket that has more, only the status is told.
 const MOST_EVENTS: i64 = 10_000;
 
@@ -44,6 +50,43 @@ impl Seen {
 }
 
 impl Desk {
+    /// A ticket as it stood at revision `rev`, rebuilt from its events.
+    ///
+    /// # Errors
+    /// When the person may not look, or the ticket never had this revision.
+    pub async fn version(&self, viewer: &Person, number: &Number, rev: i64) -> Result<Ticket, NoView> {
+        let (_, ticket, _) = self.difference(viewer, number, rev, rev).await?;
+        Ok(ticket)
+    }
+
+    /// Two versions of a ticket, what differs between them, and the events that made it so.
+    ///
+    /// # Errors
+    /// When the person may not look, or the ticket never had one of these revisions.
+    pub async fn difference(&self, viewer: &Person, number: &Number, from: i64, to: i64) -> Result<Difference, NoView> {
+        let stands = self.ticket(viewer, number).await?;
+        for rev in [from, to] {
+            if !(1..=stands.rev).contains(&rev) {
+                return Err(NoView::NotFound(format!("{number}@{rev}; its revisions are 1 to {}", stands.rev)));
+            }
+        }
+        let (mut diff, mut after) = (Diff::between(from, to), 0);
+        'pages: loop {
+            let rows = self.store().events_of(&number.to_string(), after, PAGE).await?;
+            if rows.is_empty() {
+                break;
+            }
+            for (seq, bytes) in rows {
+                let event = read_event(seq, &bytes)?;
+                after = event.rev.unwrap_or(after);
+                if !diff.feed(&event) {
+                    break 'pages;
+                }
+            }
+        }
+        diff.finish().ok_or_else(|| NoView::Desk(DeskError::Log(format!("the events of {number} do not make its revisions"))))
+    }
+
     /// The same refusal, saying what changed, to somebody who may read it.
     pub(super) async fn told_what_changed(&self, seen: &Seen, refusal: Refusal) -> Refusal {
         let Refusal::Stale { ticket, status, .. } = &refusal else { return refusal };

@@ -15,7 +15,6 @@ use crate::store::read::Due;
 use crate::ticket::event::Event;
 use crate::ticket::number::Number;
 use crate::ticket::state::{Held, Ticket};
-use crate::ticket::version::{Diff, Difference};
 
 /// Plaintext of sealed values, by event and name. What was redacted is not here.
 pub type Texts = BTreeMap<(i64, String), String>;
@@ -45,9 +44,6 @@ impl From<NoView> for Unanswered {
         }
     }
 }
-
-/// Events that are read at a time.
-const PAGE: i64 = 1000;
 
 /// An event with the plaintext that it seals.
 #[derive(Clone, Debug)]
@@ -86,43 +82,6 @@ impl Desk {
     pub(crate) async fn ticket_unchecked(&self, number: &Number) -> Result<Ticket, NoView> {
         let state = self.store().ticket(&number.to_string()).await?.ok_or_else(|| NoView::NotFound(number.to_string()))?;
         parse(&state)
-    }
-
-    /// A ticket as it stood at revision `rev`, rebuilt from its events.
-    ///
-    /// # Errors
-    /// When the person may not look, or the ticket never had this revision.
-    pub async fn version(&self, viewer: &Person, number: &Number, rev: i64) -> Result<Ticket, NoView> {
-        let (_, ticket, _) = self.difference(viewer, number, rev, rev).await?;
-        Ok(ticket)
-    }
-
-    /// Two versions of a ticket, what differs between them, and the events that made it so.
-    ///
-    /// # Errors
-    /// When the person may not look, or the ticket never had one of these revisions.
-    pub async fn difference(&self, viewer: &Person, number: &Number, from: i64, to: i64) -> Result<Difference, NoView> {
-        let stands = self.ticket(viewer, number).await?;
-        for rev in [from, to] {
-            if !(1..=stands.rev).contains(&rev) {
-                return Err(NoView::NotFound(format!("{number}@{rev}; its revisions are 1 to {}", stands.rev)));
-            }
-        }
-        let (mut diff, mut after) = (Diff::between(from, to), 0);
-        'pages: loop {
-            let rows = self.store().events_of(&number.to_string(), after, PAGE).await?;
-            if rows.is_empty() {
-                break;
-            }
-            for (seq, bytes) in rows {
-                let event = read_event(seq, &bytes)?;
-                after = event.rev.unwrap_or(after);
-                if !diff.feed(&event) {
-                    break 'pages;
-                }
-            }
-        }
-        diff.finish().ok_or_else(|| NoView::Desk(DeskError::Log(format!("the events of {number} do not make its revisions"))))
     }
 
     /// Tickets opened after position `after` (−1 for all), each with the position of its opening: a cursor that stays
