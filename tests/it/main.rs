@@ -37,3 +37,4 @@ mod transitions;
 mod walls;
 mod witness;
 mod world;
+mod worst_day;

@@ -1,0 +1,5 @@
+//! The worst day: what the ledger's promises are worth when the disk is full, the process dies, the clock jumps, somebody
+//! puts an old copy back, or one byte is not what it was.
+
+mod crash;
+mod process;
