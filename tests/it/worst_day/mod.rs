@@ -2,4 +2,9 @@
 //! puts an old copy back, or one byte is not what it was.
 
 mod crash;
+mod damage;
+mod disk;
 mod process;
+mod restore;
+mod time;
+mod upgrade;

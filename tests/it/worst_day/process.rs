@@ -32,7 +32,12 @@ impl Process {
     /// A process on the story's database, configured as a replica in `folder` (empty for the story's own, with its key).
     /// It does not run yet.
     pub fn new(w: &World, folder: &str) -> Self {
-        w.config(folder);
+        Self::at(w, &w.database.address, folder)
+    }
+
+    /// The same on another database.
+    pub fn at(w: &World, database: &str, folder: &str) -> Self {
+        w.config_at(database, folder);
         let folder = if folder.is_empty() { w.folder.path().to_owned() } else { w.path(folder) };
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
         Self { child: None, folder, address: format!("127.0.0.1:{}", free_port()), variables: Vec::new(), client }
@@ -109,11 +114,6 @@ impl Process {
         // The shell's own `kill`: calling the system directly would be unsafe code.
         let told = Command::new("sh").args(["-c", &format!("kill -s {name} {}", child.id())]).status().expect("a shell");
         assert!(told.success(), "SIG{name} was not sent");
-    }
-
-    /// Its id.
-    pub fn id(&self) -> u32 {
-        self.child.as_ref().expect("it runs").id()
     }
 
     pub fn base(&self) -> String {
