@@ -105,7 +105,15 @@ pub trait Clock: Send + Sync {
     /// The wall clock, UTC.
     fn now(&self) -> Timestamp;
     /// Time since an arbitrary start that never jumps; compared with [`Clock::now`] to notice a stepped wall clock.
+    /// While the machine sleeps it goes on, where the system can tell.
     fn monotonic(&self) -> Duration;
+    /// Which boot of the machine [`Clock::monotonic`] counts from, so that another process can go on counting; `None`
+    /// when it counts from this process's start.
+    fn boot(&self) -> Option<String>;
+    /// Whether [`Clock::now`] is meant to be the world's time, so that another machine's clock can be held against it.
+    fn is_the_worlds(&self) -> bool {
+        true
+    }
 }
 
 /// Gives unpredictable bytes.
@@ -164,6 +172,7 @@ impl fmt::Debug for Env {
 }
 
 struct SystemClock {
+    /// Only where the system does not count from its boot.
     start: Instant,
 }
 
@@ -174,8 +183,27 @@ impl Clock for SystemClock {
     }
 
     fn monotonic(&self) -> Duration {
-        self.start.elapsed()
+        since_boot().unwrap_or_else(|| self.start.elapsed())
     }
+
+    fn boot(&self) -> Option<String> {
+        // Linux alone names its boots; elsewhere a restart forgets what it knew of the clock.
+        since_boot()?;
+        let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        Some(id.trim().to_owned()).filter(|id| !id.is_empty())
+    }
+}
+
+/// Time since the machine's boot, its sleep included (`CLOCK_BOOTTIME`).
+#[cfg(target_os = "linux")]
+fn since_boot() -> Option<Duration> {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Some(Duration::new(u64::try_from(time.tv_sec).ok()?, u32::try_from(time.tv_nsec).ok()?))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn since_boot() -> Option<Duration> {
+    None
 }
 
 struct SystemEntropy;
@@ -221,5 +249,13 @@ impl Clock for ManualClock {
 
     fn monotonic(&self) -> Duration {
         Duration::from_micros(u64::try_from(self.monotonic.load(Ordering::SeqCst)).unwrap_or(0))
+    }
+
+    fn boot(&self) -> Option<String> {
+        Some("told".to_owned())
+    }
+
+    fn is_the_worlds(&self) -> bool {
+        false
     }
 }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::beside::Beside;
 use super::say;
 use super::selection::Wanted;
+use crate::desk::publish;
 use crate::desk::rebuild::Rebuilt;
 use crate::env::Timestamp;
 use crate::evidence::bundle::{BundleWriter, Scope};
@@ -99,7 +100,14 @@ pub async fn write(
     }
     let tickets: BTreeMap<&Number, &Ticket> = found.rebuilt.tickets.iter().filter(|(_, t)| wanted.takes(t)).collect();
     let scope = Scope { all: wanted.all(), query: wanted.query(), period: wanted.period() };
-    let history = json!([{ "vkey": key.to_string(), "from": 0 }]);
+    let mut history = Vec::new();
+    let mut from = 0;
+    for (seq, epoch) in publish::epochs(&beside.store).await? {
+        history.push(json!({ "vkey": epoch.old_vkey, "from": from }));
+        from = seq;
+    }
+    history.push(json!({ "vkey": key.to_string(), "from": from }));
+    let history = Value::from(history);
     let mut writer = BundleWriter::begin(package, scope, note, key, witnesses, &history)?;
     let chosen: BTreeSet<&Number> = tickets.keys().copied().collect();
     let files = hand_out_log(&beside.store, &mut writer, size, &chosen, wanted.all()).await?;

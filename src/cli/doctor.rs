@@ -106,7 +106,7 @@ async fn confirm_clock(config: &Config, env: &Env, by: Option<&str>) -> anyhow::
     let person = beside::acting_with(&desk, by, Permission::Administer, "administer")?;
     desk.ask(Request::of_operator(Some(person.state.id), Ask::ConfirmClock)).await?;
     say::aside(format!(
-        "{} confirmed that the clock is right ({}). A `serve` that runs noticed the jump by itself: restart it.",
+        "{} confirmed that the clock is right ({}). A `serve` on this machine goes on within a second.",
         person.name,
         env.now()
     ));
@@ -193,6 +193,9 @@ fn key(config: &Config, head: Option<&Head>) -> Vec<Finding> {
 
 async fn desk(config: &Config, beside: &Beside) -> Vec<Finding> {
     let mut findings = vec![signed(beside).await];
+    if let Some(why) = beside.desk.stopped() {
+        findings.push(fail("clock", why, "nothing is recorded until then"));
+    }
     findings.extend(witnesses(config, beside).await);
     findings.push(match service::playbooks_of(config) {
         Err(error) => fail("playbooks", format!("{error:#}"), ""),

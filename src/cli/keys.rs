@@ -25,6 +25,8 @@ enum Action {
     Init,
     /// Print the log's verifier key (public, one line), for auditors and witnesses.
     Show,
+    /// After a loss that no backup mends: go on under a new name and a new key, and record what was lost and why.
+    NewEpoch(super::epoch::Args),
 }
 
 /// What the file and the database say.
@@ -39,6 +41,9 @@ struct Keys {
 /// # Errors
 /// With a sentence that says what to do.
 pub async fn run(config: &Config, env: &Env, args: Args) -> anyhow::Result<ExitCode> {
+    if let Action::NewEpoch(epoch) = args.action {
+        return super::epoch::run(config, env, epoch, args.json).await;
+    }
     let keys = read(config).await?;
     let path = config.log.key.display();
     match args.action {
@@ -59,7 +64,7 @@ pub async fn run(config: &Config, env: &Env, args: Args) -> anyhow::Result<ExitC
                 say::line(vkey);
             }
         }
-        Action::Show => {
+        Action::NewEpoch(_) | Action::Show => {
             let Some(vkey) = keys.log.clone().or_else(|| keys.file.clone()) else {
                 bail!("this log has no key yet; `countersign keys init` or the first start of `serve` makes one at {path}");
             };

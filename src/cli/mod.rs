@@ -8,6 +8,7 @@ pub mod bundle;
 pub mod demo;
 pub mod doctor;
 mod doctor_machine;
+pub mod epoch;
 pub mod export;
 pub mod folder;
 mod hand;

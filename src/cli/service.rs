@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use futures_util::future::join_all;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -27,6 +28,12 @@ use super::keyfile;
 
 /// How often the scheduler looks.
 const TICK: Duration = Duration::from_millis(250);
+/// A file that was half written so long ago belongs to a process that died.
+const LEFT_BEHIND: Duration = Duration::from_secs(3600);
+/// What could not be signed is tried again after this.
+const SIGN_AGAIN: Duration = Duration::from_secs(2);
+/// So long the witnesses may take to say what they know, before the first signature.
+const WITNESSES_FIRST: Duration = Duration::from_secs(5);
 /// Checkpoints are signed at most this often.
 const PUBLISH: Duration = Duration::from_millis(250);
 
@@ -94,11 +101,20 @@ impl Service {
     /// With a sentence that says what to do.
     pub async fn open(config: Config, env: Env, demo: bool) -> anyhow::Result<Self> {
         let store = Store::open(&address_of(&config.database)).await?;
+        Self::open_on(store, config, env, demo).await
+    }
+
+    /// The same, on a database that was opened before.
+    ///
+    /// # Errors
+    /// With a sentence that says what to do.
+    pub async fn open_on(store: Store, config: Config, env: Env, demo: bool) -> anyhow::Result<Self> {
         let durable = store.durability().await?;
         if durable != "on" {
             bail!("the database does not make commits durable: {durable}. Switch it on; an acknowledged click must be on the disk");
         }
         let attachments = Attachments::open(&config.attachments).with_context(|| format!("the folder {}", config.attachments.display()))?;
+        attachments.sweep(LEFT_BEHIND).with_context(|| format!("the folder {}", config.attachments.display()))?;
         let founding = Founding { origin: config.log.origin.clone(), demo, playbooks: playbooks_of(&config)? };
         let desk = founding::open(store, attachments, env.clone(), founding).await?;
         let signer = keyfile::signer(&desk, &config.log.key, &env).await?;
@@ -119,7 +135,7 @@ impl Service {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = vec![
             tokio::spawn(scheduler(self.app.clone(), stopped.clone())),
-            tokio::spawn(signer(Arc::clone(&self.publisher), self.app.desk.clone(), stopped.clone())),
+            tokio::spawn(signer(Arc::clone(&self.publisher), Arc::clone(&self.witnesses), self.app.desk.clone(), stopped.clone())),
             tokio::spawn(cosigners(Arc::clone(&self.witnesses), self.app.desk.clone(), stopped.clone())),
         ];
         let routes = router(self.app.clone()).into_make_service_with_connect_info::<SocketAddr>();
@@ -183,15 +199,23 @@ async fn scheduler(app: App, mut stopped: watch::Receiver<bool>) {
     }
 }
 
-async fn signer(publisher: Arc<Publisher>, desk: Desk, mut stopped: watch::Receiver<bool>) {
+async fn signer(publisher: Arc<Publisher>, witnesses: Arc<Vec<Witness>>, desk: Desk, mut stopped: watch::Receiver<bool>) {
+    // Before the first signature they are asked what they know: an older copy may stand here, with nothing beside the
+    // key that remembers. A witness that does not answer in time does not keep the log from being signed.
+    tokio::select! {
+        _ = tokio::time::timeout(WITNESSES_FIRST, join_all(witnesses.iter().map(|witness| witness.look(&desk)))) => {}
+        _ = stopped.wait_for(|stop| *stop) => return,
+    }
     let mut sizes = desk.sizes();
     sizes.mark_changed();
     loop {
+        let before = desk.signing().refused;
         tokio::select! {
             changed = sizes.changed() => if changed.is_err() { return },
+            // What stood in the way may be gone, although nothing new came.
+            () = tokio::time::sleep(SIGN_AGAIN), if before.is_some() => {}
             _ = stopped.wait_for(|stop| *stop) => return,
         }
-        let before = desk.signing().refused;
         if let Err(error) = publisher.publish().await
             && before.as_deref() != Some(error.to_string().as_str())
         {
@@ -207,7 +231,7 @@ async fn cosigners(witnesses: Arc<Vec<Witness>>, desk: Desk, mut stopped: watch:
             () = tokio::time::sleep(TICK) => {}
             _ = stopped.wait_for(|stop| *stop) => return,
         }
-        for witness in witnesses.iter() {
+        for witness in witnesses.iter().filter(|_| !desk.is_held()) {
             if let Err(error) = witness.deliver_once(&desk).await {
                 tracing::warn!(%error, "the outbox could not be read; it is read again");
             }

@@ -9,7 +9,9 @@ use sha2::{Digest, Sha256};
 
 use super::{bundle, say};
 use crate::desk::DeskError;
+use crate::desk::publish;
 use crate::desk::rebuild::Rebuilt;
+use crate::ledger::checkpoint::Checkpoint;
 use crate::ledger::key::VerifierKey;
 use crate::ledger::merkle::Hash;
 use crate::ledger::note::Note;
@@ -19,6 +21,7 @@ use crate::ledger::verify::{LogWalk, Outside, Recomputed, Standing};
 use crate::store::attachments::Attachments;
 use crate::store::commit::{EventRow, Head, SealedRow};
 use crate::store::{Store, StoreError};
+use crate::ticket::event::EpochOpened;
 
 /// Events read at a time.
 const PAGE: i64 = 1000;
@@ -96,6 +99,8 @@ struct Look<'a> {
     outside: &'a Outside,
     /// The key that the database names; used only if none came from outside.
     hint: Option<VerifierKey>,
+    /// Where the log went on under another name: the position, and what the event says.
+    epochs: Vec<(i64, EpochOpened)>,
     /// The highest checkpoint that enough witnesses cosigned.
     witnessed: Option<Standing>,
     sealed: u64,
@@ -104,7 +109,7 @@ struct Look<'a> {
 
 impl<'a> Look<'a> {
     fn new(store: &'a Store, files: Option<&'a Attachments>, outside: &'a Outside) -> Self {
-        Self { store, files, outside, hint: None, witnessed: None, sealed: 0, attachments: 0 }
+        Self { store, files, outside, hint: None, epochs: Vec::new(), witnessed: None, sealed: 0, attachments: 0 }
     }
 
     /// `None` when the log grew meanwhile.
@@ -112,16 +117,25 @@ impl<'a> Look<'a> {
         let Some(head) = self.store.head().await? else {
             return Ok(Some(Report::bare(Verdict::Unreadable { why: "this database holds no log yet".to_owned() })));
         };
-        let Some((_, note)) = self.store.checkpoint().await? else {
+        self.epochs = publish::epochs(self.store).await?;
+        let Some((size, note)) = self.store.checkpoint().await? else {
             let why = "nothing in this database was signed yet; start `countersign serve` once".to_owned();
             return Ok(Some(Report::bare(Verdict::Unreadable { why })));
         };
         let note = Note::parse(note.as_bytes()).map_err(|e| Damage::file("the signed checkpoint", e.to_string()))?;
         self.hint = VerifierKey::parse(&head.vkey).ok();
+        if let Some(why) = self.other_epoch(&note, &head) {
+            return Ok(Some(Report::bare(Verdict::Unreadable { why })));
+        }
         let latest = match Standing::of(&note, self.hint.as_ref(), self.outside) {
             Ok(standing) => standing,
             Err(verdict) => return Ok(Some(Report::bare(verdict))),
         };
+        if i64::try_from(latest.checkpoint.size) != Ok(size) {
+            let sentence = format!("it stands under another number of events than the {} that it says", latest.checkpoint.size);
+            let first = Damage::file(format!("the signed checkpoint over {size} events"), sentence);
+            return Ok(Some(Report::bare(Verdict::Damaged { first })));
+        }
         let mut walk = LogWalk::new(latest.anchor.clone());
         let mut damages = Vec::new();
         match self.walk(&mut walk, &head, &latest).await {
@@ -142,6 +156,24 @@ impl<'a> Look<'a> {
         Ok(Some(report))
     }
 
+    /// Why keys and checkpoints of two epochs cannot be held against each other, if that is so.
+    fn other_epoch(&self, note: &Note, head: &Head) -> Option<String> {
+        let given = self.outside.log.as_ref().map(VerifierKey::name);
+        if let Some((seq, epoch)) = self.epochs.iter().find(|(_, epoch)| given == Some(epoch.old_origin.as_str())) {
+            return Some(format!(
+                "the key that was given is of {}; with event {seq} this log began a new epoch, {}, after a loss. Give the key of {}, from outside",
+                epoch.old_origin, epoch.origin, head.origin
+            ));
+        }
+        let unsigned = Checkpoint::parse(note.text()).is_ok_and(|c| c.origin != head.origin) && !self.epochs.is_empty();
+        unsigned.then(|| {
+            format!(
+                "this log began a new epoch, {}, and nothing was signed under that name yet; start `countersign serve` once",
+                head.origin
+            )
+        })
+    }
+
     /// Whichever proves more: the latest checkpoint, or the highest that enough witnesses cosigned.
     fn best(&mut self, latest: Standing) -> Standing {
         let proven = |standing: &Standing| if let Verdict::Proven { up_to } = standing.verdict() { up_to } else { 0 };
@@ -155,15 +187,10 @@ impl<'a> Look<'a> {
         let signed = i64::try_from(standing.checkpoint.size).unwrap_or(i64::MAX);
         match (head.size - signed, standing.witnessed()) {
             (..=0, _) => {}
-            (1, true) => {
-                report.remarks.push(format!("Proven up to event {}; 1 newer event is consistent but not yet witnessed.", signed - 1))
-            }
-            (newer, true) => report
-                .remarks
-                .push(format!("Proven up to event {}; {newer} newer events are consistent but not yet witnessed.", signed - 1)),
-            (newer, false) => {
-                report.remarks.push(format!("{newer} events after the signed checkpoint fit, but are not signed yet."));
-            }
+            (1, true) => report.remarks.push("The 1 newer event is consistent, but not yet witnessed.".to_owned()),
+            (newer, true) => report.remarks.push(format!("The {newer} newer events are consistent, but not yet witnessed.")),
+            (1, false) => report.remarks.push("1 event after the signed checkpoint fits, but is not signed yet.".to_owned()),
+            (newer, false) => report.remarks.push(format!("{newer} events after the signed checkpoint fit, but are not signed yet.")),
         }
         if self.files.is_none() {
             report.remarks.push("Attachments were not looked at; name their folder with --attachments.".to_owned());
@@ -248,7 +275,14 @@ impl<'a> Look<'a> {
     fn check_signed(&mut self, walk: &LogWalk, note: &str) -> Result<(), Damage> {
         let file = |sentence: String| Damage::file(format!("the signed checkpoint over {} events", walk.tree().size()), sentence);
         let note = Note::parse(note.as_bytes()).map_err(|e| file(e.to_string()))?;
-        let standing = Standing::of(&note, self.hint.as_ref(), self.outside).map_err(|verdict| match verdict {
+        // What an earlier epoch signed is checked with the key that the next one names; it proves nothing by itself.
+        let size = i64::try_from(walk.tree().size()).unwrap_or(i64::MAX);
+        let earlier = self.epochs.iter().find(|(seq, _)| size <= *seq).map(|(_, epoch)| VerifierKey::parse(&epoch.old_vkey));
+        let standing = match earlier {
+            Some(key) => Standing::of(&note, key.ok().as_ref(), &Outside::default()),
+            None => Standing::of(&note, self.hint.as_ref(), self.outside),
+        };
+        let standing = standing.map_err(|verdict| match verdict {
             Verdict::Damaged { first } => file(first.sentence),
             Verdict::Unreadable { why } | Verdict::Consistent { why } => file(why),
             Verdict::Proven { .. } => file("it cannot be judged".to_owned()),

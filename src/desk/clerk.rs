@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::clockwatch::{self, ClockWatch};
+use super::clockwatch::ClockWatch;
 use super::known::{Known, read_event};
 use super::overlay::{Overlay, alert_id};
 use super::refusals::RefusalCounts;
@@ -76,17 +76,22 @@ struct Clerk {
     refusals: RefusalCounts,
     /// This process's mark in the database, and how many commits it tried.
     mark: (String, u64),
-    /// Notices a wall clock that jumps.
-    clocks: ClockWatch,
+}
+
+/// What came of a commit.
+struct Done {
+    /// For the first requests of the batch: all of them, unless it grew too large.
+    answers: Vec<Result<Answer, Unanswered>>,
+    /// The disk took something.
+    wrote: bool,
 }
 
 /// Works until the desk is gone.
 pub(super) async fn run(inner: Weak<Inner>, known: Known, mut people: mpsc::Receiver<Queued>, mut machines: mpsc::Receiver<Queued>) {
     let Some(desk) = inner.upgrade() else { return };
-    let clocks = ClockWatch::new(&desk.env);
     let mark = (desk.env.id("clerk:"), 0);
     drop(desk);
-    let mut clerk = Clerk { known: Some(known), writer: None, refusals: RefusalCounts::default(), mark, clocks };
+    let mut clerk = Clerk { known: Some(known), writer: None, refusals: RefusalCounts::default(), mark };
     loop {
         let first = tokio::select! {
             biased;
@@ -120,8 +125,11 @@ impl Clerk {
             let requests: Vec<Request> = batch.iter().map(|q| q.request.clone()).collect();
             let started = desk.env.clock.monotonic();
             match self.commit(desk, &requests).await {
-                Ok(answers) => {
-                    desk.failing.store(false, Ordering::Relaxed);
+                Ok(Done { answers, wrote }) => {
+                    // What wrote nothing says nothing of a full disk.
+                    if wrote {
+                        desk.failing.store(false, Ordering::Relaxed);
+                    }
                     desk.gauges.committed(desk.env.clock.monotonic().saturating_sub(started), answers.len());
                     let rest = batch.split_off(answers.len());
                     for (queued, answer) in batch.into_iter().zip(answers) {
@@ -172,18 +180,17 @@ impl Clerk {
     /// What of the batch may go on: all of it while the clock is right; while it is not, only an administrator's
     /// confirmation, and learning what other replicas did, which writes nothing. Everybody else is answered.
     async fn past_the_clock(&mut self, desk: &Inner, batch: Vec<Queued>) -> Vec<Queued> {
-        let snapshot = desk.snapshot.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let last_at = self.known.as_ref().map_or(0, |k| k.last_at);
-        let Some(off) = self.clocks.off(&desk.env, last_at) else {
-            *desk.held.write().unwrap_or_else(PoisonError::into_inner) = None;
-            return batch;
-        };
-        if confirmed_elsewhere(desk, snapshot.size).await {
-            self.clocks.confirm(&desk.env, last_at);
+        if let Some(known) = &self.known {
+            desk.clocks().learn(known.last_at);
+        }
+        if desk.look_at_the_clock().is_none() {
             return batch;
         }
-        let why = clockwatch::sentence(off);
-        *desk.held.write().unwrap_or_else(PoisonError::into_inner) = Some(why.clone());
+        let snapshot = desk.snapshot.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if confirmed_elsewhere(desk, snapshot.size).await {
+            desk.clocks().confirm(&desk.env);
+        }
+        let Some(why) = desk.look_at_the_clock() else { return batch };
         let passes = |request: &Request| match (&request.ask, &request.who, snapshot.procedures.current()) {
             (Ask::ConfirmClock, Who::Person { id } | Who::Operator { person: Some(id) }, Some(library)) => {
                 snapshot.directory.active(id).is_some_and(|p| p.may(&library.organisation, Permission::Administer))
@@ -194,13 +201,13 @@ impl Clerk {
         let (confirming, held): (Vec<Queued>, Vec<Queued>) = batch.into_iter().partition(|q| passes(&q.request));
         answer_all(held, &Unanswered::Held(why));
         if confirming.iter().any(|q| matches!(q.request.ask, Ask::ConfirmClock)) {
-            self.clocks.confirm(&desk.env, last_at);
+            desk.clocks().confirm(&desk.env);
         }
         confirming
     }
 
-    /// One transaction. Answers come back for the first requests of the batch: all of them, unless it grew too large.
-    async fn commit(&mut self, desk: &Inner, requests: &[Request]) -> Result<Vec<Result<Answer, Unanswered>>, Failed> {
+    /// One transaction.
+    async fn commit(&mut self, desk: &Inner, requests: &[Request]) -> Result<Done, Failed> {
         let not_stored = |e: StoreError| Failed::NotStored(e.to_string());
         if self.known.is_none() {
             self.known = Some(Known::load(&desk.store).await.map_err(|e| Failed::NotStored(e.to_string()))?);
@@ -232,9 +239,10 @@ impl Clerk {
         if batch.is_empty() && known.deliveries == head.deliveries {
             commit.roll_back().await.map_err(not_stored)?;
             desk.publish_snapshot(known.snapshot());
-            return Ok(answers);
+            return Ok(Done { answers, wrote: false });
         }
-        batch.mark = (self.mark.0.clone(), now.micros(), self.mark.1.to_string());
+        batch.marks = vec![(self.mark.0.clone(), now.micros(), self.mark.1.to_string())];
+        batch.marks.extend(desk.clocks().leave(&desk.env));
         let moved = Head {
             size: known.size,
             frontier: known.edge.frontier().to_bytes(),
@@ -252,7 +260,7 @@ impl Clerk {
             Ok(()) => {
                 desk.gauges.breaches.fetch_add(breaches, Ordering::Relaxed);
                 desk.publish_snapshot(known.snapshot());
-                Ok(answers)
+                Ok(Done { answers, wrote: true })
             }
             Err(error) if error.disk_failed() => Err(Failed::Disk(error.to_string())),
             Err(error) if error.rolled_back() => Err(Failed::NotStored(error.to_string())),
@@ -284,10 +292,13 @@ impl Clerk {
     }
 }
 
-/// Whether another process recorded, after what we know, that an administrator found the clock right.
+/// Whether another process recorded, after what we know, that an administrator found the clock right: this machine's
+/// clock, or one that says the same as it.
 async fn confirmed_elsewhere(desk: &Inner, known: i64) -> bool {
     let Ok(page) = desk.store.events_from(known, 1000).await else { return false };
-    page.iter().any(|(seq, bytes)| read_event(*seq, bytes).is_ok_and(|e| matches!(e.fact, Fact::ClockStepConfirmed { .. })))
+    page.iter()
+        .filter_map(|(seq, bytes)| read_event(*seq, bytes).ok())
+        .any(|event| matches!(event.fact, Fact::ClockStepConfirmed { after, .. } if ClockWatch::same_clock(&desk.env, after)))
 }
 
 fn answer_all(batch: Vec<Queued>, with: &Unanswered) {

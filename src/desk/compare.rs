@@ -7,10 +7,11 @@ use sha2::{Digest, Sha256};
 
 use super::DeskError;
 use super::overlay::{json, ticket_row};
-use super::rebuild::Rebuilt;
-use crate::store::commit::Head;
+use super::rebuild::{Rebuilt, Told};
+use crate::store::commit::{DeliveryRow, Head};
 use crate::store::whole::{Columns, Projection};
 use crate::store::{Store, StoreError};
+use crate::ticket::alert::AlertStatus;
 
 /// Rows read at a time.
 const PAGE: i64 = 1000;
@@ -118,16 +119,17 @@ impl Rebuilt {
         let mut after = i64::MIN;
         loop {
             let page = store.deliveries_after(after, PAGE).await?;
-            let Some((to, ..)) = page.last() else { break };
-            after = *to;
-            for (id, source, received_at) in page {
+            let Some(to) = page.last() else { break };
+            after = to.id;
+            for row in page {
+                let id = row.id;
                 if id != last + 1 {
                     let next = last + 1;
                     found.push(format!("delivery {next} is missing in the database; delivery {id} stands in its place"));
                     return Ok(());
                 }
                 last = id;
-                if self.deliveries.get(&id).is_some_and(|told| *told != (source, received_at)) {
+                if self.deliveries.get(&id).is_some_and(|told| !tells_of(told, &row)) {
                     found.push(format!("delivery {id} in the database is not the one that its events tell of"));
                 }
             }
@@ -140,6 +142,15 @@ impl Rebuilt {
         }
         Ok(())
     }
+}
+
+/// Whether what events tell of a delivery is what its row says.
+fn tells_of(told: &Told, row: &DeliveryRow) -> bool {
+    let Ok(alerts) = serde_json::from_str::<Vec<(String, AlertStatus)>>(&row.alerts) else { return false };
+    let marks: BTreeSet<u64> = alerts.iter().map(|(fingerprint, _)| Told::mark(fingerprint)).collect();
+    told.source == row.source
+        && told.received_at.is_none_or(|at| at == row.received_at)
+        && told.alerts.iter().all(|mark| marks.contains(mark))
 }
 
 async fn read_all(store: &Store, which: Projection) -> Result<Table, StoreError> {

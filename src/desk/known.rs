@@ -187,6 +187,9 @@ impl Known {
     fn note(&mut self, event: &Event, sealed: &[SealedRow]) {
         self.size = event.seq + 1;
         self.last_at = event.at.micros();
+        if let Fact::EpochOpened(epoch) = &event.fact {
+            self.origin.clone_from(&epoch.origin);
+        }
         if let (Fact::TicketOpened(_), Some(number)) = (&event.fact, &event.ticket) {
             let count = i64::try_from(number.count()).unwrap_or(i64::MAX);
             self.counters.insert(number.prefix().to_owned(), count);

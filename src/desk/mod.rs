@@ -5,6 +5,7 @@
 //! - [`clockwatch`]: a wall clock that jumps stops commits;
 //! - [`turn`]: one request's turn within a batch; [`overlay`]: what the batch has decided so far; [`refusals`]: those
 //!   that an assessor wants to see;
+//! - [`health`]: what of clocks and disks stops commits, for `/readyz`;
 //! - [`known`]: what the clerk holds in memory: tickets, people, procedures, the tree's edge;
 //! - [`procedures`]: what was adopted, in every version;
 //! - [`append`]: events into canonical bytes, leaves and tiles;
@@ -25,6 +26,7 @@ pub mod clerk;
 pub mod clockwatch;
 pub mod compare;
 pub mod founding;
+pub mod health;
 pub mod heartbeat;
 pub mod known;
 mod moved;
@@ -54,6 +56,7 @@ use crate::store::attachments::Attachments;
 use crate::store::commit::Secret;
 use crate::ticket::refusal::Refusal;
 use clerk::Queued;
+use clockwatch::ClockWatch;
 use procedures::Procedures;
 use request::{Answer, Ask, Refused, Request, Unanswered};
 
@@ -109,10 +112,14 @@ pub(crate) struct Inner {
     pub(crate) signing: RwLock<publish::Signing>,
     /// What somebody outside knows of the log that this database does not: then nothing is signed.
     pub(crate) distrusted: RwLock<Option<String>>,
-    /// Why commits are stopped (a clock that jumped), if they are.
-    pub(crate) held: RwLock<Option<String>>,
+    /// Notices a wall clock that jumps.
+    pub(crate) clocks: Mutex<ClockWatch>,
+    /// Whether there is room on the disk, when that was last looked at.
+    pub(crate) room: Mutex<health::Room>,
     /// The latest commit failed for a reason that is the database's.
     pub(crate) failing: AtomicBool,
+    /// Looks of the scheduler while commits fail.
+    pub(crate) looks: AtomicU64,
     people: mpsc::Sender<Queued>,
     machines: mpsc::Sender<Queued>,
     sizes: watch::Sender<i64>,
@@ -143,6 +150,7 @@ impl Desk {
     /// When the database does not answer or the log does not read back.
     pub async fn open(store: Store, attachments: Attachments, env: Env) -> Result<Self, DeskError> {
         let known = known::Known::load(&store).await?;
+        let clocks = health::clock_of(&store, &env, known.last_at).await?;
         let snapshot = known.snapshot();
         let (people, people_queue) = mpsc::channel(PEOPLE_QUEUE);
         let (machines, machine_queue) = mpsc::channel(MACHINE_QUEUE);
@@ -157,8 +165,10 @@ impl Desk {
             forgeries: Mutex::default(),
             signing: RwLock::default(),
             distrusted: RwLock::default(),
-            held: RwLock::default(),
+            clocks: Mutex::new(clocks),
+            room: Mutex::default(),
             failing: AtomicBool::new(false),
+            looks: AtomicU64::new(0),
             people,
             machines,
             sizes,
@@ -255,18 +265,6 @@ impl Desk {
         let mut fatal = self.inner.fatal.subscribe();
         let why = fatal.wait_for(Option::is_some).await.map(|why| why.clone());
         why.ok().flatten().unwrap_or_default()
-    }
-
-    /// Why nothing can be committed now, if so: for `/readyz`.
-    #[must_use]
-    pub fn stopped(&self) -> Option<String> {
-        if let Some(why) = self.inner.fatal.borrow().clone() {
-            return Some(why);
-        }
-        if let Some(why) = self.inner.held.read().unwrap_or_else(PoisonError::into_inner).clone() {
-            return Some(why);
-        }
-        self.inner.failing.load(Ordering::Relaxed).then(|| "the latest commit could not be stored".to_owned())
     }
 
     /// What the signer last did, or why it refuses.

@@ -13,7 +13,8 @@ use std::sync::PoisonError;
 use tokio::sync::Mutex;
 
 use super::Desk;
-use crate::ledger::checkpoint::Checkpoint;
+use super::known::read_event;
+use crate::ledger::checkpoint::{Checkpoint, CheckpointRefused};
 use crate::ledger::key::VerifierKey;
 use crate::ledger::merkle::{Frontier, Hash};
 use crate::ledger::note::{Note, Signer};
@@ -21,6 +22,7 @@ use crate::ledger::prove;
 use crate::ledger::tile::{Tile, TileKind, TileSet, decode_hashes, encode_entries, encode_hashes};
 use crate::ledger::witness::{Accepted, AddCheckpoint, WitnessRefusal, judge};
 use crate::store::{Store, StoreError};
+use crate::ticket::event::{EpochOpened, Fact};
 
 /// What the signer last did, or why it refuses.
 #[derive(Clone, Debug, Default)]
@@ -41,7 +43,7 @@ pub enum NotSigned {
     Store(#[from] StoreError),
     /// Another key.
     #[error(
-        "this log is signed by the key {log}, and the key here is {here}; nothing is signed. Put the log's own key file in place (`log.key`), or copy it from the replica that has it"
+        "this log is signed by the key {log}, and the key here is {here}; nothing is signed. Put the log's own key file in place (`log.key`), or copy it from the replica that has it; after `countersign keys new-epoch`, restart `serve`"
     )]
     OtherKey {
         /// The log's.
@@ -63,11 +65,19 @@ pub enum NotSigned {
     },
     /// The database has other events than what was published.
     #[error(
-        "the database's first {known} events are not the ones that were signed before ({place}): the log was changed or grew differently. Nothing is signed; run `countersign verify --database` and restore the right copy"
+        "the database's first {known} events are not the ones that were signed before ({place}): the log was changed or grew differently. Nothing is signed; run `countersign verify --database` and restore the right copy; if it is lost for good, `countersign keys new-epoch` starts a new log that says so"
     )]
     Forked {
         /// Size of the known checkpoint.
         known: u64,
+        /// Where it is kept.
+        place: String,
+    },
+    /// What is remembered is no checkpoint of this log.
+    #[error(
+        "what is kept in {place} is not a checkpoint of this log, and nothing is signed over what it may have said. Put the log's own back, from a backup or another replica; if there is none, move it away, and the witnesses alone are asked"
+    )]
+    Strange {
         /// Where it is kept.
         place: String,
     },
@@ -169,9 +179,6 @@ impl Publisher {
     async fn sign(&self) -> Result<Option<(i64, String)>, NotSigned> {
         let store = self.desk.store();
         let here = self.vkey();
-        if let Some(why) = self.desk.inner().distrusted.read().unwrap_or_else(PoisonError::into_inner).clone() {
-            return Err(NotSigned::Distrusted(why));
-        }
         // What is known outside is read before the head: somebody else may sign in between, and the log only grows.
         let known_outside = self.known_outside().await?;
         let mut head = store.head().await?.ok_or_else(|| NotSigned::Tree("there is no log".to_owned()))?;
@@ -187,10 +194,12 @@ impl Publisher {
         }
         let frontier = Frontier::from_bytes(&head.frontier).map_err(|e| NotSigned::Tree(e.to_string()))?;
         for (place, note) in known_outside {
-            let Ok((known, _)) = Checkpoint::open(note.as_bytes(), self.signer.verifier()) else {
-                return Err(NotSigned::Tree(format!("the checkpoint kept in {place} is not one of this log")));
-            };
-            continues(store, &known, head.size, place).await?;
+            if let Some(known) = self.read_known(&place, &note).await? {
+                continues(store, &known, head.size, place).await?;
+            }
+        }
+        if let Some(why) = self.desk.inner().distrusted.read().unwrap_or_else(PoisonError::into_inner).clone() {
+            return Err(NotSigned::Distrusted(why));
         }
         // Signed before, here or by another process: that one counts, with the cosignatures it has gathered.
         if let Some(note) = store.checkpoint_at(head.size).await? {
@@ -206,10 +215,28 @@ impl Publisher {
         Ok(Some((head.size, note)))
     }
 
+    /// What a checkpoint that is known says: one of this log, or of what it was called before a new epoch, which then
+    /// says nothing more.
+    async fn read_known(&self, place: &str, note: &str) -> Result<Option<Checkpoint>, NotSigned> {
+        match Checkpoint::open(note.as_bytes(), self.signer.verifier()) {
+            Ok((known, _)) => return Ok(Some(known)),
+            Err(CheckpointRefused::OtherLog { found, .. }) => {
+                let earlier = epochs(self.desk.store()).await?.into_iter().find(|(_, epoch)| epoch.old_origin == found);
+                let key = earlier.and_then(|(_, epoch)| VerifierKey::parse(&epoch.old_vkey).ok());
+                if key.is_some_and(|key| Checkpoint::open(note.as_bytes(), &key).is_ok()) {
+                    return Ok(None);
+                }
+            }
+            Err(_) => {}
+        }
+        Err(NotSigned::Strange { place: place.to_owned() })
+    }
+
     async fn known_outside(&self) -> Result<Vec<(String, String)>, NotSigned> {
         let mut known = Vec::new();
-        match std::fs::read_to_string(&self.outside) {
-            Ok(note) => known.push((self.outside.display().to_string(), note)),
+        match std::fs::read(&self.outside) {
+            // What is not even text is no checkpoint, either, and is told as such.
+            Ok(note) => known.push((self.outside.display().to_string(), String::from_utf8_lossy(&note).into_owned())),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(NotSigned::Outside { place: self.outside.display().to_string(), error }),
         }
@@ -220,7 +247,24 @@ impl Publisher {
     }
 }
 
-async fn continues(store: &Store, known: &Checkpoint, found: i64, place: String) -> Result<(), NotSigned> {
+/// Where the log went on under another name: the position of the event, and what it says.
+///
+/// # Errors
+/// When the database does not answer, or such an event does not read.
+pub async fn epochs(store: &Store) -> Result<Vec<(i64, EpochOpened)>, StoreError> {
+    let events = store.events_of_kind("EpochOpened").await?;
+    let read = |(seq, bytes): (i64, Vec<u8>)| match read_event(seq, &bytes).map(|event| event.fact) {
+        Ok(Fact::EpochOpened(epoch)) => Ok((seq, epoch)),
+        _ => Err(StoreError::Unreadable(format!("event {seq}"))),
+    };
+    events.into_iter().map(read).collect()
+}
+
+/// Whether the log in `store`, of `found` events, continues what is known of it.
+///
+/// # Errors
+/// How it does not.
+pub async fn continues(store: &Store, known: &Checkpoint, found: i64, place: String) -> Result<(), NotSigned> {
     if known.size > u64::try_from(found).unwrap_or(0) {
         return Err(NotSigned::Behind { found, known: known.size, place });
     }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use sha2::{Digest, Sha256};
+
 use super::DeskError;
 use super::known::read_event;
 use super::overlay::alert_id;
@@ -15,6 +17,26 @@ use crate::ticket::state::Ticket;
 
 /// Rows read at a time.
 const PAGE: i64 = 1000;
+
+/// What events tell of a delivery.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Its source.
+    pub source: String,
+    /// When it came, microseconds; of one that only brought repeats no event says so.
+    pub received_at: Option<i64>,
+    /// Alerts that it brought, each by [`Told::mark`].
+    pub alerts: Vec<u64>,
+}
+
+impl Told {
+    /// Stands for an alert's fingerprint, in less room.
+    #[must_use]
+    pub fn mark(fingerprint: &str) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(Sha256::digest(fingerprint));
+        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    }
+}
 
 /// What the events make.
 #[derive(Debug, Default)]
@@ -37,8 +59,8 @@ pub struct Rebuilt {
     pub opened: Option<(String, bool, i64)>,
     /// Recorded time of the last event, microseconds.
     pub last_at: i64,
-    /// Deliveries that events tell of: source, microseconds.
-    pub deliveries: BTreeMap<i64, (String, i64)>,
+    /// Deliveries that events tell of.
+    pub deliveries: BTreeMap<i64, Told>,
     /// The highest delivery that an event names.
     pub last_delivery: i64,
 }
@@ -87,14 +109,33 @@ impl Rebuilt {
                 self.opened = Some((origin.clone(), *demo, *schema));
                 return;
             }
+            Fact::EpochOpened(epoch) => {
+                if let Some((origin, ..)) = &mut self.opened {
+                    origin.clone_from(&epoch.origin);
+                }
+                return;
+            }
             Fact::AlertAttached(seen) | Fact::AlertChanged(seen) | Fact::AlertUnmapped(seen) => {
-                self.deliveries.insert(seen.delivery, (seen.source.clone(), seen.received_at.micros()));
+                self.tell(seen.delivery, &seen.source, &seen.fingerprint).received_at = Some(seen.received_at.micros());
                 seen.delivery
             }
-            Fact::AlertRepeated { last_delivery, .. } => *last_delivery,
+            Fact::AlertRepeated { source, fingerprint, first_delivery, last_delivery, .. } => {
+                self.tell(*first_delivery, source, fingerprint);
+                self.tell(*last_delivery, source, fingerprint);
+                *last_delivery
+            }
             _ => return,
         };
         self.last_delivery = self.last_delivery.max(named);
+    }
+
+    fn tell(&mut self, delivery: i64, source: &str, fingerprint: &str) -> &mut Told {
+        let told = self.deliveries.entry(delivery).or_default();
+        if told.source != source {
+            source.clone_into(&mut told.source);
+        }
+        told.alerts.push(Told::mark(fingerprint));
+        told
     }
 
     /// Reads the whole log.

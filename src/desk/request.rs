@@ -10,7 +10,7 @@ use crate::ledger::sealed::Sealed;
 use crate::people::{PeopleCommand, PeopleRefusal};
 use crate::procedure::model::Library;
 use crate::ticket::command::Command;
-use crate::ticket::event::Via;
+use crate::ticket::event::{EpochOpened, Via};
 use crate::ticket::refusal::Refusal;
 
 /// Who asks, as the adapter verified it. Roles are read again under the head's lock.
@@ -121,10 +121,19 @@ pub enum Ask {
         /// What was asked for.
         query: Sealed,
     },
+    /// After a loss: the log goes on under another name and another key.
+    OpenEpoch {
+        /// What was lost, and how the log goes on.
+        epoch: EpochOpened,
+        /// Why.
+        reason: Sealed,
+    },
     /// "The clock is right": commits go on after a jump.
     ConfirmClock,
     /// Nothing but learning what other replicas did.
     CatchUp,
+    /// Whether the disk takes anything again.
+    Try,
 }
 
 /// See [`Ask::SignIn`].

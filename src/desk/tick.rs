@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -16,6 +17,8 @@ use crate::ticket::command::Command;
 const PAGE: i64 = 128;
 /// Sources, reasons and minutes that are told apart; anything more is counted together.
 const MOST_COUNTS: usize = 1000;
+/// While commits fail, one is tried at every so many looks.
+const TRY_EVERY: u64 = 8;
 /// How long a retry with the same key is recognised.
 const DEDUPE_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 
@@ -49,6 +52,19 @@ impl Desk {
     /// # Errors
     /// When the database does not answer; what was due stays due.
     pub async fn tick(&self) -> Result<(), StoreError> {
+        self.hear_the_databases_clock().await?;
+        if self.inner().look_at_the_clock().is_some() {
+            // By a wrong clock nothing is due and nothing has run out; an administrator may have confirmed it elsewhere.
+            if self.store().size().await? > self.snapshot().size {
+                self.catch_up().await;
+            }
+            return Ok(());
+        }
+        if self.inner().failing.load(Ordering::Relaxed) && self.inner().looks.fetch_add(1, Ordering::Relaxed) % TRY_EVERY == 0 {
+            // Whoever is not ready may be asked for nothing: then this finds out that all is well again. The clerk has
+            // said why, if not.
+            let _ = self.ask_as_scheduler(Ask::Try).await;
+        }
         if self.store().size().await? > self.snapshot().size {
             self.catch_up().await;
         }

@@ -62,7 +62,20 @@ impl Overlay<'_> {
                 self.allow(&request, &actor, Permission::Export, refusals)?;
                 self.append(&request, &actor, vec![NewEvent::outside(Fact::Exported { digest, position, tickets }).seal("query", query)])?
             }
+            Ask::OpenEpoch { epoch, reason } => {
+                self.allow(&request, &actor, Permission::Administer, refusals)?;
+                if epoch.old_origin != self.known.origin {
+                    return Err(Unanswered::NotStored(format!("the log goes by {} by now", self.known.origin)));
+                }
+                self.known.origin.clone_from(&epoch.origin);
+                self.batch.epoch = Some((epoch.origin.clone(), epoch.vkey.clone()));
+                self.append(&request, &actor, vec![NewEvent::outside(Fact::EpochOpened(epoch)).seal("reason", reason)])?
+            }
             Ask::CatchUp => Answer::default(),
+            Ask::Try => {
+                self.batch.trial = true;
+                Answer::default()
+            }
             Ask::ConfirmClock => {
                 self.allow(&request, &actor, Permission::Administer, refusals)?;
                 let before = Timestamp::from_micros(self.known.last_at).unwrap_or(self.now);

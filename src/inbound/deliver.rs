@@ -189,6 +189,10 @@ async fn take(app: &App, source: &SourceConfig, verified: &Verified, incoming: &
             let delivery = answer.delivery.map(|d| d.to_string()).unwrap_or_default();
             parsed.reply.accepted(&delivery, &tickets).into_response()
         }
+        Err(Unanswered::Unknown) => {
+            app.metrics.delivery(&source.name, Code::UnknownOutcome.name());
+            reply::unknown(source.format).into_response()
+        }
         Err(error) => {
             app.metrics.delivery(&source.name, Code::NotStored.name());
             if let Unanswered::Refused(refused) = &error {

@@ -130,9 +130,7 @@ async fn readyz(State(app): State<App>) -> Response {
             trouble.push("the database does not answer".to_owned());
         }
     }
-    if let Err(error) = app.desk.attachments().probe(&app.desk.env().id("")).await {
-        trouble.push(format!("files cannot be written: {error}"));
-    }
+    trouble.extend(app.desk.room());
     trouble.extend(app.desk.stopped());
     trouble.extend(app.desk.signing().refused);
     let status = if trouble.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

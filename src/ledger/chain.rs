@@ -2,13 +2,16 @@
 //! that never goes back, revisions and ticket numbers without gaps.
 //!
 //! It reads the envelope of an event (`seq`, `at`, `kind`, `ticket`, `rev`, `sealed`) as plain JSON and knows
-//! two kinds by name: `LogOpened`, which begins a log, and `TicketOpened`, which begins a ticket.
+//! three kinds by name: `LogOpened`, which begins a log, `EpochOpened`, with which it goes on under another name after a
+//! loss, and `TicketOpened`, which begins a ticket.
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::canonical::{NotCanonical, parse_event};
+use super::key::VerifierKey;
 use super::sealed::Commitment;
 use crate::env::Timestamp;
 
@@ -59,6 +62,42 @@ pub enum Misfit {
     /// A log begins with `LogOpened`, and only begins with it.
     #[error("a log begins with its opening, and has one only")]
     LogOpening,
+    /// A new epoch that does not follow the one before it.
+    #[error("it opens a new epoch of another log than this one, or under a name or a key that does not fit")]
+    Epoch,
+}
+
+/// From this event on the log goes by another name and key: what was signed before was lost in part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Epoch {
+    /// The event that says so: the first under the new name.
+    pub seq: u64,
+    /// The new name.
+    pub origin: String,
+    /// The new verifier key.
+    pub vkey: String,
+    /// The name until then.
+    pub old_origin: String,
+    /// The verifier key until then.
+    pub old_vkey: String,
+    /// Events under the checkpoint of the old name that is known elsewhere and not continued here.
+    pub lost_size: u64,
+}
+
+impl Epoch {
+    /// In words.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let Self { seq, origin, old_origin, lost_size, .. } = self;
+        let left = if lost_size > seq {
+            format!("and {seq} were left: what stood in the others is lost")
+        } else {
+            "and these are not the same events: the log grew differently after an older copy was put back".to_owned()
+        };
+        format!(
+            "With event {seq} this log begins a new epoch, {origin}, after a loss: under {old_origin} {lost_size} events were signed, {left}. Numbers that the lost events gave out may be given out again."
+        )
+    }
 }
 
 /// How far one ticket has come.
@@ -84,6 +123,7 @@ pub struct Population {
 pub struct Chain {
     size: u64,
     origin: Option<String>,
+    epochs: Vec<Epoch>,
     demonstration: bool,
     first_at: Option<Timestamp>,
     last_at: Option<Timestamp>,
@@ -110,7 +150,12 @@ impl Chain {
         let kind = text_of(&event, "kind")?;
         self.check_opening(&event, kind)?;
         let sealed = check_sealed(&event)?;
+        let epoch = if kind == "EpochOpened" { Some(self.check_epoch(&event).ok_or(Misfit::Epoch)?) } else { None };
         self.check_ticket(&event, kind)?;
+        if let Some(epoch) = epoch {
+            self.origin = Some(epoch.origin.clone());
+            self.epochs.push(epoch);
+        }
         self.sealed += sealed;
         self.first_at.get_or_insert(at);
         self.last_at = Some(at);
@@ -124,10 +169,16 @@ impl Chain {
         self.size
     }
 
-    /// The log's name, as its first event says.
+    /// The log's name, as its first event says, or the latest that opened an epoch.
     #[must_use]
     pub fn origin(&self) -> Option<&str> {
         self.origin.as_deref()
+    }
+
+    /// Where the log went on under another name.
+    #[must_use]
+    pub fn epochs(&self) -> &[Epoch] {
+        &self.epochs
     }
 
     /// Whether the first event says that this is a demonstration.
@@ -195,6 +246,24 @@ impl Chain {
             self.demonstration = data.get("demo").and_then(Value::as_bool).ok_or(Misfit::Field("demo"))?;
         }
         Ok(())
+    }
+
+    /// A new epoch names the log that it continues, and a key of its own under a name that no epoch had.
+    fn check_epoch(&self, event: &Map<String, Value>) -> Option<Epoch> {
+        let data = event.get("data")?.as_object()?;
+        let text = |name| text_of(data, name).ok().map(str::to_owned);
+        let epoch = Epoch {
+            seq: self.size,
+            origin: text("origin")?,
+            vkey: text("vkey")?,
+            old_origin: text("old_origin")?,
+            old_vkey: text("old_vkey")?,
+            lost_size: data.get("lost_size")?.as_u64()?,
+        };
+        let named = |vkey: &str, origin: &str| VerifierKey::parse(vkey).is_ok_and(|key| key.name() == origin);
+        let used = epoch.origin == epoch.old_origin || self.epochs.iter().any(|e| e.old_origin == epoch.origin);
+        let follows = self.origin.as_ref() == Some(&epoch.old_origin) && self.epochs.last().is_none_or(|e| e.vkey == epoch.old_vkey);
+        (follows && !used && named(&epoch.vkey, &epoch.origin) && named(&epoch.old_vkey, &epoch.old_origin)).then_some(epoch)
     }
 
     fn check_ticket(&mut self, event: &Map<String, Value>, kind: &str) -> Result<(), Misfit> {
@@ -331,6 +400,41 @@ mod tests {
         assert!(matches!(with(2, "at", json!("2026-01-01T00:00:00.999999Z")), Misfit::Time { .. }));
         assert_eq!(with(2, "at", json!("2026-01-01T00:00:02Z")), Misfit::Field("at"));
         assert_eq!(with(2, "at", json!("2026-01-01T01:00:02.000000+01:00")), Misfit::Field("at"));
+    }
+
+    fn epoch(seq: u64, data: &Value) -> Value {
+        json!({
+            "v": 1, "seq": seq, "at": "2026-01-01T00:00:09.000000Z", "kind": "EpochOpened", "data": data,
+            "ticket": null, "rev": null, "sealed": {}, "cause": null,
+        })
+    }
+
+    #[test]
+    fn a_new_epoch_continues_this_log_under_a_name_and_a_key_of_its_own() {
+        let key = |name: &str, n: u8| crate::ledger::note::Signer::from_seed(name, &[n; 32]).unwrap().verifier().to_string();
+        let data = json!({
+            "origin": "log.invalid/a/2", "vkey": key("log.invalid/a/2", 2), "old_origin": "log.invalid/a",
+            "old_vkey": key("log.invalid/a", 1), "lost_size": 9, "known_by": "checkpoint",
+        });
+        let with = |change: fn(&mut Value)| {
+            let (mut events, mut data) = (story(), data.clone());
+            change(&mut data);
+            events.push(epoch(5, &data));
+            walk(&events)
+        };
+        let chain = with(|_| ()).unwrap();
+        assert_eq!((chain.origin(), chain.epochs()[0].seq, chain.epochs()[0].lost_size), (Some("log.invalid/a/2"), 5, 9));
+        assert!(chain.epochs()[0].sentence().contains("9 events were signed, and 5 were left"), "{}", chain.epochs()[0].sentence());
+        for wrong in [
+            (|d: &mut Value| d["old_origin"] = json!("log.invalid/b")) as fn(&mut Value),
+            |d| d["origin"] = json!("log.invalid/a"),
+            |d| d["origin"] = json!("log.invalid/c"),
+            |d| d["vkey"] = json!("log.invalid/a/2+00000000+AQ"),
+            |d| d["old_vkey"] = d["vkey"].clone(),
+            |d| d["lost_size"] = json!(-1),
+        ] {
+            assert_eq!(with(wrong).unwrap_err(), Misfit::Epoch);
+        }
     }
 
     #[test]

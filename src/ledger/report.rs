@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::chain::Epoch;
 use super::verify::{LogWalk, Standing};
 use crate::env::Timestamp;
 
@@ -105,6 +106,8 @@ pub struct Report {
     pub demonstration: bool,
     /// Which log.
     pub origin: Option<String>,
+    /// Where the log went on under another name, after a loss.
+    pub epochs: Vec<Epoch>,
     /// How many events the checkpoint covers.
     pub size: Option<u64>,
     /// The times of the first and the last event.
@@ -150,6 +153,7 @@ impl Report {
         Self {
             demonstration: chain.is_demonstration(),
             origin: Some(standing.checkpoint.origin.clone()),
+            epochs: chain.epochs().to_vec(),
             size: Some(standing.checkpoint.size),
             period: chain.period(),
             tickets: chain.populations().values().map(|population| (population.kind.clone(), population.count)).collect(),
@@ -170,6 +174,7 @@ impl Report {
             verdict,
             demonstration: false,
             origin: None,
+            epochs: Vec::new(),
             size: None,
             period: None,
             tickets: BTreeMap::new(),
@@ -226,6 +231,7 @@ fn remarks(verdict: &Verdict, standing: &Standing, walk: &LogWalk, shown: Shown)
     if walk.chain().is_demonstration() {
         remarks.push("The log says of itself that it is a demonstration: it is evidence of nothing.".to_owned());
     }
+    remarks.extend(walk.chain().epochs().iter().map(Epoch::sentence));
     if let Verdict::Proven { up_to } = verdict
         && *up_to < standing.checkpoint.size
     {

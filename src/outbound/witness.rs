@@ -52,8 +52,15 @@ pub enum NotCosigned {
     #[error("nothing is signed yet")]
     NothingSigned,
     /// The witness has cosigned what this database does not hold.
-    #[error("{0}")]
-    KnowsAnother(String),
+    #[error(
+        "the witness {witness} has cosigned {known} events of this log, and this database does not hold them: an older copy was put back, or the log grew differently. Nothing is signed; restore the newer database. If it is lost for good, `countersign keys new-epoch` starts a new log that says so"
+    )]
+    KnowsAnother {
+        /// Its name.
+        witness: String,
+        /// How many events it has cosigned.
+        known: u64,
+    },
 }
 
 impl Witness {
@@ -80,8 +87,8 @@ impl Witness {
         match self.cosign_latest(desk).await {
             Ok(()) => desk.delivered(&channel, &due).await?,
             Err(error) => {
-                if let NotCosigned::KnowsAnother(why) = &error {
-                    desk.distrust(why.clone());
+                if let NotCosigned::KnowsAnother { .. } = &error {
+                    desk.distrust(error.to_string());
                 }
                 let pause =
                     Duration::from_secs(2_u64.saturating_pow(u32::try_from(due.attempts.clamp(0, 16)).unwrap_or(16))).min(LONGEST_PAUSE);
@@ -90,6 +97,16 @@ impl Witness {
             }
         }
         Ok(true)
+    }
+
+    /// Asks what it knows, by the latest checkpoint that was signed before: when that is not what stands here, nothing is
+    /// signed.
+    pub async fn look(&self, desk: &Desk) {
+        match self.cosign_latest(desk).await {
+            Ok(()) | Err(NotCosigned::NothingSigned) => {}
+            Err(error @ NotCosigned::KnowsAnother { .. }) => desk.distrust(error.to_string()),
+            Err(error) => tracing::warn!(witness = self.key.name(), %error, "a witness could not be asked what it knows"),
+        }
     }
 
     /// Has the latest checkpoint cosigned, and keeps the cosignature with it.
@@ -128,10 +145,7 @@ impl Witness {
     }
 
     fn knows_another(&self, known: u64) -> NotCosigned {
-        NotCosigned::KnowsAnother(format!(
-            "the witness {} has cosigned {known} events of this log, and this database does not hold them: an older copy was put back, or the log grew differently. Nothing is signed; restore the newer database",
-            self.key.name()
-        ))
+        NotCosigned::KnowsAnother { witness: self.key.name().to_owned(), known }
     }
 
     fn signed(&self, note: &Note, body: &[u8]) -> Result<Note, NotCosigned> {

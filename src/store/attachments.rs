@@ -1,12 +1,12 @@
 //! Files by content: each stands under the SHA-256 of its bytes, and is on the disk before an event names it.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use tokio::io::AsyncWriteExt;
 
 /// What is known of a file while requests are at it.
 #[derive(Debug, Default)]
@@ -107,19 +107,21 @@ impl Attachments {
         let (flights, refused) = (self.flights.clone(), true);
         let mut kept = KeptFile { sha256, new: false, refused, place, flights };
         let folder = kept.place.parent().unwrap_or(&self.folder).to_owned();
-        if tokio::fs::try_exists(&kept.place).await? {
+        let length = tokio::fs::metadata(&kept.place).await.ok().map(|there| there.len());
+        // What stands there with another length was damaged, and is mended.
+        if length == u64::try_from(bytes.len()).ok() {
             // Somebody else may have put it there just now, and not yet made sure that its name is on the disk.
             self.settle(&folder).await?;
         } else {
             tokio::fs::create_dir_all(&folder).await?;
             let half = folder.join(format!(".{unique}"));
-            let mut file = tokio::fs::File::create(&half).await?;
-            file.write_all(bytes).await?;
-            file.sync_all().await?;
-            drop(file);
-            tokio::fs::rename(&half, &kept.place).await?;
-            kept.new = true;
-            self.flight(&kept.sha256, |flight| flight.new = true);
+            if let Err(error) = put(&half, bytes, &kept.place).await {
+                // What is half there would fill a full disk for ever.
+                let _ = tokio::fs::remove_file(&half).await;
+                return Err(error);
+            }
+            kept.new = length.is_none();
+            self.flight(&kept.sha256, |flight| flight.new |= length.is_none());
             self.settle(&folder).await?;
         }
         // From here on it stays, unless somebody says that it was refused.
@@ -159,6 +161,30 @@ impl Attachments {
         Ok(self.place(sha256))
     }
 
+    /// The folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Removes what a process that died left half written, `age` ago or longer: others may be at theirs.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn sweep(&self, age: Duration) -> io::Result<()> {
+        for shelf in std::fs::read_dir(&self.folder)? {
+            let shelf = shelf?.path();
+            for file in std::fs::read_dir(&shelf).into_iter().flatten().filter_map(Result::ok) {
+                let hidden = file.file_name().to_string_lossy().starts_with('.');
+                let old = file.metadata().and_then(|m| m.modified()).is_ok_and(|then| then.elapsed().is_ok_and(|past| past >= age));
+                if hidden && old {
+                    std::fs::remove_file(file.path())?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Whether a small file can be written now.
     ///
     /// # Errors
@@ -170,9 +196,48 @@ impl Attachments {
     }
 }
 
+/// Writes a file under a name of its own first, so that under its true one it is whole.
+///
+/// Not through `tokio::fs::File`: that one says of a write that failed (a full disk) only when it is asked to write again,
+/// and syncs what there is without a word.
+async fn put(half: &Path, bytes: &[u8], place: &Path) -> io::Result<()> {
+    let (half, bytes, place) = (half.to_owned(), bytes.to_vec(), place.to_owned());
+    let write = move || {
+        let mut file = std::fs::File::create(&half)?;
+        file.write_all(&bytes)?;
+        file.sync_all()?;
+        drop(file);
+        std::fs::rename(&half, &place)
+    };
+    tokio::task::spawn_blocking(write).await.map_err(io::Error::other)?
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_file_that_was_cut_is_mended_when_it_comes_again_and_stays_when_that_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Attachments::open(folder.path()).unwrap();
+        let name = files.keep(b"a log", "1").await.unwrap().sha256().to_owned();
+        std::fs::write(files.path(&name).unwrap(), b"a l").unwrap();
+        files.keep(b"a log", "2").await.unwrap().discard();
+        assert_eq!(std::fs::read(files.path(&name).unwrap()).unwrap(), b"a log");
+    }
+
+    #[tokio::test]
+    async fn what_a_dead_process_left_half_written_is_swept_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Attachments::open(folder.path()).unwrap();
+        let name = files.keep(b"a log", "1").await.unwrap().sha256().to_owned();
+        let half = files.path(&name).unwrap().with_file_name(".half");
+        std::fs::write(&half, b"a l").unwrap();
+        files.sweep(Duration::from_secs(3600)).unwrap();
+        assert!(half.exists(), "somebody may be at it");
+        files.sweep(Duration::ZERO).unwrap();
+        assert!(!half.exists() && files.open_file(&name).await.is_ok());
+    }
 
     #[tokio::test]
     async fn what_was_refused_is_taken_back_and_what_was_there_before_stays() {

@@ -7,7 +7,8 @@ use sqlx::any::AnyRow;
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, Connection, Row, Transaction};
 
-use super::rows::Value;
+use super::faults::{Moment, Plan, strike};
+use super::rows::{Rows, Value, execute};
 use super::{Store, StoreError, statements as sql};
 
 /// The head of the log.
@@ -185,8 +186,12 @@ pub struct Batch {
     pub told: Vec<String>,
     /// Keys of requests, with what a retry is answered: key, microseconds, outcome.
     pub dedupe: Vec<(String, i64, String)>,
-    /// This process's mark: key, microseconds, which commit of its it is.
-    pub mark: (String, i64, String),
+    /// What this process leaves for itself and for later ones, written with anything else: key, microseconds, words.
+    pub marks: Vec<(String, i64, String)>,
+    /// The log goes on under this name and this verifier key.
+    pub epoch: Option<(String, String)>,
+    /// Nothing is to be written but the marks: whether the disk takes anything.
+    pub trial: bool,
     /// New sessions.
     pub sessions: Vec<SessionRow>,
     /// New one-time links: hash, person, microseconds.
@@ -211,16 +216,18 @@ impl Batch {
             && self.links.is_empty()
             && self.ended_sessions.is_empty()
             && self.ended_people.is_empty()
+            && !self.trial
     }
 }
 
 /// A transaction that holds the head.
 pub struct Commit<'c> {
     transaction: Transaction<'c, Any>,
+    faults: Plan,
 }
 
 /// A connection for commits.
-pub struct Writer(PoolConnection<Any>);
+pub struct Writer(PoolConnection<Any>, Plan);
 
 impl Store {
     /// A connection for commits.
@@ -228,7 +235,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn writer_connection(&self) -> Result<Writer, StoreError> {
-        Ok(Writer(self.writer().acquire().await?))
+        Ok(Writer(self.writer().acquire().await?, self.faults.clone()))
     }
 
     /// Makes the head of a new log; nothing happens when there is one.
@@ -263,9 +270,13 @@ impl Writer {
     /// # Errors
     /// When the database does not answer, or the log has no head yet.
     pub async fn begin(&mut self, store: &Store) -> Result<(Commit<'_>, Head), StoreError> {
+        let faults = self.1.clone();
+        strike(&faults, "begin", Moment::Before)?;
         let mut transaction = self.0.begin_with(store.dialect().begin_writing()).await?;
+        strike(&faults, "head", Moment::Before)?;
         let row = sqlx::query(sql::TAKE_HEAD).fetch_one(&mut *transaction).await?;
-        Ok((Commit { transaction }, head_of(&row)?))
+        strike(&faults, "head", Moment::After)?;
+        Ok((Commit { transaction, faults }, head_of(&row)?))
     }
 }
 
@@ -402,18 +413,63 @@ impl Commit<'_> {
     /// When the database does not answer, or refuses a value.
     pub async fn write(&mut self, batch: Batch, head: &Head) -> Result<(), StoreError> {
         use Value::{Bytes, Int, OptInt, OptText, Text};
-        let c = &mut *self.transaction;
         let events = batch.events.into_iter();
         let rows = events.map(|e| vec![Int(e.seq), Text(e.kind), OptText(e.ticket), OptInt(e.rev), Bytes(e.leaf.to_vec()), Bytes(e.bytes)]);
-        sql::EVENT_ROWS.write(c, rows.collect()).await?;
+        self.put("event", sql::EVENT_ROWS, rows.collect()).await?;
         let rows = batch.tiles.into_iter().map(|t| vec![Int(t.level), Int(t.n), Bytes(t.root.to_vec()), Bytes(t.hashes)]);
-        sql::TILE_ROWS.write(c, rows.collect()).await?;
+        self.put("tile", sql::TILE_ROWS, rows.collect()).await?;
         let rows = batch.sealed.into_iter().map(|s| vec![Int(s.seq), Text(s.name), Bytes(s.salt), Bytes(s.bytes)]);
-        sql::SEALED_ROWS.write(c, rows.collect()).await?;
-        let mut deadlines = Vec::new();
-        let mut rows = Vec::with_capacity(batch.tickets.len());
-        for t in batch.tickets {
-            sqlx::query(sql::FORGET_DEADLINES).bind(t.number.clone()).execute(&mut *c).await?;
+        self.put("sealed", sql::SEALED_ROWS, rows.collect()).await?;
+        self.write_tickets(batch.tickets).await?;
+        self.put("counter", sql::COUNTER_ROWS, batch.counters.into_iter().map(|(p, n)| vec![Text(p), Int(n)]).collect()).await?;
+        self.put("alert", sql::ALERT_ROWS, batch.alerts.into_iter().map(|(id, t, r)| vec![Text(id), OptText(t), Text(r)]).collect())
+            .await?;
+        self.put("alert_group", sql::GROUP_ROWS, batch.groups.into_iter().map(|(id, r)| vec![Text(id), Text(r)]).collect()).await?;
+        self.put("person", sql::PERSON_ROWS, batch.people.into_iter().map(|(id, s)| vec![Text(id), Text(s)]).collect()).await?;
+        let rows = batch.adopted.into_iter().map(|(s, p, d)| vec![Int(s), Text(p), Text(d)]);
+        self.put("adopted", sql::ADOPTED_ROWS, rows.collect()).await?;
+        let rows = batch.playbooks.into_iter().map(|(d, p, b)| vec![Text(d), Text(p), Bytes(b)]);
+        self.put("playbook", sql::PLAYBOOK_ROWS, rows.collect()).await?;
+        let rows = batch.deliveries.into_iter().map(|d| vec![Int(d.id), Text(d.source), Int(d.received_at), Text(d.alerts)]);
+        self.put("delivery", sql::DELIVERY_ROWS, rows.collect()).await?;
+        for id in batch.told {
+            self.run("repeat_pending", sql::FORGET_REPEATS, vec![Text(id)]).await?;
+        }
+        let rows = batch.repeats.into_values().map(|r| {
+            let (first, last) = r.deliveries;
+            vec![Text(r.id), OptText(r.ticket), Text(r.group), Int(r.count), Int(r.at.0), Int(r.at.1), Int(first), Int(last), Int(r.due)]
+        });
+        self.put("repeat_pending", sql::REPEAT_ROWS, rows.collect()).await?;
+        self.put("dedupe", sql::DEDUPE_ROWS, batch.dedupe.into_iter().map(|(k, at, o)| vec![Text(k), Int(at), Text(o)]).collect()).await?;
+        for (key, at, words) in batch.marks {
+            self.run("mark", sql::MARK, vec![Text(key), Int(at), Text(words)]).await?;
+        }
+        for hash in batch.ended_sessions {
+            self.run("session", sql::END_SESSION, vec![Text(hash)]).await?;
+        }
+        for hash in batch.used_links {
+            self.run("sign_in_link", sql::USE_LINK, vec![Text(hash)]).await?;
+        }
+        for person in batch.ended_people {
+            self.run("session", sql::END_SESSIONS_OF, vec![Text(person)]).await?;
+        }
+        let rows = batch.sessions.into_iter().map(|s| vec![Text(s.hash), Text(s.person), Text(s.id), Text(s.method), Int(s.expires_at)]);
+        self.put("session", sql::SESSION_ROWS, rows.collect()).await?;
+        self.put("sign_in_link", sql::LINK_ROWS, batch.links.into_iter().map(|(h, p, at)| vec![Text(h), Text(p), Int(at)]).collect())
+            .await?;
+        if let Some((origin, vkey)) = batch.epoch {
+            self.run("new epoch", sql::NEW_EPOCH, vec![Text(origin), Text(vkey)]).await?;
+        }
+        let moved = vec![Int(head.size), Bytes(head.frontier.clone()), Int(head.last_at), Int(head.deliveries)];
+        self.run("move head", sql::MOVE_HEAD, moved).await
+    }
+
+    /// Tickets, with their deadlines in the place of those that they had.
+    async fn write_tickets(&mut self, tickets: Vec<TicketRow>) -> Result<(), StoreError> {
+        use Value::{Int, Text};
+        let (mut rows, mut deadlines) = (Vec::with_capacity(tickets.len()), Vec::new());
+        for t in tickets {
+            self.run("deadline", sql::FORGET_DEADLINES, vec![Text(t.number.clone())]).await?;
             deadlines.extend(t.deadlines.into_iter().map(|(id, at)| vec![Text(t.number.clone()), Text(id), Int(at)]));
             rows.push(vec![
                 Text(t.number),
@@ -425,47 +481,25 @@ impl Commit<'_> {
                 Text(t.state),
             ]);
         }
-        sql::TICKET_ROWS.write(c, rows).await?;
-        sql::DEADLINE_ROWS.write(c, deadlines).await?;
-        sql::COUNTER_ROWS.write(c, batch.counters.into_iter().map(|(p, n)| vec![Text(p), Int(n)]).collect()).await?;
-        sql::ALERT_ROWS.write(c, batch.alerts.into_iter().map(|(id, t, r)| vec![Text(id), OptText(t), Text(r)]).collect()).await?;
-        sql::GROUP_ROWS.write(c, batch.groups.into_iter().map(|(id, r)| vec![Text(id), Text(r)]).collect()).await?;
-        sql::PERSON_ROWS.write(c, batch.people.into_iter().map(|(id, s)| vec![Text(id), Text(s)]).collect()).await?;
-        sql::ADOPTED_ROWS.write(c, batch.adopted.into_iter().map(|(s, p, d)| vec![Int(s), Text(p), Text(d)]).collect()).await?;
-        sql::PLAYBOOK_ROWS.write(c, batch.playbooks.into_iter().map(|(d, p, b)| vec![Text(d), Text(p), Bytes(b)]).collect()).await?;
-        let rows = batch.deliveries.into_iter().map(|d| vec![Int(d.id), Text(d.source), Int(d.received_at), Text(d.alerts)]);
-        sql::DELIVERY_ROWS.write(c, rows.collect()).await?;
-        for id in &batch.told {
-            sqlx::query(sql::FORGET_REPEATS).bind(id.clone()).execute(&mut *c).await?;
+        self.put("ticket", sql::TICKET_ROWS, rows).await?;
+        self.put("deadline", sql::DEADLINE_ROWS, deadlines).await
+    }
+
+    /// Many rows of one table.
+    async fn put(&mut self, name: &'static str, into: Rows, rows: Vec<Vec<Value>>) -> Result<(), StoreError> {
+        if rows.is_empty() {
+            return Ok(());
         }
-        let rows = batch.repeats.into_values().map(|r| {
-            let (first, last) = r.deliveries;
-            vec![Text(r.id), OptText(r.ticket), Text(r.group), Int(r.count), Int(r.at.0), Int(r.at.1), Int(first), Int(last), Int(r.due)]
-        });
-        sql::REPEAT_ROWS.write(c, rows.collect()).await?;
-        sql::DEDUPE_ROWS.write(c, batch.dedupe.into_iter().map(|(k, at, o)| vec![Text(k), Int(at), Text(o)]).collect()).await?;
-        let (key, at, commit) = batch.mark;
-        sqlx::query(sql::MARK).bind(key).bind(at).bind(commit).execute(&mut *c).await?;
-        for hash in &batch.ended_sessions {
-            sqlx::query(sql::END_SESSION).bind(hash.clone()).execute(&mut *c).await?;
-        }
-        for hash in &batch.used_links {
-            sqlx::query(sql::USE_LINK).bind(hash.clone()).execute(&mut *c).await?;
-        }
-        for person in &batch.ended_people {
-            sqlx::query(sql::END_SESSIONS_OF).bind(person.clone()).execute(&mut *c).await?;
-        }
-        let rows = batch.sessions.into_iter().map(|s| vec![Text(s.hash), Text(s.person), Text(s.id), Text(s.method), Int(s.expires_at)]);
-        sql::SESSION_ROWS.write(c, rows.collect()).await?;
-        sql::LINK_ROWS.write(c, batch.links.into_iter().map(|(h, p, at)| vec![Text(h), Text(p), Int(at)]).collect()).await?;
-        sqlx::query(sql::MOVE_HEAD)
-            .bind(head.size)
-            .bind(head.frontier.clone())
-            .bind(head.last_at)
-            .bind(head.deliveries)
-            .execute(&mut *c)
-            .await?;
-        Ok(())
+        strike(&self.faults, name, Moment::Before)?;
+        into.write(&mut self.transaction, rows).await?;
+        strike(&self.faults, name, Moment::After)
+    }
+
+    /// One statement.
+    async fn run(&mut self, name: &'static str, statement: &'static str, values: Vec<Value>) -> Result<(), StoreError> {
+        strike(&self.faults, name, Moment::Before)?;
+        execute(&mut self.transaction, statement, values).await?;
+        strike(&self.faults, name, Moment::After)
     }
 
     /// The commit point: when this returns `Ok`, the disk has it. An error that loses the connection leaves the
@@ -474,7 +508,9 @@ impl Commit<'_> {
     /// # Errors
     /// When the database refuses or the connection is lost.
     pub async fn commit(self) -> Result<(), StoreError> {
-        Ok(self.transaction.commit().await?)
+        strike(&self.faults, "commit", Moment::Before)?;
+        self.transaction.commit().await?;
+        strike(&self.faults, "commit", Moment::After)
     }
 
     /// Nothing of it happened.

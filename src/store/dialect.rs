@@ -53,6 +53,15 @@ impl Dialect {
         }
     }
 
+    /// What a database with a clock of its own says that the time is, in microseconds; a file has none.
+    #[must_use]
+    pub fn clock(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)"),
+        }
+    }
+
     /// Name of the folder under `migrations/`.
     #[must_use]
     pub fn folder(self) -> &'static str {

@@ -6,7 +6,8 @@
 //! - [`commit`]: the writes of one commit, in the order in which the desk makes them;
 //! - [`read`]: what pages and programs ask;
 //! - [`whole`]: whole rows, for comparing all of them with what the events make;
-//! - [`attachments`]: files, by content.
+//! - [`attachments`]: files, by content;
+//! - [`faults`]: writes that break on purpose, for tests.
 //!
 //! To add a statement: name it in `statements.rs`, list it in `ALL`, call it from `commit.rs` or `read.rs`.
 //! To add a column or a table: a new pair of files under `migrations/`, never an edit of an old one.
@@ -14,13 +15,16 @@
 pub mod attachments;
 pub mod commit;
 pub mod dialect;
+pub mod faults;
 pub mod migrate;
 pub mod read;
 pub mod rows;
 pub mod statements;
 pub mod whole;
 
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
@@ -75,12 +79,13 @@ impl StoreError {
     }
 
     /// Whether the disk failed under the database: SQLite's I/O errors (primary code 10) when it was told to write or
-    /// sync. PostgreSQL stops by itself then.
+    /// sync. PostgreSQL stops by itself then. No room for the index beside the write-ahead log (`IOERR_SHMSIZE`) is a
+    /// full disk, not a broken one.
     #[must_use]
     pub fn disk_failed(&self) -> bool {
         let Self::Database(sqlx::Error::Database(e)) = self else { return false };
         let code = e.code().unwrap_or_default();
-        code.len() != 5 && code.parse::<i64>().is_ok_and(|c| c & 0xff == 10)
+        code.len() != 5 && code.parse::<i64>().is_ok_and(|c| c & 0xff == 10 && c != IOERR_SHMSIZE)
     }
 
     /// Whether the database refused because of what was in a statement, rather than because of its own state.
@@ -94,12 +99,18 @@ impl StoreError {
     }
 }
 
+/// SQLite's code for an index of the write-ahead log that cannot grow.
+const IOERR_SHMSIZE: i64 = 10 | (19 << 8);
+
 /// A database.
 #[derive(Clone, Debug)]
 pub struct Store {
     writer: AnyPool,
     readers: AnyPool,
     dialect: Dialect,
+    /// Where the file lies, if it is one.
+    folder: Option<PathBuf>,
+    faults: faults::Plan,
 }
 
 /// Reads the folder-relative `sqlite:FILE` and `postgres://…` into what the driver wants.
@@ -171,13 +182,27 @@ impl Store {
         };
         let writer = pool(2).connect_with(options.clone()).await?;
         let readers = pool(6).connect_lazy_with(options);
-        Ok(Self { writer, readers, dialect })
+        let folder = database.strip_prefix("sqlite:").and_then(|path| Path::new(path.strip_prefix("//").unwrap_or(path)).parent());
+        let folder = folder.map(|f| if f.as_os_str().is_empty() { PathBuf::from(".") } else { f.to_owned() });
+        Ok(Self { writer, readers, dialect, folder, faults: None })
     }
 
     /// Which database it is.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
         self.dialect
+    }
+
+    /// The folder that the database's file grows in, if it is a file.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+
+    /// The same database, with commits that break as `faults` says.
+    #[must_use]
+    pub fn breaking(self, faults: Arc<dyn faults::Faults>) -> Self {
+        Self { faults: Some(faults), ..self }
     }
 
     pub(crate) fn writer(&self) -> &AnyPool {

@@ -413,4 +413,30 @@ impl Store {
     pub async fn durability(&self) -> Result<String, StoreError> {
         Ok(sqlx::query(self.dialect().durability()).fetch_one(self.writer()).await?.try_get(0)?)
     }
+
+    /// Every event of one kind. The whole log is looked through.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn events_of_kind(&self, kind: &str) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+        sqlx::query(sql::EVENTS_OF_KIND).bind(kind).fetch_all(self.readers()).await?.iter().map(numbered).collect()
+    }
+
+    /// What the database says that the time is, in microseconds, if it has a clock of its own.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn clock(&self) -> Result<Option<i64>, StoreError> {
+        let Some(asked) = self.dialect().clock() else { return Ok(None) };
+        Ok(Some(sqlx::query(asked).fetch_one(self.readers()).await?.try_get(0)?))
+    }
+
+    /// What was left under this key: microseconds and words.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn mark(&self, key: &str) -> Result<Option<(i64, String)>, StoreError> {
+        let row = sqlx::query(sql::LEFT).bind(key).fetch_optional(self.readers()).await?;
+        row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
+    }
 }

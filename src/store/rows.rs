@@ -59,6 +59,12 @@ fn bind(query: Query<'_, Any, AnyArguments>, value: Value) -> Query<'_, Any, Any
     }
 }
 
+/// Runs one statement with these values.
+pub(super) async fn execute(connection: &mut AnyConnection, statement: &'static str, values: Vec<Value>) -> Result<(), StoreError> {
+    values.into_iter().fold(sqlx::query(statement), bind).execute(connection).await?;
+    Ok(())
+}
+
 impl Rows {
     pub(super) const fn new(insert: &'static str, columns: usize, then: &'static str) -> Self {
         Self { insert, columns, then }

@@ -16,11 +16,15 @@ pub const SEE_SIZE: &str = "SELECT size FROM ledger_head WHERE id = 1";
 pub const FOUND_HEAD: &str = "INSERT INTO ledger_head (id, size, frontier, last_at, schema, deliveries, origin, demo, vkey, secret) VALUES (1, 0, $1, 0, $2, 0, $3, $4, '', $5) ON CONFLICT (id) DO NOTHING";
 /// Moves the head.
 pub const MOVE_HEAD: &str = "UPDATE ledger_head SET size = $1, frontier = $2, last_at = $3, deliveries = $4 WHERE id = 1";
+/// The log goes on under another name and another key.
+pub const NEW_EPOCH: &str = "UPDATE ledger_head SET origin = $1, vkey = $2 WHERE id = 1";
 /// Names the log's key, once.
 pub const NAME_KEY: &str = "UPDATE ledger_head SET vkey = $1 WHERE id = 1 AND vkey = ''";
 
 /// Events from $1 (included) on, at most $2.
 pub const EVENTS_FROM: &str = "SELECT seq, bytes FROM event WHERE seq >= $1 ORDER BY seq LIMIT $2";
+/// Events of one kind, in order. There is no index for it: for what is asked once in a while.
+pub const EVENTS_OF_KIND: &str = "SELECT seq, bytes FROM event WHERE kind = $1 ORDER BY seq";
 /// Leaf hashes of a range.
 pub const LEAVES: &str = "SELECT leaf FROM event WHERE seq >= $1 AND seq < $2 ORDER BY seq";
 /// One ticket's events with revision above $2, at most $3.
@@ -75,8 +79,10 @@ pub const LAST_HEARD: &str = "SELECT received_at FROM delivery WHERE source = $1
 pub const REPEATS_DUE: &str = "SELECT id, ticket, count, first_at, last_at, first_delivery, last_delivery FROM repeat_pending WHERE due <= $1 ORDER BY due, id LIMIT $2";
 /// Takes pending repeats out.
 pub const FORGET_REPEATS: &str = "DELETE FROM repeat_pending WHERE id = $1";
-/// This process's latest commit, so that it can be found again when the connection broke.
+/// What a process leaves: its latest commit, so that it can be found again when the connection broke, and its clocks.
 pub const MARK: &str = "INSERT INTO dedupe (key, at, outcome) VALUES ($1, $2, $3) ON CONFLICT (key) DO UPDATE SET at = excluded.at, outcome = excluded.outcome";
+/// What was left under a key.
+pub const LEFT: &str = "SELECT at, outcome FROM dedupe WHERE key = $1";
 /// Forgets what nobody will retry any more.
 pub const FORGET_DEDUPE: &str = "DELETE FROM dedupe WHERE at < $1";
 
@@ -150,7 +156,7 @@ pub const EVENTS_WHOLE: &str = "SELECT seq, kind, ticket, rev, leaf, bytes FROM 
 /// A full tile with its root.
 pub const TILE_WHOLE: &str = "SELECT root, hashes FROM tile WHERE level = $1 AND n = $2";
 /// Deliveries after $1, at most $2.
-pub const DELIVERIES_AFTER: &str = "SELECT id, source, received_at FROM delivery WHERE id > $1 ORDER BY id LIMIT $2";
+pub const DELIVERIES_AFTER: &str = "SELECT id, source, received_at, alerts FROM delivery WHERE id > $1 ORDER BY id LIMIT $2";
 /// Signed checkpoints over more than $1 and at most $2 events.
 pub const CHECKPOINTS_BETWEEN: &str = "SELECT size, note FROM checkpoint WHERE size > $1 AND size <= $2 ORDER BY size";
 /// How many events, full tiles and sealed values there are.
@@ -224,8 +230,10 @@ pub const ALL: &[&str] = &[
     SEE_SIZE,
     FOUND_HEAD,
     MOVE_HEAD,
+    NEW_EPOCH,
     NAME_KEY,
     EVENTS_FROM,
+    EVENTS_OF_KIND,
     LEAVES,
     EVENTS_OF_TICKET,
     EVENT,
@@ -252,6 +260,8 @@ pub const ALL: &[&str] = &[
     LAST_HEARD,
     REPEATS_DUE,
     FORGET_REPEATS,
+    MARK,
+    LEFT,
     FORGET_DEDUPE,
     SESSION,
     END_SESSION,

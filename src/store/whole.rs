@@ -2,7 +2,7 @@
 
 use sqlx::Row;
 
-use super::commit::{EventRow, hash_of};
+use super::commit::{DeliveryRow, EventRow, hash_of};
 use super::{Store, StoreError, statements as sql};
 
 /// Tables that the events make.
@@ -96,13 +96,18 @@ impl Store {
         row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
     }
 
-    /// Deliveries after `after`: id, source, microseconds.
+    /// Deliveries after `after`.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn deliveries_after(&self, after: i64, at_most: i64) -> Result<Vec<(i64, String, i64)>, StoreError> {
+    pub async fn deliveries_after(&self, after: i64, at_most: i64) -> Result<Vec<DeliveryRow>, StoreError> {
         let rows = sqlx::query(sql::DELIVERIES_AFTER).bind(after).bind(at_most).fetch_all(self.readers()).await?;
-        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
+        rows.iter()
+            .map(|row| {
+                let (id, source, received_at, alerts) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+                Ok(DeliveryRow { id, source, received_at, alerts })
+            })
+            .collect()
     }
 
     /// Signed checkpoints over more than `after` and at most `to` events: size and note.

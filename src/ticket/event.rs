@@ -76,6 +76,8 @@ pub enum Fact {
     // ── the log itself ──────────────────────────────────────────────────────────────────────────────────
     /// The first event of every log.
     LogOpened { origin: String, demo: bool, schema: i64 },
+    /// After a loss the log goes on under another name, with another key. Sealed: `reason`.
+    EpochOpened(EpochOpened),
     /// These playbooks count from now on. Sealed: `why`.
     PlaybooksAdopted { files: Vec<AdoptedFile> },
     /// Requests that could not be authenticated, counted per source, reason and minute.
@@ -210,6 +212,26 @@ pub enum Fact {
     // ── refusals that an assessor wants to see ──────────────────────────────────────────────────────────
     /// Somebody tried and may not. `ticket` is the event's.
     Refused { command: String, code: String, transition: Option<String> },
+}
+
+/// See [`Fact::EpochOpened`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EpochOpened {
+    /// The log's name from here on, and its key's.
+    pub origin: String,
+    /// Its verifier key from here on.
+    pub vkey: String,
+    /// Its name until here.
+    pub old_origin: String,
+    /// Its verifier key until here.
+    pub old_vkey: String,
+    /// Events under the highest checkpoint that is known outside and that this database does not continue.
+    pub lost_size: i64,
+    /// Its root (base64); none where only its size is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost_root: Option<String>,
+    /// Who knows it: `checkpoint` (the file beside the key) or `witness NAME`.
+    pub known_by: String,
 }
 
 /// See [`Fact::PlaybooksAdopted`].

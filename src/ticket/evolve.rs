@@ -124,6 +124,7 @@ fn apply(ticket: &mut Ticket, fact: &Fact, event: &Event) {
         | Fact::AlertUnmapped(_)
         | Fact::DeliveryKept { .. }
         | Fact::LogOpened { .. }
+        | Fact::EpochOpened(_)
         | Fact::PlaybooksAdopted { .. }
         | Fact::ForgeriesCounted { .. }
         | Fact::RefusalsCounted { .. }

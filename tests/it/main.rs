@@ -42,3 +42,4 @@ mod versions;
 mod walls;
 mod witness;
 mod world;
+mod worst_day;

@@ -6,16 +6,16 @@ use countersign::ledger::key::VerifierKey;
 use countersign::ledger::note::Note;
 use countersign::ledger::witness::cosigned_at;
 
-use super::world::{Kind, World, copy, minutes, tell, until};
+use super::world::{Kind, World, copy, tell, until};
 
 /// Whether the latest checkpoint carries the witness's signature.
-async fn cosigned(w: &World, witness: &VerifierKey) -> Option<u64> {
+pub async fn cosigned(w: &World, witness: &VerifierKey) -> Option<u64> {
     let note = w.signed().await;
     cosigned_at(&Note::parse(note.as_bytes()).expect("a note"), witness).ok()
 }
 
 /// A second service, which cosigns the first one's log; the key that it signs with.
-async fn with_witness(w: &mut World) -> (countersign::cli::service::Running, VerifierKey) {
+pub async fn with_witness(w: &mut World) -> (countersign::cli::service::Running, VerifierKey) {
     let vkey = w.person("aud").gets("/log/vkey").await.text();
     let settings = std::mem::replace(&mut w.settings, format!("witness = {{ logs = [{{ vkey = \"{}\" }}] }}\n", vkey.trim()));
     let database = format!("sqlite:{}", w.path("witness.db").display());
@@ -57,9 +57,9 @@ fn a_witness_cosigns_what_grows_and_never_a_fork() {
         w.restores(&old).await;
         w.starts().await;
         let ready = w.person("aud");
-        until("the signer looked", async || ready.gets("/readyz").await.status == 503).await;
+        let signed_before = format!("a checkpoint over {known} events was signed before");
+        until("the signer looked", async || ready.gets("/readyz").await.text().contains(&signed_before)).await;
         let trouble = ready.gets("/readyz").await.json()["trouble"].to_string();
-        assert!(trouble.contains(&format!("a checkpoint over {known} events was signed before")), "{trouble}");
         assert!(trouble.contains("log.checkpoint") && trouble.contains("an older copy was put back"), "{trouble}");
 
         // Work goes on; nothing is signed, also not once the log is longer than what was known.
@@ -73,24 +73,15 @@ fn a_witness_cosigns_what_grows_and_never_a_fork() {
         let signed = w.database.number("SELECT MAX(size) FROM checkpoint").await;
         assert!(signed < known, "{signed} events were signed");
 
-        // Whoever removes the memory beside the key as well may get a signature, but not the witness's; and once the
-        // witness has spoken, nothing is signed any more.
+        // Whoever removes the memory beside the key as well gets no signature, either: the witness is asked first.
         w.stops().await;
         fs::remove_file(w.path("log.checkpoint")).expect("the memory beside the key");
         w.starts().await;
         w.person("ana").declares("Signed by the thief", "sev3").await;
         let ready = w.person("aud");
-        until("the witness was asked, and stopped the signer", async || {
-            w.advance(minutes(10)).await;
-            ready.gets("/readyz").await.text().contains("has cosigned")
-        })
-        .await;
+        until("the witness was asked, and stopped the signer", async || ready.gets("/readyz").await.text().contains("has cosigned")).await;
         assert_eq!(ready.gets("/readyz").await.status, 503);
-        for note in w.database.texts(&format!("SELECT note FROM checkpoint WHERE size > {copied}")).await {
-            let note = Note::parse(note.as_bytes()).expect("a note");
-            assert!(cosigned_at(&note, &key).is_err(), "a witness cosigned a fork");
-        }
-        assert_eq!(w.database.number("SELECT COUNT(*) FROM outbox").await, 1);
+        assert_eq!(w.database.number(&format!("SELECT COUNT(*) FROM checkpoint WHERE size > {copied}")).await, 0, "a fork was signed");
         w.stops().await;
         witness.stop().await;
         w.leave_broken();

@@ -35,6 +35,7 @@ impl Teller<'_> {
     fn tell(&self) -> Said {
         match &self.event.fact {
             Fact::LogOpened { .. }
+            | Fact::EpochOpened(_)
             | Fact::PlaybooksAdopted { .. }
             | Fact::ForgeriesCounted { .. }
             | Fact::RefusalsCounted { .. }

@@ -13,6 +13,15 @@ impl Teller<'_> {
                 let demo = if *demo { " It is a demonstration: nothing in it is real." } else { "" };
                 Words::of(format!("The log “{}” was opened.{demo}", one_line(origin, 200)))
             }
+            Fact::EpochOpened(epoch) => {
+                let (origin, old) = (one_line(&epoch.origin, 200), one_line(&epoch.old_origin, 200));
+                self.who()
+                    .text(format!(
+                        " opened the log anew as “{origin}”, because a checkpoint of “{old}” over {} is known that this database does not continue",
+                        count(epoch.lost_size, "event", "events")
+                    ))
+                    .then(self.because(&["reason"]))
+            }
             Fact::PlaybooksAdopted { files } => {
                 let files = count(i64::try_from(files.len()).unwrap_or(i64::MAX), "playbook file", "playbook files");
                 self.who().text(format!(" adopted {files}")).then(self.because(&["why"]))

@@ -9,7 +9,7 @@ use super::*;
 use crate::card::samples::{ana, at, event, kind, known, number, response, source, taxonomies};
 use crate::env::Timestamp;
 use crate::ticket::alert::AlertStatus;
-use crate::ticket::event::{Actor, AdoptedFile, AlertSeen, Brought, NewTask, OwedItem, TicketOpened, TransitionTaken};
+use crate::ticket::event::{Actor, AdoptedFile, AlertSeen, Brought, EpochOpened, NewTask, OwedItem, TicketOpened, TransitionTaken};
 use crate::ticket::number::Number;
 
 /// Tells the events in order, one line each, as `INC-000042` at the sample moment.
@@ -276,6 +276,18 @@ fn the_log_and_the_directory_speak_plainly() {
     let events = [
         outside(Fact::LogOpened { origin: "demo.invalid/log".into(), demo: true, schema: 1 }, &[]),
         outside(
+            Fact::EpochOpened(EpochOpened {
+                origin: "example.com/log/2".into(),
+                vkey: String::new(),
+                old_origin: "example.com/log".into(),
+                old_vkey: String::new(),
+                lost_size: 57,
+                lost_root: None,
+                known_by: "checkpoint".into(),
+            }),
+            &["reason"],
+        ),
+        outside(
             Fact::PlaybooksAdopted { files: vec![AdoptedFile { path: "kinds/incident.yaml".into(), digest: String::new() }] },
             &["why"],
         ),
@@ -292,6 +304,7 @@ fn the_log_and_the_directory_speak_plainly() {
     ];
     insta::assert_snapshot!(told(&events), @r#"
     The log “demo.invalid/log” was opened. It is a demonstration: nothing in it is real.
+    Ana Lima opened the log anew as “example.com/log/2”, because a checkpoint of “example.com/log” over 57 events is known that this database does not continue: “it was a drill”.
     Ana Lima adopted 1 playbook file: “first adoption”.
     3 requests to grafana in the minute of 03:00 could not be authenticated (bad signature). Nothing was taken from them.
     12 further refusals of Bo Chen in the hour from 03:00.

@@ -127,7 +127,8 @@ impl Upload {
         });
         let request = caller.request(Asked::Ticket(Box::new(command)), key, &path, digest.as_bytes());
         let answer = app.desk.ask(request).await;
-        if let Err(Unanswered::Refused(_)) = answer {
+        // Only where nobody knows may an event name it.
+        if answer.as_ref().is_err_and(|error| !matches!(error, Unanswered::Unknown)) {
             kept.discard();
         }
         Ok(answer?)

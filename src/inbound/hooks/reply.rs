@@ -129,12 +129,22 @@ pub fn too_large(format: Format, limit: usize) -> Answer {
 /// The delivery could not be stored; the sender is to try again.
 #[must_use]
 pub fn not_stored(format: Format) -> Answer {
-    let detail = "This could not be saved, and nothing was recorded; please send it again in a few seconds.";
+    later(format, Code::NotStored, "This could not be saved, and nothing was recorded; please send it again in a few seconds.")
+}
+
+/// Nobody knows whether the delivery was stored; sent again, it counts as a repeat if it was.
+#[must_use]
+pub fn unknown(format: Format) -> Answer {
+    let detail = "I do not know whether this was saved: the connection to the database broke at the wrong moment. Please send it again; if it was saved, it counts as a repeat.";
+    later(format, Code::UnknownOutcome, detail)
+}
+
+fn later(format: Format, code: Code, detail: &str) -> Answer {
     let status = StatusCode::SERVICE_UNAVAILABLE;
     let answer = match format {
         Format::PagerDuty => Answer::json(status, json!({ "status": "unavailable", "message": detail, "errors": [detail] })),
         Format::AlertmanagerApi => Answer::json(status, Value::String(detail.to_owned())),
-        _ => Answer::problem(status, Code::NotStored, detail),
+        _ => Answer::problem(status, code, detail),
     };
     answer.with("retry-after", RETRY_AFTER)
 }

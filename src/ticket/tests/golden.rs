@@ -12,7 +12,7 @@ use crate::ledger::sealed::Commitment;
 use crate::ticket::alert::AlertStatus;
 use crate::ticket::bench::number;
 use crate::ticket::event::{
-    Actor, AdoptedFile, AlertSeen, Brought, Event, EvidenceAttached, Fact, NewTask, OwedItem, Pinned, Reminder, TicketOpened,
+    Actor, AdoptedFile, AlertSeen, Brought, EpochOpened, Event, EvidenceAttached, Fact, NewTask, OwedItem, Pinned, Reminder, TicketOpened,
     TransitionTaken, Via,
 };
 
@@ -43,6 +43,15 @@ fn log_and_people() -> Vec<Fact> {
     let (person, key) = ("p_1".to_owned(), "k_1".to_owned());
     vec![
         Fact::LogOpened { origin: "example.com/log".into(), demo: true, schema: 1 },
+        Fact::EpochOpened(EpochOpened {
+            origin: "example.com/log/2".into(),
+            vkey: "example.com/log/2+00000000+AQ".into(),
+            old_origin: "example.com/log".into(),
+            old_vkey: "example.com/log+00000000+AQ".into(),
+            lost_size: 57,
+            lost_root: Some("4bNX".into()),
+            known_by: "checkpoint".into(),
+        }),
         Fact::PlaybooksAdopted { files: vec![AdoptedFile { path: "organisation.yaml".into(), digest: "cd".into() }] },
         Fact::ForgeriesCounted { source: "am".into(), reason: "signature".into(), minute: at(), count: 3 },
         Fact::RefusalsCounted { person: person.clone(), hour: at(), count: 3 },

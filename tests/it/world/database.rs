@@ -81,6 +81,53 @@ impl Database {
         &self.root
     }
 
+    /// Keeps a copy of everything as it stands; no service runs.
+    pub async fn keeps_a_copy(&mut self, folder: &Path) {
+        match self.kind {
+            Kind::Sqlite => {
+                let copy = folder.join("copy.db");
+                // The last copy, if there is one, is not wanted any more.
+                let _ = std::fs::remove_file(&copy);
+                self.execute(&format!("VACUUM INTO '{}'", copy.display())).await.expect("a copy");
+            }
+            Kind::Postgres => {
+                self.root.close().await;
+                self.on_the_server(&[format!("CREATE DATABASE {0}_copy TEMPLATE {0}", self.name)]).await;
+                self.root = connect(&self.address).await;
+            }
+        }
+    }
+
+    /// Puts the copy in the place of what is there; no service runs.
+    pub async fn puts_the_copy_back(&mut self, folder: &Path) {
+        self.root.close().await;
+        match self.kind {
+            Kind::Sqlite => {
+                let file = self.address.trim_start_matches("sqlite:").to_owned();
+                for beside in ["-wal", "-shm"] {
+                    // SQLite removes them itself when the last connection closes.
+                    let _ = std::fs::remove_file(format!("{file}{beside}"));
+                }
+                std::fs::copy(folder.join("copy.db"), &file).expect("the copy");
+                *self = Self::sqlite(Path::new(&file)).await;
+            }
+            Kind::Postgres => {
+                let name = &self.name;
+                self.on_the_server(&[format!("DROP DATABASE {name} WITH (FORCE)"), format!("ALTER DATABASE {name}_copy RENAME TO {name}")])
+                    .await;
+                self.root = connect(&self.address).await;
+            }
+        }
+    }
+
+    async fn on_the_server(&self, statements: &[String]) {
+        let admin = connect(&server()).await;
+        for sql in statements {
+            sqlx::raw_sql(sqlx::AssertSqlSafe(sql.clone())).execute(&admin).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        }
+        admin.close().await;
+    }
+
     /// Removes it from the server.
     pub async fn drop(self) {
         self.root.close().await;

@@ -27,6 +27,7 @@ use countersign::desk::{Desk, founding};
 use countersign::env::{Clock as _, Env, ManualClock, Timestamp};
 use countersign::people::{PeopleCommand, secret};
 use countersign::store::Store;
+use countersign::store::faults::Faults;
 use countersign::ticket::command::{Command, FieldInput, Open};
 use countersign::ticket::event::Via;
 use futures_util::StreamExt as _;
@@ -272,6 +273,14 @@ impl World {
         let running = self.opens(self.config(folder)).await?;
         self.replicas.push(running);
         Ok(())
+    }
+
+    /// Starts one more replica, whose commits break as `faults` says.
+    pub async fn starts_breaking(&mut self, faults: Arc<dyn Faults>) {
+        let store = Store::open(&self.database.address).await.expect("the database opens").breaking(faults);
+        let service = Service::open_on(store, self.config(""), self.env(), false).await.expect("the service starts");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        self.replicas.push(service.start(listener).expect("the service listens"));
     }
 
     /// A service of its own, which is no replica.
