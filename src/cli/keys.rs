@@ -24,7 +24,11 @@ enum Action {
     /// Make the log's signing key, unless the log has one: `serve` does so by itself at its first start.
     Init,
     /// Print the log's verifier key (public, one line), for auditors and witnesses.
-    Show,
+    Show {
+        /// The key with which this service cosigns other logs, for their owners and auditors.
+        #[arg(long)]
+        witness: bool,
+    },
 }
 
 /// What the file and the database say.
@@ -39,6 +43,9 @@ struct Keys {
 /// # Errors
 /// With a sentence that says what to do.
 pub async fn run(config: &Config, env: &Env, args: Args) -> anyhow::Result<ExitCode> {
+    if let Action::Show { witness: true } = args.action {
+        return show_witness(config, args.json);
+    }
     let keys = read(config).await?;
     let path = config.log.key.display();
     match args.action {
@@ -59,7 +66,7 @@ pub async fn run(config: &Config, env: &Env, args: Args) -> anyhow::Result<ExitC
                 say::line(vkey);
             }
         }
-        Action::Show => {
+        Action::Show { .. } => {
             let Some(vkey) = keys.log.clone().or_else(|| keys.file.clone()) else {
                 bail!("this log has no key yet; `countersign keys init` or the first start of `serve` makes one at {path}");
             };
@@ -72,6 +79,21 @@ pub async fn run(config: &Config, env: &Env, args: Args) -> anyhow::Result<ExitC
                 say::line(vkey);
             }
         }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show_witness(config: &Config, as_json: bool) -> anyhow::Result<ExitCode> {
+    let Some(witness) = &config.witness else {
+        bail!("this service is nobody's witness; a section [witness] in the configuration, with the keys of the logs, makes it one");
+    };
+    let Some(vkey) = keyfile::witness_vkey(&witness.key)? else {
+        bail!("the witness has no key yet; the first start of `serve` makes one at {}", witness.key.display());
+    };
+    if as_json {
+        say::json(&json!({ "witness_vkey": vkey, "name": witness.name, "file": witness.key }))?;
+    } else {
+        say::line(vkey);
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -15,6 +15,7 @@ pub mod attachments;
 pub mod commit;
 pub mod dialect;
 pub mod migrate;
+mod opening;
 pub mod read;
 pub mod rows;
 pub mod statements;
@@ -47,6 +48,9 @@ pub enum StoreError {
     /// A migration in the database is not the one in this program.
     #[error("migration {0} in this database is not the one that this program carries; somebody edited history, so nothing was changed")]
     Edited(i64),
+    /// It cannot be opened: why, and what to do.
+    #[error("{0}")]
+    NotOpened(String),
     /// Something in it cannot be read back.
     #[error("a stored row cannot be read: {0}")]
     Unreadable(String),
@@ -169,7 +173,10 @@ impl Store {
                 })
             })
         };
-        let writer = pool(2).connect_with(options.clone()).await?;
+        let writer = match pool(2).connect_with(options.clone()).await {
+            Ok(writer) => writer,
+            Err(error) => return Err(opening::explain(database, dialect, &options, error).await),
+        };
         let readers = pool(6).connect_lazy_with(options);
         Ok(Self { writer, readers, dialect })
     }

@@ -99,7 +99,7 @@ pub(super) async fn tickets(State(app): State<App>, Query(which): Query<Which>, 
 
 pub(super) async fn ticket(State(app): State<App>, Path(ticket): Path<String>, caller: Caller) -> Result<Json<Value>, Problem> {
     let ticket = app.desk.ticket(&caller.person, &number(&ticket)?).await?;
-    let texts = app.desk.texts(&caller.person, &ticket).await?;
+    let texts = app.desk.texts(&caller.person, &[&ticket]).await?;
     Ok(Json(shown::ticket(&ticket, &texts, &app.desk.snapshot())))
 }
 
