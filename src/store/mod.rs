@@ -173,10 +173,9 @@ impl Store {
                 })
             })
         };
-        let writer = match pool(2).connect_with(options.clone()).await {
-            Ok(writer) => writer,
-            Err(error) => return Err(opening::explain(database, dialect, &options, error).await),
-        };
+        // One try by itself: the pool would try again and again, and then forget why.
+        opening::try_once(database, dialect, &options, settle).await?;
+        let writer = pool(2).connect_with(options.clone()).await?;
         let readers = pool(6).connect_lazy_with(options);
         Ok(Self { writer, readers, dialect })
     }

@@ -5,37 +5,36 @@ use std::path::Path;
 use std::time::Duration;
 
 use sqlx::any::AnyConnectOptions;
-use sqlx::{AnyConnection, ConnectOptions as _, Connection as _};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
 use super::StoreError;
 use super::dialect::Dialect;
 
-/// How long the second try may take, which only learns the reason.
+/// How long the try may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What stands in the way of opening `database`.
-pub(super) async fn explain(database: &str, dialect: Dialect, options: &AnyConnectOptions, error: sqlx::Error) -> StoreError {
-    let error = match error {
-        // The pool tries again until its time is over, and then forgets why.
-        sqlx::Error::PoolTimedOut => reason(options).await.unwrap_or(sqlx::Error::PoolTimedOut),
-        error => error,
+/// Opens one connection, and closes it again.
+///
+/// # Errors
+/// What stands in the way of opening `database`, and what to do.
+pub(super) async fn try_once(
+    database: &str,
+    dialect: Dialect,
+    options: &AnyConnectOptions,
+    settle: &'static str,
+) -> Result<(), StoreError> {
+    let tried = async {
+        let mut connection = options.connect().await?;
+        connection.execute(sqlx::raw_sql(settle)).await?;
+        connection.close().await
     };
-    StoreError::NotOpened(match dialect {
-        Dialect::Sqlite => sqlite(database, &error),
-        Dialect::Postgres => postgres(database, &error),
+    let outcome = tokio::time::timeout(PATIENCE, tried).await.unwrap_or(Err(sqlx::Error::PoolTimedOut));
+    outcome.map_err(|error| {
+        StoreError::NotOpened(match dialect {
+            Dialect::Sqlite => sqlite(database, &error),
+            Dialect::Postgres => postgres(database, &error),
+        })
     })
-}
-
-async fn reason(options: &AnyConnectOptions) -> Option<sqlx::Error> {
-    match tokio::time::timeout(PATIENCE, options.connect()).await {
-        Ok(Err(error)) => Some(error),
-        Ok(Ok(connection)) => {
-            // It came after all; that it closes cleanly matters to nobody.
-            drop(AnyConnection::close(connection).await);
-            None
-        }
-        Err(_) => None,
-    }
 }
 
 fn code(error: &sqlx::Error) -> String {
