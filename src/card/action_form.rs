@@ -56,7 +56,8 @@ pub fn declare_form(kind: &Kind, taxonomies: &Taxonomies, people: &[Choice], res
         let none = Choice { value: String::new(), label: "None".to_owned() };
         let choices = std::iter::once(none).chain(responses.iter().cloned()).collect();
         let help = "What it looks like. A playbook brings its tasks, and fills in what it knows. None is fine.";
-        fields.push(FormField::plain("response", "Response playbook", help, Input::Pick(choices), Needed::No));
+        let place = fields.len().min(1);
+        fields.insert(place, FormField::plain("response", "Response playbook", help, Input::Pick(choices), Needed::No));
     }
     Form {
         intro: kind.purpose.clone(),

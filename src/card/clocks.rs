@@ -95,24 +95,26 @@ pub(super) fn next_running<'a>(scene: &Scene<'a>) -> Option<(Called, &'a ClockSt
 pub(super) fn clocks(scene: &Scene<'_>) -> Vec<ClockLine> {
     let mut sorted: Vec<_> = scene.ticket.clocks.iter().collect();
     sorted.sort_by_key(|(_, c)| (c.stopped.is_some(), c.due));
-    sorted.into_iter().map(|(name, clock)| clock_line(named(scene, name).label(), clock, scene.now)).collect()
+    sorted.into_iter().map(|(name, clock)| clock_line(named(scene, name).label(), clock, scene.now, scene.ticket.ended)).collect()
 }
 
-fn clock_line(label: String, clock: &ClockState, now: Timestamp) -> ClockLine {
+/// A clock in words. On a ticket that has ended (merged into another, say) a clock that was not stopped rests.
+fn clock_line(label: String, clock: &ClockState, now: Timestamp, ended: bool) -> ClockLine {
+    let rests = ended || clock.paused.is_some();
     let until = clock.stopped.or(clock.paused).unwrap_or(now);
     let (whole, gone) = (clock.due.since(clock.started).as_secs().max(1), until.since(clock.started).as_secs());
     let words = match clock.stopped {
         Some(at) if clock.breached || at > clock.due => format!("late, after {}", duration(at.since(clock.started))),
         Some(at) => format!("in time, after {}", duration(at.since(clock.started))),
-        None if clock.paused.is_some() => "stands still".to_owned(),
+        None if rests => "stands still".to_owned(),
         None => remaining(clock.due, now),
     };
     ClockLine {
         label,
         due: clock.due,
         words,
-        breached: clock.breached || until > clock.due,
-        running: clock.stopped.is_none() && clock.paused.is_none(),
+        breached: clock.breached || (until > clock.due && !(ended && clock.stopped.is_none())),
+        running: clock.stopped.is_none() && !rests,
         gone: u8::try_from(gone.saturating_mul(100).div_euclid(whole).min(100)).unwrap_or(100),
     }
 }
@@ -134,6 +136,15 @@ mod tests {
             ("Mitigated", "in time, after 29 min", false, 12),
         ];
         assert_eq!(said, wanted);
+    }
+
+    #[test]
+    fn on_a_merged_ticket_the_clocks_rest() {
+        let (stage, mut ticket) = (Stage::new(), contained());
+        ticket.ended = true;
+        let card = card(&stage.scene(&ticket, at("23:00")));
+        let resolve = card.clocks.iter().find(|c| c.label == "Restored").expect("a clock");
+        assert_eq!((resolve.words.as_str(), resolve.running, resolve.breached), ("stands still", false, false));
     }
 
     #[test]

@@ -319,7 +319,7 @@ fn owed(scene: &Scene<'_>) -> Vec<Words> {
         let who = scene.known.person_or_role(&item.who);
         let who = if person { Words::new().name(who) } else { Words::of("The ").name(who) };
         let until = if item.due < scene.now { " had until " } else { " has until " };
-        Words::of(format!("Needed before “{}”: {}. ", step(&item.by), list(&things, "and"))).then(who).text(until).time(item.due).text(".")
+        Words::of(format!("Before “{}”: {}. ", step(&item.by), list(&things, "and"))).then(who).text(until).time(item.due).text(".")
     };
     groups.into_iter().map(line).collect()
 }
@@ -330,13 +330,13 @@ fn notified(scene: &Scene<'_>) -> Vec<NotifiedLine> {
         match (&told.acknowledged_by, told.due) {
             (Some(by), _) => NotifiedLine { words: Words::of(format!("{name}: read by ")).name(scene.known.person(by)), button: None },
             (None, due) => {
-                let by_when = due.map_or_else(Words::new, |at| Words::of(" by ").time(at));
                 let help = format!("Says that {name} has read this.");
                 let button = Button::click(&format!("{name} has read it"), &help, Action::ReadBy(group.clone()));
-                NotifiedLine {
-                    words: Words::of(format!("{name} must say that they have read it")).then(by_when),
-                    button: scene.speaks_for(group).then_some(button),
-                }
+                let words = match due {
+                    Some(at) => Words::of(format!("{name} must say by ")).time(at).text(" that they have read it"),
+                    None => Words::of(format!("{name} should know of this")),
+                };
+                NotifiedLine { words, button: scene.speaks_for(group).then_some(button) }
             }
         }
     };
@@ -383,7 +383,7 @@ mod tests {
         assert_eq!(card.status, "Mitigated", "the response's word for contained");
         insta::assert_snapshot!(plain(&card.state, "03:40"), @"Ana Lima has it, 7 h 22 min left for “Restored”.");
         insta::assert_snapshot!(plain(&card.alerts, "03:40"), @"37 alerts from alertmanager since 03:02, 4 still firing");
-        insta::assert_snapshot!(plain(&card.owed[0], "03:40"), @"Needed before “Close”: evidence for “Mitigated”. Ana Lima has until Mon 23 Nov 08:00.");
+        insta::assert_snapshot!(plain(&card.owed[0], "03:40"), @"Before “Close”: evidence for “Mitigated”. Ana Lima has until Mon 23 Nov 08:00.");
         let progress: Vec<_> = card.phases.iter().map(|p| (p.label.as_str(), p.progress)).collect();
         assert_eq!(progress, [("Mitigated", Progress::Here), ("Cause removed", Progress::Ahead), ("Restored", Progress::Ahead)]);
     }

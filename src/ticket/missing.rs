@@ -72,7 +72,7 @@ impl Missing {
     #[must_use]
     pub fn field_problem(&self) -> Option<(String, String)> {
         match self {
-            Self::Field { name, label } => Some((name.clone(), format!("{label} is needed."))),
+            Self::Field { name, label } => Some((name.clone(), format!("Please fill in: {}.", lower_first(label)))),
             Self::Reason { because } => Some(("reason".into(), format!("Needed: {because}."))),
             _ => None,
         }

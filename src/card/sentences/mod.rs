@@ -107,7 +107,13 @@ impl Teller<'_> {
     /// `: “because”.`, or a full stop.
     fn because(&self, names: &[&str]) -> Words {
         let text = names.iter().find_map(|name| self.sealed(name)).map(|text| one_line(&text, 2_000));
-        text.filter(|t| !t.is_empty()).map_or_else(|| Words::of("."), |text| Words::of(": ").quote(text).text("."))
+        text.filter(|t| !t.is_empty()).map_or_else(
+            || Words::of("."),
+            |text| {
+                let stop = if text.ends_with(['.', '!', '?', '…']) { "" } else { "." };
+                Words::of(": ").quote(text).text(stop)
+            },
+        )
     }
 
     fn step(&self, name: &str) -> String {

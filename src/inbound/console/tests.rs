@@ -166,7 +166,7 @@ async fn a_person_works_an_incident_to_the_end_without_the_script() {
     }
     let page = browser.post(&format!("{channel}/do/step.close"), &[("field.root_cause", "A full disk.")]).await;
     assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(page.text.contains("A full disk.") && page.text.contains("Class is needed."), "what was typed is kept: {}", page.text);
+    assert!(page.text.contains("A full disk.") && page.text.contains("Please fill in: class."), "what was typed is kept: {}", page.text);
     let timeline = browser.get(&format!("{channel}/timeline")).await;
     assert!(
         timeline.text.contains("TransitionTaken") && timeline.text.contains("NoteAdded") == timeline.text.contains("note"),

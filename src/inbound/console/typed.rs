@@ -92,6 +92,15 @@ impl<'a> Reader<'a> {
         text
     }
 
+    /// One of several, which has to be chosen.
+    fn chosen(&mut self, name: &str) -> Option<String> {
+        let chosen = self.of.data.one(name).map(str::to_owned);
+        if chosen.is_none() {
+            self.wrong.errors.insert(name.to_owned(), "Please choose one.".to_owned());
+        }
+        chosen
+    }
+
     fn time(&mut self, name: &str) -> Option<Timestamp> {
         let typed = self.of.data.one(name)?;
         let at = read_time(typed);
@@ -197,11 +206,11 @@ pub fn command(scene: &Scene<'_>, form: &Form, reading: &Reading<'_>) -> Result<
         Action::TaskWaive(task) => {
             reader.needed("reason", "A reason", 2_000).map(|reason| Command::SettleTask { ticket, task: *task, waived: Some(reason) })
         }
-        Action::Owner => person(&mut reader).map(|person| Command::AssignOwner { ticket, person }),
-        Action::Lead => person(&mut reader).map(|person| Command::AssignLead { ticket, person }),
-        Action::Link(_) => Some(Command::Link {
+        Action::Owner => reader.chosen("person").map(|person| Command::AssignOwner { ticket, person }),
+        Action::Lead => reader.chosen("person").map(|person| Command::AssignLead { ticket, person }),
+        Action::Link(_) => reader.chosen("link").map(|link| Command::Link {
             ticket,
-            link: reading.data.one("link").unwrap_or_default().to_owned(),
+            link,
             to: reader.ticket("to"),
             target: reader.text("target", "The address", fields::MAX_LINE),
             reason: reader.text("reason", "The reason", 2_000),
@@ -230,25 +239,10 @@ pub fn command(scene: &Scene<'_>, form: &Form, reading: &Reading<'_>) -> Result<
     reader.done(command)
 }
 
-fn person(reader: &mut Reader<'_>) -> Option<String> {
-    let chosen = reader.of.data.one("person").map(str::to_owned);
-    if chosen.is_none() {
-        reader.wrong.errors.insert("person".to_owned(), "Please choose somebody.".to_owned());
-    }
-    chosen
-}
-
 fn decide(reader: &mut Reader<'_>) -> Option<(bool, Sealed)> {
-    let approve = match reader.of.data.one("decision") {
-        Some("approve") => Some(true),
-        Some("reject") => Some(false),
-        _ => None,
-    };
-    if approve.is_none() {
-        reader.wrong.errors.insert("decision".to_owned(), "Please choose one.".to_owned());
-    }
+    let decision = reader.chosen("decision");
     let reason = reader.needed("reason", "A reason", 2_000);
-    approve.zip(reason)
+    decision.map(|decision| decision == "approve").zip(reason)
 }
 
 /// What was typed into the fields of a step's form, to be kept without taking the step.
@@ -407,6 +401,7 @@ mod tests {
             ("note", [("note", " \n ")], "note"),
             ("waive-evidence.contain", [("x", "")], "reason"),
             ("owner", [("person", "")], "person"),
+            ("link", [("target", "https://dash.example.com")], "link"),
             ("step.merge", [("other", "nonsense")], "other"),
             ("step.contain", [("occurred_at", "yesterday")], "occurred_at"),
         ] {

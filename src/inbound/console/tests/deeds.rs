@@ -68,7 +68,7 @@ async fn a_refused_closing_names_everything_at_once_and_loses_nothing() {
     let page = browser.post(&format!("{channel}/do/step.close"), &typed).await;
     assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
     for named in [
-        "Class is needed.",
+        "Please fill in: class.",
         "id=\"f-reason-error\"",
         "a note on what was found and done",
         "evidence for “Contained”",
