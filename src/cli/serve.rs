@@ -30,8 +30,13 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 /// # Errors
 /// With a sentence that says why the service does not start.
 pub async fn run(mut config: Config, env: Env, args: Args) -> anyhow::Result<ExitCode> {
+    // Nobody said under which address people come: then it is the one that is listened on.
+    let here = config.public_url == format!("http://{}", config.listen);
     if let Some(listen) = args.listen {
         config.listen = listen;
+        if here && listen.port() != 0 {
+            config.public_url = format!("http://{listen}");
+        }
     }
     for warning in &config.warnings {
         tracing::warn!("{warning}");
@@ -47,7 +52,8 @@ pub async fn run(mut config: Config, env: Env, args: Args) -> anyhow::Result<Exi
     if let Some(begins) = begins {
         tracing::info!("{begins}");
     }
-    tracing::info!(address = %running.address, "listening; people open {public_url}/console/");
+    let open = if here { format!("http://{}", running.address) } else { public_url };
+    tracing::info!(address = %running.address, "listening; people open {open}/console/");
     // For `doctor`; without it, doctor looks where the configuration says.
     if let Err(error) = std::fs::write(&listening, format!("{}\n", running.address)) {
         tracing::warn!(%error, path = %listening.display(), "where this listens could not be written down");
