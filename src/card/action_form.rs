@@ -1,5 +1,6 @@
 //! The forms of everyday actions: declaring, editing, notes, evidence, tasks, people, links, escalation.
 
+use super::approvals::{self, reason};
 use super::buttons::{self, Action};
 use super::form::{Choice, Form, FormField, Input, Needed};
 use super::scene::{Scene, Taxonomies};
@@ -11,8 +12,17 @@ use crate::procedure::model::{Kind, Organisation, OwedWhat};
 #[must_use]
 pub fn form(scene: &Scene<'_>, action: &Action, people: &[Choice], organisation: &Organisation) -> Option<Form> {
     let (fields, intro, submit) = match action {
-        Action::Declare => return None,
+        Action::Declare(_) => return None,
         Action::Step(name) => return scene.kind.transitions.get(name).map(|t| transition_form(scene, t, people)),
+        Action::Decide(name) => return scene.kind.transitions.get(name).and_then(|t| approvals::decide_form(scene, t)),
+        Action::Withdraw(name) => {
+            scene.kind.transitions.get(name)?;
+            (vec![reason("Why you take it back.")], "Your decision no longer counts; it stays in the record.", "Take it back")
+        }
+        Action::Unlink(link) => {
+            scene.ticket.links.iter().find(|l| l.id == *link)?;
+            (vec![reason("Why this link is wrong.")], "The link stays in the record, as taken back.", "Take it back")
+        }
         Action::Edit => (edit(scene, people), "Leave a field as it is to keep it; empty it to clear it.", "Save"),
         Action::Note => (note(), "It becomes part of the record, with your name and the time.", "Add"),
         Action::Evidence(phase) => {
@@ -31,39 +41,29 @@ pub fn form(scene: &Scene<'_>, action: &Action, people: &[Choice], organisation:
         Action::Escalate => (escalate(organisation), "They are called at once.", "Escalate"),
         Action::Seen | Action::ReadBy(_) => (Vec::new(), "", "I have seen it"),
     };
-    Some(Form {
-        title: buttons::title(scene, action),
-        intro: intro.to_owned(),
-        action: action.clone(),
-        fields,
-        first: None,
-        blocked: false,
-        missing: Vec::new(),
-        notices: Vec::new(),
-        error: None,
-        submit: submit.to_owned(),
-        binding: None,
-    })
+    Some(Form { intro: intro.to_owned(), fields, ..Form::new(buttons::title(scene, action), action.clone(), submit) })
 }
 
-/// The form that opens a ticket of `kind` by hand: light at three in the morning, the rest is owed later.
+/// The form that opens a ticket of `kind` by hand: light at three in the morning, the rest is owed later. `responses`
+/// are the playbooks that can be chosen for it.
 #[must_use]
-pub fn declare_form(kind: &Kind, taxonomies: &Taxonomies, people: &[Choice]) -> Form {
+pub fn declare_form(kind: &Kind, taxonomies: &Taxonomies, people: &[Choice], responses: &[Choice]) -> Form {
     let needed = |name: &String| if kind.declare.requires.contains(name) { Needed::Now } else { Needed::No };
     let input = |name: &String| kind.fields.get(name).map(|field| declare_field(field, taxonomies, people, needed(name)));
     let kind_words = uncapitalise(&kind.title);
+    let mut fields: Vec<FormField> = kind.declare.asks.iter().filter_map(input).collect();
+    if !responses.is_empty() {
+        let none = Choice { value: String::new(), label: "None".to_owned() };
+        let choices = std::iter::once(none).chain(responses.iter().cloned()).collect();
+        let help = "What it looks like. A playbook brings its tasks, and fills in what it knows. None is fine.";
+        let place = fields.len().min(1);
+        fields.insert(place, FormField::plain("response", "Response playbook", help, Input::Pick(choices), Needed::No));
+    }
     Form {
-        title: format!("New {kind_words}"),
         intro: kind.purpose.clone(),
-        action: Action::Declare,
-        fields: kind.declare.asks.iter().filter_map(input).collect(),
-        first: None,
-        blocked: false,
-        missing: Vec::new(),
+        fields,
         notices: vec![Words::of("Everything else can follow later.")],
-        error: None,
-        submit: format!("Open the {kind_words}"),
-        binding: None,
+        ..Form::new(format!("New {kind_words}"), Action::Declare(kind.name.clone()), format!("Open the {kind_words}"))
     }
 }
 
@@ -127,10 +127,6 @@ fn evidence(scene: &Scene<'_>, phase: Option<&str>) -> Vec<FormField> {
         of_phase,
         FormField::plain("captured_at", "When it was captured", "Leave it empty for just now.", Input::Time, Needed::No),
     ]
-}
-
-fn reason(help: &str) -> FormField {
-    FormField::plain("reason", "Reason", help, Input::Text(2_000), Needed::Now)
 }
 
 fn person(people: &[Choice], current: Option<&str>) -> FormField {

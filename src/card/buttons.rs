@@ -3,8 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::approvals;
 use super::scene::Scene;
-use super::words::{humanise, uncapitalise};
+use super::words::{any_of, humanise, uncapitalise};
 use crate::procedure::model::{Ask, Transition};
 
 /// The longest action that is read from an address.
@@ -13,8 +14,8 @@ const MAX_ACTION: usize = 80;
 /// What a button does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Open a ticket by hand.
-    Declare,
+    /// Open a ticket of this kind by hand.
+    Declare(String),
     /// Take a step of the procedure.
     Step(String),
     /// Set or correct fields.
@@ -35,6 +36,12 @@ pub enum Action {
     Lead,
     /// Link to another ticket or something outside, or say why there is no link; perhaps of one kind.
     Link(Option<String>),
+    /// Take back the link of this number, with a reason.
+    Unlink(i64),
+    /// Approve or reject this step.
+    Decide(String),
+    /// Take back one's own decision on this step.
+    Withdraw(String),
     /// Call the next tier, or a role.
     Escalate,
     /// "I have seen it", after an escalation.
@@ -47,7 +54,7 @@ impl fmt::Display for Action {
     /// As it stands in an address: `step.contain`, `evidence`, `task-done.3`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Declare => f.write_str("declare"),
+            Self::Declare(kind) => write!(f, "declare.{kind}"),
             Self::Step(transition) => write!(f, "step.{transition}"),
             Self::Edit => f.write_str("edit"),
             Self::Note => f.write_str("note"),
@@ -60,6 +67,9 @@ impl fmt::Display for Action {
             Self::Lead => f.write_str("lead"),
             Self::Link(None) => f.write_str("link"),
             Self::Link(Some(link)) => write!(f, "link.{link}"),
+            Self::Unlink(link) => write!(f, "unlink.{link}"),
+            Self::Decide(transition) => write!(f, "decide.{transition}"),
+            Self::Withdraw(transition) => write!(f, "withdraw.{transition}"),
             Self::Escalate => f.write_str("escalate"),
             Self::Seen => f.write_str("seen"),
             Self::ReadBy(group) => write!(f, "read-by.{group}"),
@@ -81,19 +91,22 @@ impl FromStr for Action {
         if text.len() > MAX_ACTION || !of.is_none_or(plain) {
             return Err(NoSuchAction);
         }
-        let task = |of: &str| of.parse::<i64>().ok().filter(|task| *task > 0).ok_or(NoSuchAction);
+        let counted = |of: &str| of.parse::<i64>().ok().filter(|n| *n > 0).ok_or(NoSuchAction);
         Ok(match (verb, of) {
-            ("declare", None) => Self::Declare,
+            ("declare", Some(kind)) => Self::Declare(kind.to_owned()),
             ("step", Some(transition)) => Self::Step(transition.to_owned()),
             ("edit", None) => Self::Edit,
             ("note", None) => Self::Note,
             ("evidence", phase) => Self::Evidence(phase.map(str::to_owned)),
             ("waive-evidence", Some(phase)) => Self::WaiveEvidence(phase.to_owned()),
-            ("task-done", Some(of)) => Self::TaskDone(task(of)?),
-            ("task-waive", Some(of)) => Self::TaskWaive(task(of)?),
+            ("task-done", Some(of)) => Self::TaskDone(counted(of)?),
+            ("task-waive", Some(of)) => Self::TaskWaive(counted(of)?),
             ("owner", None) => Self::Owner,
             ("lead", None) => Self::Lead,
             ("link", link) => Self::Link(link.map(str::to_owned)),
+            ("unlink", Some(of)) => Self::Unlink(counted(of)?),
+            ("decide", Some(transition)) => Self::Decide(transition.to_owned()),
+            ("withdraw", Some(transition)) => Self::Withdraw(transition.to_owned()),
             ("escalate", None) => Self::Escalate,
             ("seen", None) => Self::Seen,
             ("read-by", Some(group)) => Self::ReadBy(group.to_owned()),
@@ -155,29 +168,37 @@ pub fn possible<'a>(scene: &Scene<'a>) -> Vec<&'a Transition> {
     scene.kind.transitions.values().filter(|t| !t.automatic && applies(t) && starts_here(t)).collect()
 }
 
-/// The main buttons: the next step first, then the other ways forward, then those that end the ticket with an
-/// outcome of their own (`False alarm`). Everything else is in [`more`].
+/// The next step along the procedure, whoever may take it.
+#[must_use]
+pub fn next<'a>(scene: &Scene<'a>) -> Option<&'a Transition> {
+    possible(scene).into_iter().find(|t| is_forward(t))
+}
+
+/// The main buttons that the reader may press: the next step first, then the other ways forward, a decision that waits
+/// for the reader, then the steps that end the ticket with an outcome of their own (`False alarm`). Everything else is in
+/// [`more`], and what others may do in [`for_others`].
 #[must_use]
 pub fn main(scene: &Scene<'_>) -> Vec<Button> {
-    let steps = possible(scene);
+    let steps: Vec<&Transition> = possible(scene).into_iter().filter(|t| scene.may_take(t)).collect();
     let mut out: Vec<Button> = steps.iter().filter(|t| is_forward(t)).map(|t| step(scene, t)).collect();
     // Nobody is led to a step that somebody else has to take.
-    let next = steps.iter().find(|t| is_forward(t)).filter(|t| !scene.needs_somebody_else(t));
-    if let (Some(first), Some(_)) = (out.first_mut(), next) {
+    let leads = next(scene).is_some_and(|t| scene.may_take(t) && !scene.needs_somebody_else(t));
+    if let (Some(first), true) = (out.first_mut(), leads) {
         first.style = Style::Primary;
     }
+    out.extend(approvals::decisions(scene));
     out.extend(steps.iter().filter(|t| is_outcome(t)).map(|t| step(scene, t)));
-    if scene.ticket.escalation.as_ref().is_some_and(|e| e.acknowledged_by.is_none()) && !scene.ticket.ended {
+    if scene.ticket.escalation.as_ref().is_some_and(|e| e.acknowledged_by.is_none()) && !scene.ticket.ended && scene.may_work() {
         out.push(Button::click("I have seen it", "Stops the paging; the step itself is still to be taken.", Action::Seen));
     }
     out
 }
 
-/// What stands under "More…": everyday actions first, then the remaining steps.
+/// What stands under "More…": everyday actions first, then the remaining steps; only what the reader may do.
 #[must_use]
 pub fn more(scene: &Scene<'_>) -> Vec<Button> {
     let mut out = Vec::new();
-    if !scene.ticket.ended {
+    if !scene.ticket.ended && scene.may_work() {
         out.push(Button::form("Edit fields", "Set or correct what is known.", Action::Edit));
         out.push(Button::form("Add evidence", "A file that shows what was found or done.", Action::Evidence(None)));
         out.push(Button::form("Assign owner", "Who sees to it until closure.", Action::Owner));
@@ -185,8 +206,17 @@ pub fn more(scene: &Scene<'_>) -> Vec<Button> {
         out.push(Button::form("Link", "To the cause, the remedy, a dashboard, another ticket.", Action::Link(None)));
         out.push(Button::form("Escalate", "Call the next person on call, or a role.", Action::Escalate));
     }
-    out.extend(possible(scene).iter().filter(|t| !is_forward(t) && !is_outcome(t)).map(|t| step(scene, t)));
+    out.extend(approvals::withdrawals(scene));
+    let rest = possible(scene).into_iter().filter(|t| !is_forward(t) && !is_outcome(t) && scene.may_take(t));
+    out.extend(rest.map(|t| step(scene, t)));
     out
+}
+
+/// The ways forward that the reader may not take, and who may: “Close” is for an incident manager.
+#[must_use]
+pub fn for_others(scene: &Scene<'_>) -> Vec<String> {
+    let others = possible(scene).into_iter().filter(|t| is_forward(t) && !scene.may_take(t));
+    others.map(|t| format!("“{}” is for {}.", scene.label(t), any_of(&t.by))).collect()
 }
 
 /// A step's button.
@@ -227,7 +257,7 @@ pub fn title(scene: &Scene<'_>, action: &Action) -> String {
     let phase = |name: &String| scene.kind.transitions.get(name).map_or_else(|| humanise(name), |t| scene.label(t));
     let task = |n: &i64| scene.ticket.tasks.iter().find(|t| t.task == *n).map_or_else(|| format!("Task {n}"), |t| t.text.clone());
     match action {
-        Action::Declare => format!("New {}", uncapitalise(&scene.kind.title)),
+        Action::Declare(_) => format!("New {}", uncapitalise(&scene.kind.title)),
         Action::Step(name) => phase(name),
         Action::Edit => "Edit fields".to_owned(),
         Action::Note => "Add a note".to_owned(),
@@ -239,6 +269,9 @@ pub fn title(scene: &Scene<'_>, action: &Action) -> String {
         Action::Owner => "Assign owner".to_owned(),
         Action::Lead => "Assign lead".to_owned(),
         Action::Link(_) => "Link".to_owned(),
+        Action::Unlink(_) => "Take the link back".to_owned(),
+        Action::Decide(name) => format!("Approve or reject: {}", phase(name)),
+        Action::Withdraw(name) => format!("Take back your decision: {}", phase(name)),
         Action::Escalate => "Escalate".to_owned(),
         Action::Seen => "I have seen it".to_owned(),
         Action::ReadBy(group) => format!("Read by {}", humanise(group)),
@@ -309,8 +342,11 @@ mod tests {
     #[test]
     fn an_action_reads_back_from_its_address_and_nothing_else_does() {
         let actions = [
-            Action::Declare,
+            Action::Declare("change".into()),
             Action::Step("false_positive".into()),
+            Action::Unlink(7),
+            Action::Decide("start".into()),
+            Action::Withdraw("start".into()),
             Action::Evidence(None),
             Action::Evidence(Some("contain".into())),
             Action::TaskDone(3),
@@ -320,7 +356,20 @@ mod tests {
         for action in actions {
             assert_eq!(action.to_string().parse(), Ok(action));
         }
-        for wrong in ["", "step", "step.", "step.a/b", "task-done.0", "task-done.x", "declare.x", "nothing", &"link.".repeat(40)] {
+        for wrong in [
+            "",
+            "step",
+            "step.",
+            "step.a/b",
+            "task-done.0",
+            "task-done.x",
+            "declare",
+            "unlink",
+            "unlink.0",
+            "decide",
+            "nothing",
+            &"link.".repeat(40),
+        ] {
             assert_eq!(wrong.parse::<Action>(), Err(NoSuchAction), "{wrong}");
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::buttons::Action;
+use super::live::FactLine;
 use super::missing::Missing;
 use super::scene::{Scene, Taxonomies};
 use super::words::Words;
@@ -24,6 +25,8 @@ pub struct Form {
     pub first: Option<Words>,
     /// The reader is the one who cannot send it.
     pub blocked: bool,
+    /// What a decision is about, exactly as it is bound.
+    pub statement: Vec<FactLine>,
     /// Its inputs, in order.
     pub fields: Vec<FormField>,
     /// What it still waits for that cannot be typed here.
@@ -34,7 +37,9 @@ pub struct Form {
     pub error: Option<String>,
     /// What the sending button says.
     pub submit: String,
-    /// Digest of what it is bound to, for steps.
+    /// What the button says that keeps the fields without taking the step, where there is something to keep.
+    pub save: Option<String>,
+    /// Digest of what it is bound to, for steps and decisions.
     pub binding: Option<String>,
 }
 
@@ -118,6 +123,26 @@ pub struct Typed {
 }
 
 impl Form {
+    /// A form without inputs.
+    #[must_use]
+    pub fn new(title: impl Into<String>, action: Action, submit: impl Into<String>) -> Self {
+        Self {
+            title: title.into(),
+            intro: String::new(),
+            action,
+            first: None,
+            blocked: false,
+            statement: Vec::new(),
+            fields: Vec::new(),
+            missing: Vec::new(),
+            notices: Vec::new(),
+            error: None,
+            submit: submit.into(),
+            save: None,
+            binding: None,
+        }
+    }
+
     /// The form with what was typed kept in place, each error at its field. An error of a field that the form does
     /// not show stands above all of them.
     #[must_use]

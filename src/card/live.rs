@@ -1,16 +1,20 @@
 //! The live card of a ticket: what it is, who has it, what comes next, how long is left.
 
+use super::approvals;
 use super::buttons::{self, Action, Button};
+use super::clocks::{ClockLine, clocks, next_running};
 use super::missing;
 use super::scene::{Scene, Severity};
-use super::words::{Words, capitalise, count, duration, humanise, list, one_line, remaining, uncapitalise};
+use super::words::{Words, count, humanise, list, one_line, uncapitalise};
 use crate::env::Timestamp;
 use crate::procedure::model::FieldType;
 use crate::ticket::event::{Actor, OwedItem};
-use crate::ticket::state::{ClockState, Ticket};
+use crate::ticket::state::{Link, Ticket};
 
 /// The most facts a card shows.
 const MAX_FACTS: usize = 12;
+/// The most links a card shows.
+const MAX_LINKS: usize = 50;
 
 /// A ticket's card.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +45,10 @@ pub struct Card {
     pub tasks: Vec<TaskLine>,
     /// What is owed later.
     pub owed: Vec<Words>,
+    /// What was decided on steps that need approvals, and what they wait for.
+    pub approvals: Vec<Words>,
+    /// Links to other tickets and to the outside, and reasons for having none.
+    pub links: Vec<LinkLine>,
     /// Groups that were told, and whether they said that they have read it.
     pub notified: Vec<NotifiedLine>,
     /// Files, newest last.
@@ -49,6 +57,10 @@ pub struct Card {
     pub buttons: Vec<Button>,
     /// What stands under "More…".
     pub more: Vec<Button>,
+    /// The ways forward that are for others than the reader, and for whom.
+    pub for_others: Vec<String>,
+    /// The reader may do everyday work on it: notes, tasks, files.
+    pub may_work: bool,
     /// Revision of the ticket that this shows.
     pub rev: i64,
     /// Sequence number of its latest event.
@@ -86,23 +98,6 @@ pub struct FactLine {
     pub value: Words,
 }
 
-/// A clock in words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClockLine {
-    /// `Acknowledge`
-    pub label: String,
-    /// When it is due.
-    pub due: Timestamp,
-    /// `14 min left`, `2 h 5 min late`, `in time, after 3 min`
-    pub words: String,
-    /// The target was missed, or the moment has passed.
-    pub breached: bool,
-    /// It still runs.
-    pub running: bool,
-    /// How much of its time has gone, in percent, at most 100.
-    pub gone: u8,
-}
-
 /// A task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskLine {
@@ -122,6 +117,17 @@ pub struct NotifiedLine {
     /// The group, and what is known of its reading.
     pub words: Words,
     /// What the group presses.
+    pub button: Option<Button>,
+}
+
+/// A link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkLine {
+    /// What it says: `Caused by`.
+    pub label: String,
+    /// Where it leads, or why there is none.
+    pub value: Words,
+    /// What takes it back.
     pub button: Option<Button>,
 }
 
@@ -154,23 +160,17 @@ pub fn card(scene: &Scene<'_>) -> Card {
         clocks: clocks(scene),
         tasks: tasks(scene),
         owed: owed(scene),
+        approvals: approvals::lines(scene),
+        links: links(scene),
         notified: notified(scene),
         files: files(scene),
         buttons: buttons::main(scene),
         more: buttons::more(scene),
+        for_others: buttons::for_others(scene),
+        may_work: scene.may_work(),
         rev: ticket.rev,
         seq: ticket.seq,
     }
-}
-
-/// The clock that runs out next, and its label.
-fn next_clock<'a>(scene: &Scene<'a>) -> Option<(String, &'a ClockState)> {
-    let running = scene.ticket.clocks.iter().filter(|(_, c)| c.stopped.is_none() && c.paused.is_none());
-    running.min_by_key(|(_, c)| c.due).map(|(name, clock)| (clock_label(scene, name), clock))
-}
-
-fn clock_label(scene: &Scene<'_>, name: &str) -> String {
-    scene.kind.clocks.get(name).map_or_else(|| humanise(name), |c| c.label.clone())
 }
 
 /// Who has it: the owner, otherwise whoever took the latest step.
@@ -195,15 +195,13 @@ pub fn state(scene: &Scene<'_>) -> Words {
         Some(person) => Words::new().name(scene.known.person(person)).text(" has it"),
         None => Words::of("Nobody has it yet"),
     };
-    let next = next_clock(scene).map(|(label, clock)| Words::of(", ").left(clock.due).text(format!(" to {}", uncapitalise(&label))));
+    let next = next_running(scene).map(|(clock, state)| Words::of(", ").left(state.due).text(format!(" {}", clock.aim())));
     who.then(next.unwrap_or_default()).text(".").then(next_needs(scene))
 }
 
 /// "Closing still needs two things: …", when the next step cannot be taken yet.
 fn next_needs(scene: &Scene<'_>) -> Words {
-    let steps = buttons::main(scene);
-    let Some(Action::Step(name)) = steps.first().map(|b| &b.action) else { return Words::new() };
-    let Some(step) = scene.kind.transitions.get(name) else { return Words::new() };
+    let Some(step) = buttons::next(scene) else { return Words::new() };
     let waits = missing::count(scene, step);
     if waits == 0 {
         return Words::new();
@@ -274,37 +272,22 @@ fn facts(scene: &Scene<'_>) -> Vec<FactLine> {
         };
         out.push(FactLine { label: field.label.clone(), value });
     }
-    for link in &ticket.links {
-        if let (Some(to), true) = (&link.to, out.len() < MAX_FACTS) {
-            out.push(FactLine { label: humanise(&link.link), value: Words::new().ticket(to) });
-        }
-    }
     out
 }
 
-fn clocks(scene: &Scene<'_>) -> Vec<ClockLine> {
-    let mut sorted: Vec<_> = scene.ticket.clocks.iter().collect();
-    sorted.sort_by_key(|(_, c)| (c.stopped.is_some(), c.due));
-    sorted.into_iter().map(|(name, clock)| clock_line(capitalise(&clock_label(scene, name)), clock, scene.now)).collect()
-}
-
-fn clock_line(label: String, clock: &ClockState, now: Timestamp) -> ClockLine {
-    let until = clock.stopped.or(clock.paused).unwrap_or(now);
-    let (whole, gone) = (clock.due.since(clock.started).as_secs().max(1), until.since(clock.started).as_secs());
-    let words = match clock.stopped {
-        Some(at) if clock.breached || at > clock.due => format!("late, after {}", duration(at.since(clock.started))),
-        Some(at) => format!("in time, after {}", duration(at.since(clock.started))),
-        None if clock.paused.is_some() => "stands still".to_owned(),
-        None => remaining(clock.due, now),
+fn links(scene: &Scene<'_>) -> Vec<LinkLine> {
+    let line = |link: &Link| {
+        let text = |name: &str| (scene.known.plaintext)(link.seq, name).map(|text| one_line(&text, 200));
+        let value = match &link.to {
+            Some(to) => Words::new().ticket(to),
+            None if link.reason_only => Words::of("none: ").quote(text("reason").unwrap_or_else(|| super::scene::WITHHELD.to_owned())),
+            None => Words::of(text("target").unwrap_or_else(|| super::scene::WITHHELD.to_owned())),
+        };
+        let label = humanise(&link.link);
+        let button = Button::form("Take back…", "Say why this link is wrong.", Action::Unlink(link.id));
+        LinkLine { label, value, button: (!scene.ticket.ended && scene.may_work()).then_some(button) }
     };
-    ClockLine {
-        label,
-        due: clock.due,
-        words,
-        breached: clock.breached || until > clock.due,
-        running: clock.stopped.is_none() && clock.paused.is_none(),
-        gone: u8::try_from(gone.saturating_mul(100).div_euclid(whole).min(100)).unwrap_or(100),
-    }
+    scene.ticket.links.iter().take(MAX_LINKS).map(line).collect()
 }
 
 fn tasks(scene: &Scene<'_>) -> Vec<TaskLine> {
@@ -332,11 +315,11 @@ fn owed(scene: &Scene<'_>) -> Vec<Words> {
         }
     }
     let line = |(item, things): (&OwedItem, Vec<String>)| {
-        Words::of(format!("Before “{}”: {}. Asked of ", step(&item.by), list(&things, "and")))
-            .name(scene.known.person_or_role(&item.who))
-            .text(" by ")
-            .time(item.due)
-            .text(".")
+        let person = (scene.known.name)(&item.who).is_some();
+        let who = scene.known.person_or_role(&item.who);
+        let who = if person { Words::new().name(who) } else { Words::of("The ").name(who) };
+        let until = if item.due < scene.now { " had until " } else { " has until " };
+        Words::of(format!("Before “{}”: {}. ", step(&item.by), list(&things, "and"))).then(who).text(until).time(item.due).text(".")
     };
     groups.into_iter().map(line).collect()
 }
@@ -347,13 +330,13 @@ fn notified(scene: &Scene<'_>) -> Vec<NotifiedLine> {
         match (&told.acknowledged_by, told.due) {
             (Some(by), _) => NotifiedLine { words: Words::of(format!("{name}: read by ")).name(scene.known.person(by)), button: None },
             (None, due) => {
-                let by_when = due.map_or_else(Words::new, |at| Words::of(" by ").time(at));
                 let help = format!("Says that {name} has read this.");
                 let button = Button::click(&format!("{name} has read it"), &help, Action::ReadBy(group.clone()));
-                NotifiedLine {
-                    words: Words::of(format!("{name} must say that they have read it")).then(by_when),
-                    button: scene.speaks_for(group).then_some(button),
-                }
+                let words = match due {
+                    Some(at) => Words::of(format!("{name} must say by ")).time(at).text(" that they have read it"),
+                    None => Words::of(format!("{name} should know of this")),
+                };
+                NotifiedLine { words, button: scene.speaks_for(group).then_some(button) }
             }
         }
     };
@@ -375,7 +358,7 @@ fn files(scene: &Scene<'_>) -> Vec<FileLine> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::{Stage, at, contained, opened, recovered};
+    use super::super::samples::{Stage, at, contained, opened, organisation, recovered};
     use super::*;
     use crate::ticket::number::Number;
 
@@ -398,9 +381,9 @@ mod tests {
         let (stage, ticket) = (Stage::new(), contained());
         let card = card(&stage.scene(&ticket, at("03:40")));
         assert_eq!(card.status, "Mitigated", "the response's word for contained");
-        insta::assert_snapshot!(plain(&card.state, "03:40"), @"Ana Lima has it, 7 h 22 min left to resolve.");
+        insta::assert_snapshot!(plain(&card.state, "03:40"), @"Ana Lima has it, 7 h 22 min left for “Restored”.");
         insta::assert_snapshot!(plain(&card.alerts, "03:40"), @"37 alerts from alertmanager since 03:02, 4 still firing");
-        insta::assert_snapshot!(plain(&card.owed[0], "03:40"), @"Before “Close”: evidence for “Mitigated”. Asked of Ana Lima by Mon 23 Nov 08:00.");
+        insta::assert_snapshot!(plain(&card.owed[0], "03:40"), @"Before “Close”: evidence for “Mitigated”. Ana Lima has until Mon 23 Nov 08:00.");
         let progress: Vec<_> = card.phases.iter().map(|p| (p.label.as_str(), p.progress)).collect();
         assert_eq!(progress, [("Mitigated", Progress::Here), ("Cause removed", Progress::Ahead), ("Restored", Progress::Ahead)]);
     }
@@ -409,21 +392,8 @@ mod tests {
     fn what_the_next_step_still_needs_is_counted() {
         let (stage, ticket) = (Stage::new(), recovered());
         let card = card(&stage.scene(&ticket, at("04:20")));
-        insta::assert_snapshot!(plain(&card.state, "04:20"), @"Ana Lima has it, 6 h 42 min left to resolve. “Close” still needs eight things.");
+        insta::assert_snapshot!(plain(&card.state, "04:20"), @"Ana Lima has it, 6 h 42 min left for “Restored”. “Close” still needs eight things.");
         assert_eq!(card.files[0].about, "14 kB · text/plain");
-    }
-
-    #[test]
-    fn clocks_say_in_time_left_or_late() {
-        let (stage, ticket) = (Stage::new(), contained());
-        let card = card(&stage.scene(&ticket, at("12:02")));
-        let said: Vec<_> = card.clocks.iter().map(|c| (c.label.as_str(), c.words.as_str(), c.breached, c.gone)).collect();
-        let wanted = [
-            ("Resolve", "1 h late", true, 100),
-            ("Acknowledge", "in time, after 2 min", false, 13),
-            ("Contain", "in time, after 29 min", false, 12),
-        ];
-        assert_eq!(said, wanted);
     }
 
     #[test]
@@ -431,6 +401,24 @@ mod tests {
         let (stage, mut ticket) = (Stage::new(), opened());
         (ticket.merged_into, ticket.ended) = (Some((Number::new("INC", 7), "open".into())), true);
         assert_eq!(plain(&state(&stage.scene(&ticket, at("03:40"))), "03:40"), "It lives on in INC-000007.");
+    }
+
+    #[test]
+    fn a_link_says_where_it_leads_and_can_be_taken_back_by_those_who_work() {
+        let (stage, mut ticket, organisation) = (Stage::new(), contained(), organisation());
+        let link = |id, to: Option<Number>, reason_only| Link { id, link: "caused_by".into(), to, reason_only, seq: id };
+        ticket.links = vec![link(3, Some(Number::new("INC", 7)), false), link(4, None, true), link(5, None, false)];
+        let seen = |role: &str| {
+            let viewer = Actor::Person { id: "p_bo".into(), roles: vec![role.to_owned()] };
+            card(&stage.scene(&ticket, at("03:40")).seen_by(viewer, &organisation))
+        };
+        let said: Vec<_> = seen("responder").links.iter().map(|l| format!("{}: {}", l.label, plain(&l.value, "03:40"))).collect();
+        assert_eq!(said, ["Caused by: INC-000007", "Caused by: none: “it was a drill”", "Caused by: https://status.example.com/1"]);
+        assert!(seen("responder").links.iter().all(|l| l.button.as_ref().is_some_and(|b| b.opens_form)));
+        assert!(seen("auditor").links.iter().all(|l| l.button.is_none()), "an auditor looks");
+        ticket.ended = true;
+        let scene = stage.scene(&ticket, at("03:40"));
+        assert!(card(&scene).links.iter().all(|l| l.button.is_none()), "the record is closed");
     }
 
     #[test]

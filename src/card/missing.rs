@@ -43,6 +43,6 @@ fn gives(lack: &Lack) -> Vec<Button> {
             Button::form("Not needed…", "Say why it is not needed here.", Action::TaskWaive(*task)),
         ],
         Lack::Field { .. } => vec![Button::form("Edit fields", "Set what is known.", Action::Edit)],
-        Lack::Guard { .. } | Lack::Approval { .. } | Lack::Rejected { .. } => Vec::new(),
+        Lack::Guard { .. } | Lack::Approval { .. } | Lack::Rejected { .. } | Lack::Reason { .. } => Vec::new(),
     }
 }

@@ -9,6 +9,8 @@
 //! | [`words`] | sentences made of spans; durations as people say them; cleaning of hostile text |
 //! | [`scene`] | what a card is made from: the ticket, its procedure, names and plaintext |
 //! | [`live`] | the live card of a ticket |
+//! | [`clocks`] | clocks, in the words of the response playbook |
+//! | [`approvals`] | what was decided on steps that need approvals, and the form to decide |
 //! | [`buttons`] | which steps and actions are offered, and in which order |
 //! | [`form`], [`transition_form`], [`action_form`] | forms generated from the procedure |
 //! | [`missing`] | what a step still waits for, and what to do about it |
@@ -20,7 +22,9 @@
 //! tone is short, plain, kind and exact, without exclamation marks, and a refusal says what to do.
 
 pub mod action_form;
+pub mod approvals;
 pub mod buttons;
+pub mod clocks;
 pub mod form;
 pub mod live;
 pub mod missing;

@@ -11,8 +11,8 @@ use crate::env::Timestamp;
 use crate::ledger::sealed::Commitment;
 use crate::procedure::expression::Expression;
 use crate::procedure::model::{
-    Ask, Channel, Clock, ClockStart, Declare, Field, FieldType, From, Hours, Kind, Organisation, Owed, OwedTo, OwedWhat, Requires,
-    Response, Role, SecondPerson, Transition,
+    Ask, Channel, Clock, ClockStart, Declare, Field, FieldType, From, Hours, Kind, Organisation, Owed, OwedTo, OwedWhat, Permission,
+    Requires, Response, Role, SecondPerson, Transition,
 };
 use crate::ticket::decide::PeopleView;
 use crate::ticket::event::{Actor, Event, Fact, OwedItem, Pinned, Via};
@@ -147,7 +147,7 @@ pub(crate) fn kind() -> Kind {
             name: name.to_owned(),
             label: label.to_owned(),
             starts: ClockStart::Open,
-            stops: vec![name.to_owned()],
+            stops: vec![if name == "resolve" { "recover" } else { name }.to_owned()],
             within: [("sev1".to_owned(), Duration::from_secs(900))].into_iter().collect(),
             hours: [("default".to_owned(), Hours::Always)].into_iter().collect(),
             when: None,
@@ -222,7 +222,7 @@ pub(crate) fn taxonomies() -> Taxonomies {
 }
 
 pub(crate) fn organisation() -> Organisation {
-    let role = Role { purpose: "Works incidents.".to_owned(), may: BTreeSet::new() };
+    let role = Role { purpose: "Works incidents.".to_owned(), may: BTreeSet::from([Permission::Read, Permission::Work]) };
     Organisation {
         name: "Example Ltd".to_owned(),
         zone: chrono_tz::UTC,

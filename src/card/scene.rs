@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::words::{humanise, one_line};
 use crate::env::Timestamp;
 use crate::procedure::expression::{Expression, Variables};
-use crate::procedure::model::{Field, FieldType, Kind, Response, Transition};
+use crate::procedure::model::{Field, FieldType, Kind, Organisation, Permission, Response, Transition};
 use crate::ticket::binding::binding;
 use crate::ticket::decide::PeopleView;
 use crate::ticket::event::Actor;
@@ -74,8 +74,8 @@ pub struct Scene<'a> {
     pub people: &'a dyn PeopleView,
     /// The moment.
     pub now: Timestamp,
-    /// Who is looking, with the notify groups; none where a card is everybody's.
-    viewer: Option<(Actor, &'a BTreeMap<String, Vec<String>>)>,
+    /// Who is looking, and the organisation that says what they may; none where a card is everybody's.
+    viewer: Option<(Actor, &'a Organisation)>,
     /// The ticket as conditions see it.
     variables: Variables,
 }
@@ -93,11 +93,36 @@ impl<'a> Scene<'a> {
         Self { ticket, kind, response, taxonomies, known, people, now, viewer: None, variables: view::variables(ticket, kind, response) }
     }
 
-    /// The same ticket for one person's eyes. `groups` are the organisation's notify groups.
+    /// The same ticket for one person's eyes.
     #[must_use]
-    pub fn seen_by(mut self, viewer: Actor, groups: &'a BTreeMap<String, Vec<String>>) -> Self {
-        self.viewer = Some((viewer, groups));
+    pub fn seen_by(mut self, viewer: Actor, organisation: &'a Organisation) -> Self {
+        self.viewer = Some((viewer, organisation));
         self
+    }
+
+    /// Who is looking, by id; none where a card is everybody's.
+    #[must_use]
+    pub fn reader(&self) -> Option<&str> {
+        self.viewer.as_ref().and_then(|(viewer, _)| viewer.person())
+    }
+
+    /// Whether the reader's roles let them take the step. On a card that is everybody's, anybody may try.
+    #[must_use]
+    pub fn may_take(&self, transition: &Transition) -> bool {
+        self.holds_one_of(&transition.by)
+    }
+
+    /// Whether the reader holds one of these roles. On a card that is everybody's, anybody may try.
+    #[must_use]
+    pub fn holds_one_of(&self, roles: &[String]) -> bool {
+        self.viewer.as_ref().is_none_or(|(viewer, _)| may(viewer, Some(self.ticket), roles))
+    }
+
+    /// Whether the reader may do everyday work: notes, fields, files. On a card that is everybody's, anybody may try.
+    #[must_use]
+    pub fn may_work(&self) -> bool {
+        let Some((viewer, organisation)) = &self.viewer else { return true };
+        organisation.roles.iter().any(|(name, role)| role.may.contains(&Permission::Work) && viewer.has_role(name))
     }
 
     /// Who may not take the step, because a second person has to: as the decision sees it.
@@ -109,15 +134,14 @@ impl<'a> Scene<'a> {
     /// Whether the reader is one of those who may not take the step.
     #[must_use]
     pub fn needs_somebody_else(&self, transition: &Transition) -> bool {
-        let reader = self.viewer.as_ref().and_then(|(viewer, _)| viewer.person());
-        reader.is_some_and(|reader| self.must_not_be(transition).contains(reader))
+        self.reader().is_some_and(|reader| self.must_not_be(transition).contains(reader))
     }
 
     /// Whether the reader may speak for a notify group. On a card that is everybody's, anybody may try.
     #[must_use]
     pub fn speaks_for(&self, group: &str) -> bool {
-        let Some((viewer, groups)) = &self.viewer else { return true };
-        let members = groups.get(group).map_or(&[][..], Vec::as_slice);
+        let Some((viewer, organisation)) = &self.viewer else { return true };
+        let members = organisation.groups.get(group).map_or(&[][..], Vec::as_slice);
         let named = |person: &str| members.iter().any(|m| m.contains('@') && self.people.has_email(person, m));
         may(viewer, Some(self.ticket), members) || viewer.person().is_some_and(named)
     }

@@ -1,10 +1,10 @@
 //! The form of a step: what the procedure asks for, what it requires, what can wait.
 
 use super::buttons::Action;
-use super::form::{Choice, Form, FormField, Input, Needed};
+use super::form::{Choice, FIELD, Form, FormField, Input, Needed};
 use super::missing;
 use super::scene::Scene;
-use super::words::{Words, list};
+use super::words::{Words, any_of, list};
 use crate::procedure::model::{Ask, OwedWhat, Transition};
 
 /// The form of `transition`. `people` are those who can be chosen where a field wants a person.
@@ -12,18 +12,21 @@ use crate::procedure::model::{Ask, OwedWhat, Transition};
 pub fn transition_form(scene: &Scene<'_>, transition: &Transition, people: &[Choice]) -> Form {
     let mut fields = procedure_fields(scene, transition, people);
     fields.extend(transition.asks.iter().filter_map(|ask| asked(scene, ask)));
+    let allowed = scene.may_take(transition);
+    let somebody_else = (!allowed).then(|| Words::of(format!("“{}” is for {}.", scene.label(transition), any_of(&transition.by))));
+    let typed = fields.iter().any(|f| f.name.starts_with(FIELD));
+    let ends = scene.kind.ended.contains(&transition.to);
+    let save = if ends { "Save without closing" } else { "Save for later" };
     Form {
-        title: scene.label(transition),
         intro: transition.help.clone(),
-        action: Action::Step(transition.name.clone()),
-        first: second_person(scene, transition),
-        blocked: scene.needs_somebody_else(transition),
+        first: somebody_else.or_else(|| second_person(scene, transition)),
+        blocked: !allowed || scene.needs_somebody_else(transition),
         fields,
         missing: missing::beside_fields(scene, transition),
         notices: notices(scene, transition),
-        error: None,
-        submit: scene.label(transition),
+        save: (typed && !scene.ticket.ended && scene.may_work()).then(|| save.to_owned()),
         binding: Some(scene.binding(transition)),
+        ..Form::new(scene.label(transition), Action::Step(transition.name.clone()), scene.label(transition))
     }
 }
 
@@ -67,7 +70,7 @@ fn notices(scene: &Scene<'_>, transition: &Transition) -> Vec<Words> {
     for owed in &transition.wants {
         if let OwedWhat::Evidence(_) = owed.what {
             let by = scene.kind.transitions.get(&owed.by).map_or_else(|| owed.by.clone(), |t| scene.label(t));
-            out.push(Words::of(format!("Evidence can follow later; it is owed before “{by}”.")));
+            out.push(Words::of(format!("Evidence can follow later; it is needed before “{by}”.")));
         }
     }
     if let Some(approval) = &transition.approval {
@@ -114,7 +117,7 @@ mod tests {
         let form = transition_form(&stage.scene(&ticket, at("03:03")), &stage.kind.transitions["contain"], &[]);
         assert_eq!(names(&form), ["line", "occurred_at"]);
         assert!(form.fields.iter().all(|f| f.needed == Needed::No));
-        assert_eq!(form.notices[0].plain(chrono_tz::UTC, at("03:03")), "Evidence can follow later; it is owed before “Close”.");
+        assert_eq!(form.notices[0].plain(chrono_tz::UTC, at("03:03")), "Evidence can follow later; it is needed before “Close”.");
     }
 
     // proves: TRN-01, TRN-02
@@ -145,10 +148,10 @@ mod tests {
     #[test]
     fn whoever_did_the_work_is_not_led_to_the_step_that_a_second_person_must_take() {
         let (stage, ticket) = (Stage::new(), recovered());
-        let groups = BTreeMap::new();
+        let organisation = organisation();
         let seen_by = |viewer: &'static str| {
-            let viewer = Actor::Person { id: viewer.to_owned(), roles: Vec::new() };
-            let scene = stage.scene(&ticket, at("04:20")).seen_by(viewer, &groups);
+            let viewer = Actor::Person { id: viewer.to_owned(), roles: vec!["responder".to_owned()] };
+            let scene = stage.scene(&ticket, at("04:20")).seen_by(viewer, &organisation);
             let form = transition_form(&scene, &stage.kind.transitions["close"], &[]);
             (form.blocked, super::super::buttons::main(&scene)[0].style)
         };
@@ -188,7 +191,7 @@ mod tests {
     #[test]
     fn declaring_needs_a_title_only() {
         let stage = Stage::new();
-        let form = declare_form(&stage.kind, &stage.taxonomies, &[]);
+        let form = declare_form(&stage.kind, &stage.taxonomies, &[], &[]);
         let needed: Vec<_> = form.fields.iter().filter(|f| f.needed == Needed::Now).map(|f| f.label.as_str()).collect();
         assert_eq!(needed, ["Title"]);
         assert_eq!(form.fields[1].values, ["sev3"], "the default stands in the form");

@@ -281,6 +281,25 @@ fn is_invisible_direction(letter: char) -> bool {
     matches!(letter, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200E}' | '\u{200F}' | '\u{061C}')
 }
 
+/// `an incident manager or the ticket's owner`: who holds one of these roles.
+#[must_use]
+pub fn any_of(roles: &[String]) -> String {
+    let word = |role: &String| match role.as_str() {
+        "anyone" => "anybody here".to_owned(),
+        "owner" => "the ticket's owner".to_owned(),
+        "lead" => "the ticket's lead".to_owned(),
+        role => with_article(&role.replace(['-', '.', '_'], " ")),
+    };
+    list(&roles.iter().map(word).collect::<Vec<_>>(), "or")
+}
+
+/// `an incident`, `a change`
+#[must_use]
+pub fn with_article(word: &str) -> String {
+    let article = if word.starts_with(['a', 'e', 'i', 'o', 'A', 'E', 'I', 'O']) { "an" } else { "a" };
+    format!("{article} {word}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -31,8 +31,7 @@ pub async fn open(config: &Config, env: &Env) -> anyhow::Result<Beside> {
     if store.head().await?.is_none_or(|head| head.size == 0) {
         bail!("this database holds no log yet; start `countersign serve` once, or begin with `countersign init`");
     }
-    let attachments = Attachments::open(&config.attachments)
-        .map_err(|e| anyhow::anyhow!("the folder of attachments {} cannot be used: {e}", config.attachments.display()))?;
+    let attachments = Attachments::existing(&config.attachments);
     let desk = founding::open_existing(store.clone(), attachments.clone(), env.clone()).await?;
     Ok(Beside { desk, store, attachments })
 }

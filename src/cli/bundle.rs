@@ -130,7 +130,7 @@ pub async fn write(
 /// The first pass: every ticket as it stood at this position, and who held which roles when.
 async fn read(store: &Store, size: i64) -> anyhow::Result<Found> {
     let mut found = Found::default();
-    let bar = say::progress(u64::try_from(size)?, "reading the log ");
+    let bar = say::progress(u64::try_from(size)?, "reading the log");
     while found.rebuilt.size < size {
         let from = found.rebuilt.size;
         for (seq, bytes) in store.events_from(from, PAGE.min(size - from)).await? {
@@ -144,7 +144,7 @@ async fn read(store: &Store, size: i64) -> anyhow::Result<Found> {
         }
         bar.set_position(u64::try_from(found.rebuilt.size)?);
     }
-    bar.finish_and_clear();
+    bar.finish();
     Ok(found)
 }
 
@@ -157,7 +157,7 @@ async fn hand_out_log(
     all: bool,
 ) -> anyhow::Result<BTreeSet<String>> {
     let mut files = BTreeSet::new();
-    let bar = say::progress(u64::try_from(size)?, "writing the bundle ");
+    let bar = say::progress(u64::try_from(size)?, "writing the bundle");
     let mut from = 0;
     while from < size {
         let to = size.min(from + PAGE);
@@ -179,7 +179,7 @@ async fn hand_out_log(
         from = to;
         bar.set_position(u64::try_from(from)?);
     }
-    bar.finish_and_clear();
+    bar.finish();
     Ok(files)
 }
 

@@ -14,6 +14,9 @@ use crate::config::{Config, Database};
 use crate::desk::founding;
 use crate::desk::request::{Ask, Request};
 use crate::env::Env;
+use crate::ledger::key::VerifierKey;
+use crate::ledger::note::Note;
+use crate::ledger::witness::cosigned_at;
 use crate::procedure::model::Permission;
 use crate::store::commit::Head;
 
@@ -57,7 +60,7 @@ pub(super) fn ok(check: &'static str, says: impl Into<String>) -> Finding {
 
 /// A finding of this sort.
 pub(super) fn warn(check: &'static str, says: impl Into<String>, to_do: &str) -> Finding {
-    Finding { check, state: State::Warn, says: says.into(), to_do: Some(to_do.to_owned()).filter(|t| !t.is_empty()) }
+    Finding { check, state: State::Warn, says: says.into(), to_do: Some(to_do.to_owned()) }
 }
 
 /// A finding of this sort.
@@ -116,7 +119,9 @@ async fn confirm_clock(config: &Config, env: &Env, by: Option<&str>) -> anyhow::
 async fn examine(config: &Config, env: &Env) -> Vec<Finding> {
     let mut findings = configuration(config);
     match beside::open_store(&config.database).await {
-        Err(error) => findings.push(fail("database", format!("{error:#}"), "")),
+        Err(error) => {
+            findings.push(fail("database", format!("{error:#}"), "see to that first; without the database nothing else can be looked at"))
+        }
         Ok(store) => {
             findings.extend(database(config, &store).await);
             let head = store.head().await.ok().flatten();
@@ -125,12 +130,12 @@ async fn examine(config: &Config, env: &Env) -> Vec<Finding> {
                 findings.push(clock(env.now(), head));
             }
             match beside::open(config, env).await {
-                Err(error) => findings.push(fail("log", format!("{error:#}"), "")),
+                Err(error) => findings.push(fail("log", format!("{error:#}"), "see to that, then run doctor again")),
                 Ok(beside) => findings.extend(desk(config, &beside).await),
             }
         }
     }
-    findings.extend(disk(config, env).await);
+    findings.extend(disk(config));
     findings.push(serve(config).await);
     findings
 }
@@ -139,7 +144,12 @@ fn configuration(config: &Config) -> Vec<Finding> {
     let named = config.file.as_ref().map_or_else(|| "no file; the defaults and the environment".to_owned(), |f| f.display().to_string());
     let sources: Vec<&str> = config.sources.iter().map(|s| s.name.as_str()).collect();
     let mut findings = vec![ok("configuration", format!("{named}; {} at {}", config.log.origin, config.public_url))];
-    findings.extend(config.warnings.iter().map(|warning| warn("configuration", warning.clone(), "")));
+    findings.extend(
+        config
+            .warnings
+            .iter()
+            .map(|warning| warn("configuration", warning.clone(), "change that in the configuration, or leave it if it is meant so")),
+    );
     findings.push(match sources.as_slice() {
         [] => warn("sources", "no monitoring tool may send alerts", "add a [[source]] to the configuration"),
         names => ok("sources", names.join(", ")),
@@ -173,7 +183,7 @@ fn key(config: &Config, head: Option<&Head>) -> Vec<Finding> {
     let path = config.log.key.display();
     let log = head.map(|h| h.vkey.as_str()).filter(|v| !v.is_empty());
     vec![match (keyfile::vkey(&config.log.key), log) {
-        (Err(error), _) => fail("key", format!("{error:#}"), ""),
+        (Err(error), _) => fail("key", format!("{error:#}"), "put the log's own key file there, for its owner's eyes only"),
         (Ok(None), Some(vkey)) => fail(
             "key",
             format!("the log is signed by {vkey}, and there is no key file at {path}"),
@@ -198,7 +208,7 @@ async fn desk(config: &Config, beside: &Beside) -> Vec<Finding> {
     }
     findings.extend(witnesses(config, beside).await);
     findings.push(match service::playbooks_of(config) {
-        Err(error) => fail("playbooks", format!("{error:#}"), ""),
+        Err(error) => fail("playbooks", format!("{error:#}"), "put the folder there, or correct `playbooks` in the configuration"),
         Ok(files) => match founding::changes(&beside.desk, files) {
             Err(error) => fail("playbooks", error.to_string(), "`countersign playbooks check` shows each place"),
             Ok(Some(change)) => fail(
@@ -234,14 +244,20 @@ async fn signed(beside: &Beside) -> Finding {
             "restore the newer database; nothing is signed until then",
         ),
         (Ok(size), Ok(None)) => warn("log", format!("{size} events, none signed yet"), "`serve` signs them within a second; start it"),
-        (Err(error), _) | (_, Err(error)) => fail("log", error.to_string(), ""),
+        (Err(error), _) | (_, Err(error)) => fail("log", error.to_string(), "look whether the database runs, then run doctor again"),
     }
 }
 
 async fn witnesses(config: &Config, beside: &Beside) -> Vec<Finding> {
     let found = match service::witnesses_of(config) {
         Ok(found) => found,
-        Err(error) => return vec![fail("witnesses", format!("{error:#}"), "")],
+        Err(error) => {
+            return vec![fail(
+                "witnesses",
+                format!("{error:#}"),
+                "ask the witness's operator for its key, and write it under [log] witnesses",
+            )];
+        }
     };
     if found.is_empty() {
         let to_do = "name a witness under [log] witnesses; another organisation's Countersign can be one";
@@ -249,17 +265,18 @@ async fn witnesses(config: &Config, beside: &Beside) -> Vec<Finding> {
     }
     let mut findings = Vec::new();
     let mut answered = 0;
-    for ((witness, _), named) in found.iter().zip(&config.log.witnesses) {
-        match witness.cosign_latest(&beside.desk).await {
-            Ok(()) => {
-                answered += 1;
-                findings.push(ok("witnesses", format!("{} cosigned the latest checkpoint", named.url)));
-            }
-            Err(error) => findings.push(warn(
+    let note = beside.desk.checkpoint().await.ok().flatten().and_then(|(_, note)| Note::parse(note.as_bytes()).ok());
+    for named in &config.log.witnesses {
+        let signed = VerifierKey::parse(&named.vkey).ok().zip(note.as_ref()).is_some_and(|(key, note)| cosigned_at(note, &key).is_ok());
+        if signed {
+            answered += 1;
+            findings.push(ok("witnesses", format!("{} has cosigned the latest checkpoint", named.url)));
+        } else {
+            findings.push(warn(
                 "witnesses",
-                format!("{}: {error}", named.url),
-                "ask its operator whether it runs and knows our key (`countersign keys show`)",
-            )),
+                format!("{} has not cosigned the latest checkpoint", named.url),
+                "`serve` asks it again by itself; if this stays, ask its operator whether it runs and knows our key (`countersign keys show`)",
+            ));
         }
     }
     if answered < config.log.quorum {

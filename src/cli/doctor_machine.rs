@@ -1,12 +1,12 @@
 //! What `doctor` looks at on the machine: the clock, the disk, who may read a file, and whether the service answers.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::doctor::{Finding, fail, ok, warn};
 use crate::config::{Config, Database};
-use crate::env::{Env, Timestamp};
-use crate::store::attachments::Attachments;
+use crate::env::Timestamp;
 use crate::store::commit::Head;
 
 /// Free space below which there is something to do soon, and below which at once; bytes.
@@ -44,30 +44,25 @@ pub(super) fn clock(now: Timestamp, head: &Head) -> Finding {
     ok("clock", format!("{now}; the log's last event is of {last}"))
 }
 
-/// Room, and leave to write.
-pub(super) async fn disk(config: &Config, env: &Env) -> Vec<Finding> {
+/// Room, and leave to write. Nothing is written to find out.
+pub(super) fn disk(config: &Config) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Database::Sqlite { path } = &config.database {
         let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
         findings.push(space("database", folder));
     }
-    match Attachments::open(&config.attachments) {
-        Err(error) => findings.push(fail(
-            "disk",
-            format!("the attachments' folder {}: {error}", config.attachments.display()),
-            "let this user write there",
-        )),
-        Ok(attachments) => {
-            findings.push(match attachments.probe(&env.id("")).await {
-                Ok(()) => space("attachments", config.attachments.clone()),
-                Err(error) => fail(
-                    "disk",
-                    format!("nothing can be written to {}: {error}", config.attachments.display()),
-                    "let this user write there, or make room",
-                ),
-            });
+    let folder = &config.attachments;
+    findings.push(match std::fs::metadata(folder) {
+        Ok(found) if found.is_dir() => space("attachments", folder.clone()),
+        Ok(_) => {
+            fail("disk", format!("{} is a file, but attachments need a folder", folder.display()), "name another folder in `attachments`")
         }
-    }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let to_do = "the next start of `serve` makes it, for its owner only; if it should be there, correct `attachments`";
+            warn("disk", format!("there is no folder for attachments at {}", folder.display()), to_do)
+        }
+        Err(error) => fail("disk", format!("the attachments' folder {}: {error}", folder.display()), "let this user read and write there"),
+    });
     findings
 }
 
@@ -91,9 +86,51 @@ fn space(what: &str, folder: PathBuf) -> Finding {
     }
 }
 
-/// Whether our service answers where the configuration says.
+/// Where `serve` says that it listens, while it runs: beside the log's key, since `--listen` may differ from the
+/// configuration.
+pub(super) fn listening_file(config: &Config) -> PathBuf {
+    config.log.key.with_extension("listening")
+}
+
+/// Whether our service answers: where it last said that it listens, otherwise where the configuration says.
 pub(super) async fn serve(config: &Config) -> Finding {
-    let mut address = config.listen;
+    let said = std::fs::read_to_string(listening_file(config)).ok().and_then(|text| text.trim().parse::<SocketAddr>().ok());
+    let really = said.filter(|address| *address != config.listen);
+    if let Some(address) = really
+        && let Answer::Ours { ready, said } = asked(config, address).await
+    {
+        return found(address, ready, &said);
+    }
+    match asked(config, config.listen).await {
+        Answer::Ours { ready, said } => found(config.listen, ready, &said),
+        Answer::Another => {
+            fail("serve", format!("another service answers at {}", config.listen), "stop it, or set `listen` to another address")
+        }
+        Answer::Nobody => {
+            warn("serve", format!("nothing answers at {}", config.listen), "start it with `countersign serve`, unless it is meant to rest")
+        }
+    }
+}
+
+fn found(address: SocketAddr, ready: bool, said: &str) -> Finding {
+    if ready {
+        return ok("serve", format!("it answers at {address}, and is ready"));
+    }
+    fail(
+        "serve",
+        format!("it answers at {address}, but is not ready: {}", said.trim()),
+        "look at what `serve` logs, and at the lines above",
+    )
+}
+
+/// Who answers at an address.
+enum Answer {
+    Ours { ready: bool, said: String },
+    Another,
+    Nobody,
+}
+
+async fn asked(config: &Config, mut address: SocketAddr) -> Answer {
     if address.ip().is_unspecified() {
         address.set_ip(if address.is_ipv4() { std::net::Ipv4Addr::LOCALHOST.into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
     }
@@ -103,17 +140,9 @@ pub(super) async fn serve(config: &Config) -> Finding {
         let ready = answer.status().is_success();
         Ok::<_, reqwest::Error>((ready, answer.text().await?))
     };
-    let asked = asked.await;
-    if let Ok((_, said)) = &asked
-        && serde_json::from_str::<serde_json::Value>(said).ok().is_none_or(|said| said["log"] != config.log.origin.as_str())
-    {
-        return fail("serve", format!("another service answers at {address}"), "stop it, or listen elsewhere");
-    }
-    match asked {
-        Ok((true, _)) => ok("serve", format!("it answers at {address}, and is ready")),
-        Ok((false, said)) => fail("serve", format!("it answers at {address}, but is not ready: {}", said.trim()), "look at its log"),
-        Err(_) => warn("serve", format!("nothing answers at {address}"), "start it with `countersign serve`, unless it is meant to rest"),
-    }
+    let Ok((ready, said)) = asked.await else { return Answer::Nobody };
+    let ours = serde_json::from_str::<serde_json::Value>(&said).is_ok_and(|said| said["log"] == config.log.origin.as_str());
+    if ours { Answer::Ours { ready, said } } else { Answer::Another }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 
 use super::service::Service;
-use super::{init_text, keyfile, people, say};
+use super::{init_text, keyfile, people, say, zone};
 use crate::config::{Config, environment};
 use crate::env::Env;
 use crate::ledger::sealed::Sealed;
@@ -38,9 +38,15 @@ pub struct Args {
     /// The address that people will open.
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
+    /// The organisation's time zone, such as Europe/Vienna; left out, this machine's.
+    #[arg(long, value_name = "ZONE")]
+    zone: Option<String>,
     /// Ask nothing: what was not said is as proposed.
     #[arg(long)]
     yes: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Everything that was answered.
@@ -48,6 +54,7 @@ struct Plan {
     profile: String,
     dir: PathBuf,
     organisation: String,
+    zone: String,
     public_url: String,
     admin_name: String,
     admin_email: String,
@@ -55,13 +62,16 @@ struct Plan {
 
 const ORGANISATION: &str = "Example organisation";
 const PUBLIC_URL: &str = "http://127.0.0.1:8080";
+/// The longest answer, in bytes.
+const MOST_ANSWER: u64 = 4096;
 
 /// Runs it.
 ///
 /// # Errors
 /// With a sentence that says what to do.
 pub async fn run(env: &Env, args: Args) -> anyhow::Result<ExitCode> {
-    let plan = plan(args)?;
+    let as_json = args.json;
+    let plan = plan(args, &mut std::io::stdin().lock())?;
     let files = playbooks(&plan)?;
     let library =
         load(files.clone()).map_err(|f| anyhow::anyhow!("{}", f.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
@@ -76,29 +86,46 @@ pub async fn run(env: &Env, args: Args) -> anyhow::Result<ExitCode> {
     let id = people::add(&service.app.desk, None, &plan.admin_name, &plan.admin_email, roles.clone()).await?;
     let link = people::link(&service.app.desk, Some(id.clone()), &id, &public_url).await?;
     service.publisher.publish().await?;
-    say::line(format!(
-        "Done. In {}: countersign.toml, playbooks ({}), the log and its signing key (log.key; keep a copy in a safe place).",
-        plan.dir.display(),
-        plan.profile
-    ));
-    say::line(format!("{} is the first person, as {}.", plan.admin_name, roles.join(", ")));
-    say::line("\nNext");
-    say::line(format!("  1. countersign --config {} serve", plan.dir.join("countersign.toml").display()));
-    say::line(format!("  2. open this link; it signs {} in once, within a day:\n     {}", plan.admin_name, link.address));
-    say::line("  3. point your monitoring at it: countersign.toml shows how, with a token that was made for it");
-    let may_read = roles.iter().filter_map(|role| library.organisation.roles.get(role)).any(|role| role.may.contains(&Permission::Read));
-    if !may_read && library.organisation.roles.contains_key("responder") {
-        say::line(format!("  4. {} may not read tickets here, so add somebody who may:", plan.admin_name));
-        say::line(format!(
-            "     countersign --config {} people add EMAIL --name NAME --role responder",
-            plan.dir.join("countersign.toml").display()
-        ));
+    if as_json {
+        say::json(&serde_json::json!({
+            "folder": plan.dir,
+            "configuration": plan.dir.join("countersign.toml"),
+            "profile": plan.profile,
+            "zone": plan.zone,
+            "person": id,
+            "roles": roles,
+            "link": link.address,
+            "link_expires_at": link.expires_at,
+        }))?;
+    } else {
+        done(&plan, &library, &roles, &link.address);
     }
     Ok(ExitCode::SUCCESS)
 }
 
+/// Says what was made, and what to do next.
+fn done(plan: &Plan, library: &Library, roles: &[String], link: &str) {
+    say::line(format!(
+        "Done. In {}: countersign.toml, playbooks ({}, working hours in {}), the log and its signing key (log.key; keep a copy in a safe place).",
+        plan.dir.display(),
+        plan.profile,
+        plan.zone
+    ));
+    say::line(format!("{} is the first person, as {}.", plan.admin_name, roles.join(", ")));
+    say::line("\nNext");
+    let configuration = plan.dir.join("countersign.toml");
+    say::line(format!("  1. countersign --config {} serve", configuration.display()));
+    say::line(format!("  2. open this link; it signs {} in once, within a day:\n     {link}", plan.admin_name));
+    say::line("  3. point your monitoring at it: countersign.toml shows how, with a token that was made for it");
+    let may_read = roles.iter().filter_map(|role| library.organisation.roles.get(role)).any(|role| role.may.contains(&Permission::Read));
+    if !may_read && library.organisation.roles.contains_key("responder") {
+        say::line(format!("  4. {} may not read tickets here, so add somebody who may:", plan.admin_name));
+        say::line(format!("     countersign --config {} people add EMAIL --name NAME --role responder", configuration.display()));
+    }
+}
+
 /// The answers, asked for on a terminal where they are missing.
-fn plan(args: Args) -> anyhow::Result<Plan> {
+fn plan(args: Args, input: &mut impl BufRead) -> anyhow::Result<Plan> {
     let asking = !args.yes && std::io::stdin().is_terminal();
     if !asking {
         let missing: Vec<&str> = [
@@ -113,43 +140,74 @@ fn plan(args: Args) -> anyhow::Result<Plan> {
             bail!("nobody can be asked here, so {} must be given", missing.join(", "));
         }
     }
-    let ask = |given: Option<String>, question: &str, proposed: Option<&str>| match given {
-        Some(answer) => Ok(answer),
-        None if asking => question_of(&mut std::io::stdin().lock(), question, proposed),
-        None => Ok(proposed.unwrap_or_default().to_owned()),
-    };
-    let profile = ask(args.profile, &format!("Profile ({})", profiles().join(", ")), Some("small-team"))?;
-    if !profiles().contains(&profile) {
-        bail!("there is no profile {profile}; there are {}", profiles().join(", "));
-    }
-    let dir = ask(args.dir.map(|d| d.display().to_string()), "Folder", Some("."))?;
-    let organisation = ask(args.organisation, "What is the organisation called?", Some(ORGANISATION))?;
-    if organisation.trim().is_empty() || organisation.chars().any(char::is_control) {
-        bail!("an organisation's name is one line of text");
-    }
-    let public_url = ask(args.public_url, "Which address will people open?", Some(PUBLIC_URL))?;
-    let admin_name = ask(args.admin_name, "What is the first administrator called?", None)?;
-    let admin_email = ask(args.admin_email, "And their e-mail address?", None)?;
-    Ok(Plan { profile, dir: dir.into(), organisation, public_url, admin_name, admin_email })
+    answers(args, asking.then_some(input))
 }
 
-fn question_of(input: &mut impl BufRead, question: &str, proposed: Option<&str>) -> anyhow::Result<String> {
-    for _ in 0..3 {
+/// Every answer: given as a flag (and then it has to be right), asked for until it is right, or as proposed.
+fn answers(args: Args, mut input: Option<&mut impl BufRead>) -> anyhow::Result<Plan> {
+    let mut ask = |given: Option<String>, question: &str, proposed: Option<&str>, right: &dyn Fn(&str) -> Result<(), String>| {
+        if given.is_none()
+            && let Some(input) = &mut input
+        {
+            return question_of(*input, question, proposed, right);
+        }
+        let answer = given.or_else(|| proposed.map(str::to_owned)).unwrap_or_default();
+        right(&answer).map_err(|wrong| anyhow::anyhow!(wrong))?;
+        Ok(answer)
+    };
+    let profile = ask(args.profile, &format!("Profile ({})", profiles().join(", ")), Some("small-team"), &|answer| {
+        if profiles().iter().any(|p| p == answer) {
+            return Ok(());
+        }
+        Err(format!("there is no profile {answer}; there are {}", profiles().join(", ")))
+    })?;
+    let dir = ask(args.dir.map(|d| d.display().to_string()), "Folder", Some("."), &|answer| {
+        refuse_to_overwrite(Path::new(answer)).map_err(|e| e.to_string())
+    })?;
+    let organisation = ask(args.organisation, "What is the organisation called?", Some(ORGANISATION), &|answer| {
+        let good = !answer.trim().is_empty() && !answer.chars().any(char::is_control);
+        if good { Ok(()) } else { Err("an organisation's name is one line of text".to_owned()) }
+    })?;
+    let zone = ask(args.zone, "In which time zone are your working hours?", Some(&zone::of_this_machine()), &zone::check)?;
+    let public_url = ask(args.public_url, "Which address will people open?", Some(PUBLIC_URL), &init_text::check_address)?;
+    let admin_name = ask(args.admin_name, "What is the first administrator called?", None, &|answer| {
+        decide::check_name(answer).map_err(|e| e.to_string())
+    })?;
+    let admin_email = ask(args.admin_email, "And their e-mail address?", None, &|answer| {
+        decide::check_address(&answer.trim().to_lowercase()).map_err(|e| e.to_string())
+    })?;
+    Ok(Plan { profile, dir: dir.into(), organisation, zone, public_url, admin_name, admin_email })
+}
+
+/// Asks until the answer is right, saying each time what is wrong with it.
+fn question_of(
+    input: &mut impl BufRead,
+    question: &str,
+    proposed: Option<&str>,
+    right: &dyn Fn(&str) -> Result<(), String>,
+) -> anyhow::Result<String> {
+    loop {
         let hint = proposed.map(|p| format!(" [{p}]")).unwrap_or_default();
         let mut out = std::io::stdout().lock();
         write!(out, "{question}{hint} ")?;
         out.flush()?;
         let mut answer = String::new();
-        if input.read_line(&mut answer)? == 0 {
+        if std::io::Read::take(&mut *input, MOST_ANSWER).read_line(&mut answer)? == 0 {
             bail!("the questions were not answered; nothing was written");
         }
-        match (answer.trim(), proposed) {
-            ("", Some(proposed)) => return Ok(proposed.to_owned()),
-            ("", None) => {}
-            (answer, _) => return Ok(answer.to_owned()),
+        let answer = match (answer.trim(), proposed) {
+            ("", Some(proposed)) => proposed,
+            ("", None) => {
+                writeln!(out, "This one needs an answer.")?;
+                continue;
+            }
+            (answer, _) => answer,
+        };
+        match right(answer) {
+            Ok(()) => return Ok(answer.to_owned()),
+            Err(wrong) => writeln!(out, "That does not work: {wrong}.")?,
         }
     }
-    bail!("{question} needs an answer; nothing was written")
 }
 
 /// In a small team the first person works incidents as well; elsewhere administering is a duty of its own.
@@ -171,14 +229,15 @@ fn check_administrator(plan: &Plan, library: &Library, roles: &[String], env: &E
     Ok(())
 }
 
-/// The profile's playbooks, with the organisation's own name.
+/// The profile's playbooks, with the organisation's own name and time zone.
 fn playbooks(plan: &Plan) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
     let mut files = built_in_profile(&plan.profile).with_context(|| format!("there is no profile {}", plan.profile))?;
     let quoted = serde_json::to_string(plan.organisation.trim())?;
     for (path, bytes) in &mut files {
         if path == "organisation.yaml" {
             let text = String::from_utf8(std::mem::take(bytes))?;
-            *bytes = text.replacen(&format!("organisation: {ORGANISATION}"), &format!("organisation: {quoted}"), 1).into_bytes();
+            let named = text.replacen(&format!("organisation: {ORGANISATION}"), &format!("organisation: {quoted}"), 1);
+            *bytes = zone::written(&named, &plan.zone).into_bytes();
         }
     }
     Ok(files)
@@ -220,13 +279,38 @@ fn write(plan: &Plan, files: &[(String, Vec<u8>)], env: &Env) -> anyhow::Result<
 mod tests {
     use super::*;
 
+    fn any(_: &str) -> Result<(), String> {
+        Ok(())
+    }
+
     #[test]
     fn an_empty_answer_takes_what_is_proposed_and_nothing_where_nothing_is() {
-        assert_eq!(question_of(&mut b"\n".as_slice(), "Folder", Some(".")).unwrap(), ".");
-        assert_eq!(question_of(&mut b" soc2 \n".as_slice(), "Profile", Some("small-team")).unwrap(), "soc2");
-        assert_eq!(question_of(&mut b"\n\nAna\n".as_slice(), "Name?", None).unwrap(), "Ana");
-        assert!(question_of(&mut b"\n\n\n".as_slice(), "Name?", None).unwrap_err().to_string().contains("needs an answer"));
-        assert!(question_of(&mut b"".as_slice(), "Name?", None).is_err());
+        assert_eq!(question_of(&mut b"\n".as_slice(), "Folder", Some("."), &any).unwrap(), ".");
+        assert_eq!(question_of(&mut b" soc2 \n".as_slice(), "Profile", Some("small-team"), &any).unwrap(), "soc2");
+        assert_eq!(question_of(&mut b"\n\nAna\n".as_slice(), "Name?", None, &any).unwrap(), "Ana");
+        let silent = question_of(&mut b"\n\n".as_slice(), "Name?", None, &any).unwrap_err();
+        assert!(silent.to_string().contains("nothing was written"));
+    }
+
+    #[test]
+    fn a_wrong_answer_is_asked_for_again() {
+        let typed = "iso\nsoc2\n.\nHouse of Ana\nEurope/Vianna\nEurope/Vienna\nnowhere\nhttps://c.example.com\nAna\nana\nana@example.com\n";
+        let folder = tempfile::tempdir().unwrap();
+        let args = Args {
+            profile: None,
+            dir: Some(folder.path().to_owned()),
+            admin_name: None,
+            admin_email: None,
+            organisation: None,
+            public_url: None,
+            zone: None,
+            yes: false,
+            json: false,
+        };
+        let typed = typed.replacen(".\n", "", 1);
+        let plan = answers(args, Some(&mut typed.as_bytes())).unwrap();
+        assert_eq!((plan.profile.as_str(), plan.zone.as_str()), ("soc2", "Europe/Vienna"));
+        assert_eq!((plan.public_url.as_str(), plan.admin_email.as_str()), ("https://c.example.com", "ana@example.com"));
     }
 
     #[test]
@@ -236,12 +320,14 @@ mod tests {
                 profile: profile.clone(),
                 dir: ".".into(),
                 organisation: "Müller & \"Söhne\"".into(),
+                zone: "Asia/Kolkata".into(),
                 public_url: PUBLIC_URL.into(),
                 admin_name: "Ana".into(),
                 admin_email: "Ana@Example.com".into(),
             };
             let library = load(playbooks(&plan).unwrap()).unwrap();
             assert_eq!(library.organisation.name, "Müller & \"Söhne\"");
+            assert_eq!(library.organisation.zone, chrono_tz::Asia::Kolkata);
             let roles = first_roles(&profile, &library);
             check_administrator(&plan, &library, &roles, &Env::system()).unwrap();
             let nobody = Plan { admin_email: "ana".into(), ..plan };

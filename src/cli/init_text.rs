@@ -9,6 +9,17 @@ pub fn origin_of(public_url: &str, unique: &str) -> String {
     if local { format!("countersign-{unique}/log") } else { format!("{host}/log") }
 }
 
+/// Whether people can open this address.
+///
+/// # Errors
+/// With a sentence that says how one looks.
+pub fn check_address(url: &str) -> Result<(), String> {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let host = rest.and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    let good = !host.is_empty() && !url.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '"' | '\\' | '#' | '?'));
+    if good { Ok(()) } else { Err("an address begins with https:// (or http:// on this machine) and a host".to_owned()) }
+}
+
 /// Where to listen: the public address itself when it is plain HTTP on this machine with a port, the usual place otherwise.
 pub fn listen_of(public_url: &str) -> String {
     let authority = public_url.strip_prefix("http://").and_then(|rest| rest.split('/').next()).unwrap_or_default();

@@ -58,6 +58,16 @@ pub fn vkey(path: &Path) -> anyhow::Result<Option<String>> {
     Ok(Some(signer.verifier().to_string()))
 }
 
+/// The verifier key of a witness's key file, if there is one.
+///
+/// # Errors
+/// When others may read it, or it does not read.
+pub fn witness_vkey(path: &Path) -> anyhow::Result<Option<String>> {
+    let Some(text) = read(path)? else { return Ok(None) };
+    let cosigner = Cosigner::parse(&text).map_err(|e| anyhow::anyhow!("the key in {}: {e}", path.display()))?;
+    Ok(Some(cosigner.verifier().to_string()))
+}
+
 /// The cosigner of a witness: the key at `path`, made now if there is none.
 ///
 /// # Errors

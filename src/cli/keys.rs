@@ -24,7 +24,11 @@ enum Action {
     /// Make the log's signing key, unless the log has one: `serve` does so by itself at its first start.
     Init,
     /// Print the log's verifier key (public, one line), for auditors and witnesses.
-    Show,
+    Show {
+        /// The key with which this service cosigns other logs, for their owners and auditors.
+        #[arg(long)]
+        witness: bool,
+    },
     /// After a loss that no backup mends: go on under a new name and a new key, and record what was lost and why.
     NewEpoch(super::epoch::Args),
 }
@@ -43,6 +47,9 @@ struct Keys {
 pub async fn run(config: &Config, env: &Env, args: Args) -> anyhow::Result<ExitCode> {
     if let Action::NewEpoch(epoch) = args.action {
         return super::epoch::run(config, env, epoch, args.json).await;
+    }
+    if let Action::Show { witness: true } = args.action {
+        return show_witness(config, args.json);
     }
     let keys = read(config).await?;
     let path = config.log.key.display();
@@ -64,7 +71,7 @@ pub async fn run(config: &Config, env: &Env, args: Args) -> anyhow::Result<ExitC
                 say::line(vkey);
             }
         }
-        Action::NewEpoch(_) | Action::Show => {
+        Action::NewEpoch(_) | Action::Show { .. } => {
             let Some(vkey) = keys.log.clone().or_else(|| keys.file.clone()) else {
                 bail!("this log has no key yet; `countersign keys init` or the first start of `serve` makes one at {path}");
             };
@@ -77,6 +84,21 @@ pub async fn run(config: &Config, env: &Env, args: Args) -> anyhow::Result<ExitC
                 say::line(vkey);
             }
         }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show_witness(config: &Config, as_json: bool) -> anyhow::Result<ExitCode> {
+    let Some(witness) = &config.witness else {
+        bail!("this service is nobody's witness; a section [witness] in the configuration, with the keys of the logs, makes it one");
+    };
+    let Some(vkey) = keyfile::witness_vkey(&witness.key)? else {
+        bail!("the witness has no key yet; the first start of `serve` makes one at {}", witness.key.display());
+    };
+    if as_json {
+        say::json(&json!({ "witness_vkey": vkey, "name": witness.name, "file": witness.key }))?;
+    } else {
+        say::line(vkey);
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -19,6 +19,7 @@ pub mod keys;
 pub mod logging;
 mod monitor;
 pub mod people;
+mod people_import;
 pub mod playbooks;
 pub mod say;
 pub mod selection;
@@ -27,6 +28,7 @@ pub mod service;
 mod story;
 pub mod verify;
 mod verify_database;
+mod zone;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -1,12 +1,13 @@
 //! `people`: the directory. Each change is asked at the desk by a person, and is an event.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::bail;
 use serde_json::{Value, json};
 
-use super::{beside, say};
+use super::{beside, people_import, say};
 use crate::config::Config;
 use crate::desk::Desk;
 use crate::desk::request::{Ask, Request};
@@ -42,6 +43,13 @@ enum Action {
         /// A role of playbooks/organisation.yaml; several may be given.
         #[arg(long = "role", value_name = "ROLE", required = true, num_args = 1.., value_delimiter = ',')]
         roles: Vec<String>,
+    },
+    /// Add everybody in a table with the columns email,name,roles: all of them, or nobody. People who are in the
+    /// directory already are left as they are.
+    Import {
+        /// A CSV file (UTF-8); several roles are separated by spaces, commas or semicolons.
+        #[arg(value_name = "FILE.csv")]
+        file: PathBuf,
     },
     /// Show everybody, with roles and keys.
     List,
@@ -108,6 +116,7 @@ pub async fn run(config: &Config, env: &Env, args: Args) -> anyhow::Result<ExitC
 async fn change(config: &Config, desk: &Desk, by: Option<String>, action: Action) -> anyhow::Result<(String, Value)> {
     Ok(match action {
         Action::List => list(desk),
+        Action::Import { file } => people_import::import(desk, by, &file).await?,
         Action::Add { email, name, roles } => {
             let id = add(desk, by.clone(), &name, &email, roles.clone()).await?;
             // The first administrator was added by nobody else, and acts from now on.

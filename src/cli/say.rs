@@ -3,6 +3,7 @@
 //! A reader that has gone away (`| head`) ends nothing: what was done is done.
 
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -45,22 +46,76 @@ pub fn table(names: &[&str], rows: &[Vec<String>]) -> String {
     std::iter::once(head).chain(body).collect::<Vec<_>>().join("\n")
 }
 
-/// A bar on stderr for `total` steps; silent when stderr is no terminal.
+/// Work shorter than so many steps is done before anybody asks how far it is.
+const LONG: u64 = 2_000;
+
+/// How far long work is: a bar on a terminal, a line for every tenth otherwise; on stderr.
+#[derive(Debug)]
+pub struct Progress {
+    what: &'static str,
+    total: u64,
+    bar: Option<ProgressBar>,
+    told: AtomicU64,
+}
+
+/// Progress of `total` steps.
 #[must_use]
-pub fn progress(total: u64, what: &'static str) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
+pub fn progress(total: u64, what: &'static str) -> Progress {
+    let bar = std::io::stderr().is_terminal().then(|| {
+        let bar = ProgressBar::new(total).with_message(what);
+        match ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}") {
+            Ok(style) => bar.with_style(style),
+            Err(_) => bar,
+        }
+    });
+    Progress { what, total, bar, told: AtomicU64::new(0) }
+}
+
+impl Progress {
+    /// So many steps are done.
+    pub fn set_position(&self, done: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(done);
+        } else if let Some(line) = self.line(done) {
+            aside(line);
+        }
     }
-    let bar = ProgressBar::new(total).with_message(what);
-    match ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}") {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
+
+    /// What is said of it without a terminal, if a tenth was passed.
+    fn line(&self, done: u64) -> Option<String> {
+        let tenth = done.saturating_mul(10).checked_div(self.total)?;
+        let news = self.total >= LONG && self.told.fetch_max(tenth, Ordering::Relaxed) < tenth;
+        news.then(|| format!("{}: {done} of {}", self.what, self.total))
+    }
+
+    /// It is done.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.finish();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn without_a_terminal_every_tenth_is_a_line_and_short_work_is_silent() {
+        let lines = |total: u64, step: usize| {
+            let progress = Progress { what: "reading", total, bar: None, told: AtomicU64::new(0) };
+            (0..=total).step_by(step).filter_map(|done| progress.line(done)).collect::<Vec<_>>()
+        };
+        let said = lines(10_000, 256);
+        assert_eq!((said.len(), said[0].as_str()), (9, "reading: 1024 of 10000"));
+        assert!(lines(100, 1).is_empty() && lines(0, 1).is_empty());
+    }
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use anyhow::Context;
 use tokio::net::TcpListener;
 
+use super::doctor_machine::listening_file;
 use super::service::Service;
-use crate::config::Config;
+use crate::config::{Config, Database};
 use crate::env::Env;
 
 /// `serve`
@@ -29,8 +30,13 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 /// # Errors
 /// With a sentence that says why the service does not start.
 pub async fn run(mut config: Config, env: Env, args: Args) -> anyhow::Result<ExitCode> {
+    // Nobody said under which address people come: then it is the one that is listened on.
+    let here = config.public_url == format!("http://{}", config.listen);
     if let Some(listen) = args.listen {
         config.listen = listen;
+        if here && listen.port() != 0 {
+            config.public_url = format!("http://{listen}");
+        }
     }
     for warning in &config.warnings {
         tracing::warn!("{warning}");
@@ -38,9 +44,20 @@ pub async fn run(mut config: Config, env: Env, args: Args) -> anyhow::Result<Exi
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("cannot listen on {}; choose another address with --listen 127.0.0.1:PORT", config.listen))?;
+    let begins = begins(&config);
+    let listening = listening_file(&config);
+    let public_url = config.public_url.clone();
     let service = Service::open(config, env, false).await?;
     let running = service.start(listener)?;
-    tracing::info!(address = %running.address, "listening");
+    if let Some(begins) = begins {
+        tracing::info!("{begins}");
+    }
+    let open = if here { format!("http://{}", running.address) } else { public_url };
+    tracing::info!(address = %running.address, "listening; people open {open}/console/");
+    // For `doctor`; without it, doctor looks where the configuration says.
+    if let Err(error) = std::fs::write(&listening, format!("{}\n", running.address)) {
+        tracing::warn!(%error, path = %listening.display(), "where this listens could not be written down");
+    }
     let desk = running.app.desk.clone();
     tokio::select! {
         heard = told_to_stop() => heard?,
@@ -48,8 +65,24 @@ pub async fn run(mut config: Config, env: Env, args: Args) -> anyhow::Result<Exi
         why = desk.broken() => anyhow::bail!("the disk failed ({why}); check it, then start again"),
     }
     tracing::info!("stopping");
+    // What is left behind names an address at which nobody answers: that does no harm.
+    drop(std::fs::remove_file(&listening));
     running.stop().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is said when a new log is about to be founded without a configuration: where, and how to get somebody in.
+fn begins(config: &Config) -> Option<String> {
+    let Database::Sqlite { path } = &config.database else { return None };
+    if config.file.is_some() || path.exists() {
+        return None;
+    }
+    let here = std::env::current_dir().map_or_else(|_| String::new(), |folder| format!(" in {}", folder.display()));
+    Some(format!(
+        "there is no configuration here, so a new log begins in {}{here}, signed by {}; add the first administrator, from the same folder, with: countersign people add EMAIL --name NAME --role administrator",
+        path.display(),
+        config.log.key.display()
+    ))
 }
 
 /// Waits for SIGINT or SIGTERM.

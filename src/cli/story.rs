@@ -245,7 +245,7 @@ impl<'a> Stage<'a> {
         std::fs::write(self.data.join("log.vkey"), &log)?;
         std::fs::write(self.data.join("witness.vkey"), &witness)?;
         self.held(format!("Eve, the auditor, exports everything: {} tickets, {} files.", exported.written.tickets, exported.written.files));
-        let outside = Outside { log: Some(log_key), witnesses: vec![witness_key], quorum: None, anchor: None };
+        let outside = Outside { log: Some(log_key), witnesses: vec![witness_key], quorum: None, ..Outside::default() };
         let path = bundle.clone();
         let report = tokio::task::spawn_blocking(move || verify_path(&path, &outside)).await?;
         ensure!(matches!(report.verdict, Verdict::Proven { .. }), "the bundle is not proven: {report}");

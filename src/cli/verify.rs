@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 
 use super::{say, verify_database};
-use crate::ledger::audit::verify_path;
+use crate::ledger::audit::verify_path_telling;
 use crate::ledger::key::{KeyKind, VerifierKey};
 use crate::ledger::note::MAX_NOTE;
 use crate::ledger::report::{Report, Verdict};
@@ -35,7 +35,7 @@ pub struct Args {
     /// How many of the witnesses must have cosigned; all of them if not said.
     #[arg(long, value_name = "N", requires = "witnesses")]
     quorum: Option<usize>,
-    /// A checkpoint of the log that was kept elsewhere.
+    /// A checkpoint of the log that was kept elsewhere: not beside the database, and not in the bundle.
     #[arg(long, value_name = "FILE")]
     anchor: Option<PathBuf>,
     /// Print JSON.
@@ -51,13 +51,24 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let outside = outside(&args)?;
     let mut reports = Vec::new();
     if let Some(database) = &args.database {
+        let place = database.strip_prefix("sqlite:").map(|path| Path::new(path.strip_prefix("//").unwrap_or(path)));
+        let folder = place.and_then(|path| std::fs::canonicalize(path).ok()).and_then(|path| path.parent().map(Path::to_owned));
+        let beside = anchor_folder(&args).is_some_and(|anchor| folder == Some(anchor));
+        let outside = Outside { anchor_beside: beside, ..outside.clone() };
         reports.push((database_label(database), verify_database::verify(database, args.attachments.as_deref(), &outside).await));
     }
     for path in &args.paths {
-        let (path, outside) = (path.clone(), outside.clone());
+        let folder = std::fs::canonicalize(path).ok().filter(|path| path.is_dir());
+        let beside = anchor_folder(&args).zip(folder).is_some_and(|(anchor, folder)| anchor.starts_with(folder));
+        let (path, outside) = (path.clone(), Outside { anchor_beside: beside, ..outside.clone() });
         let label = path.display().to_string();
-        let report = tokio::task::spawn_blocking(move || verify_path(&path, &outside)).await?;
-        reports.push((label, report));
+        let report = tokio::task::spawn_blocking(move || {
+            let mut bar = None;
+            verify_path_telling(&path, &outside, &mut |done, total| {
+                bar.get_or_insert_with(|| say::progress(total, "reading the bundle")).set_position(done);
+            })
+        });
+        reports.push((label, report.await?));
     }
     let code = worst(reports.iter().map(|(_, report)| &report.verdict));
     match (args.json, reports.as_slice()) {
@@ -71,6 +82,12 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::from(code))
+}
+
+/// The folder in which the anchor really lies.
+fn anchor_folder(args: &Args) -> Option<PathBuf> {
+    let anchor = std::fs::canonicalize(args.anchor.as_deref()?).ok()?;
+    anchor.parent().map(Path::to_owned)
 }
 
 /// A database's address without its password.
@@ -104,7 +121,7 @@ fn outside(args: &Args) -> anyhow::Result<Outside> {
         bail!("--quorum {quorum} does not fit {} witnesses; give the key of each with --witness", witnesses.len());
     }
     let anchor = args.anchor.as_deref().map(|path| read(path, MAX_NOTE as u64)).transpose()?;
-    Ok(Outside { log, witnesses, quorum: args.quorum, anchor })
+    Ok(Outside { log, witnesses, quorum: args.quorum, anchor, anchor_beside: false })
 }
 
 fn key(path: &Path, wanted: KeyKind) -> anyhow::Result<VerifierKey> {

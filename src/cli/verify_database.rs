@@ -90,7 +90,7 @@ fn existing(folder: &Path) -> Result<Attachments, String> {
     if !folder.is_dir() {
         return Err(format!("there is no folder {}", folder.display()));
     }
-    Attachments::open(folder).map_err(|e| format!("the folder {} cannot be read: {e}", folder.display()))
+    Ok(Attachments::existing(folder))
 }
 
 struct Look<'a> {
@@ -202,7 +202,7 @@ impl<'a> Look<'a> {
 
     /// Every event, with its row, its tiles, what it seals, and every checkpoint that was signed over it.
     async fn walk(&mut self, walk: &mut LogWalk, head: &Head, latest: &Standing) -> Result<(), Stopped> {
-        let bar = say::progress(u64::try_from(head.size).unwrap_or(0), "reading the log ");
+        let bar = say::progress(u64::try_from(head.size).unwrap_or(0), "reading the log");
         let mut from = 0;
         while from < head.size {
             let to = head.size.min(from + PAGE);
@@ -239,7 +239,7 @@ impl<'a> Look<'a> {
             from = to;
             bar.set_position(u64::try_from(from).unwrap_or(0));
         }
-        bar.finish_and_clear();
+        bar.finish();
         self.finish(walk, head, latest).await
     }
 

@@ -58,6 +58,15 @@ fn parse(text: &str) -> Result<Ticket, NoView> {
     serde_json::from_str(text).map_err(|e| NoView::Desk(DeskError::Log(format!("a ticket's projection: {e}"))))
 }
 
+/// Positions of the events that seal what a ticket's page shows.
+fn sealed_in(ticket: &Ticket) -> impl Iterator<Item = i64> {
+    let fields = ticket.fields.values().filter_map(|held| match held {
+        Held::Sealed(sealed) => Some(sealed.seq),
+        Held::Plain(_) => None,
+    });
+    fields.chain(ticket.files.iter().map(|f| f.seq)).chain(ticket.links.iter().map(|l| l.seq))
+}
+
 impl Desk {
     /// Refuses a person who may not look (or export, or administer).
     ///
@@ -102,6 +111,17 @@ impl Desk {
     pub async fn tickets_open(&self, viewer: &Person, after: i64, at_most: i64) -> Result<Vec<(i64, Ticket)>, NoView> {
         self.allow(viewer, Permission::Read)?;
         let rows = self.store().tickets_open(after, at_most).await?;
+        rows.into_iter().map(|(seq, state)| Ok((seq, parse(&state)?))).collect()
+    }
+
+    /// Tickets whose work has ended, opened before position `before`, the latest opened first: a cursor that stays right
+    /// while others write.
+    ///
+    /// # Errors
+    /// When the person may not look.
+    pub async fn tickets_ended(&self, viewer: &Person, before: i64, at_most: i64) -> Result<Vec<(i64, Ticket)>, NoView> {
+        self.allow(viewer, Permission::Read)?;
+        let rows = self.store().tickets_ended(before, at_most).await?;
         rows.into_iter().map(|(seq, state)| Ok((seq, parse(&state)?))).collect()
     }
 
@@ -166,24 +186,15 @@ impl Desk {
         Ok(low)
     }
 
-    /// Plaintext of a ticket's sealed fields, file names, and reasons for having no link.
+    /// Plaintext of the tickets' sealed fields, file names, links' targets, and reasons for having no link, read together.
     ///
     /// # Errors
     /// When the person may not look.
-    pub async fn texts(&self, viewer: &Person, ticket: &Ticket) -> Result<Texts, NoView> {
+    pub async fn texts(&self, viewer: &Person, tickets: &[&Ticket]) -> Result<Texts, NoView> {
         self.allow(viewer, Permission::Read)?;
-        let mut wanted: BTreeSet<i64> = ticket.files.iter().map(|f| f.seq).chain(ticket.links.iter().map(|l| l.seq)).collect();
-        wanted.extend(ticket.fields.values().filter_map(|held| match held {
-            Held::Sealed(sealed) => Some(sealed.seq),
-            Held::Plain(_) => None,
-        }));
-        let mut texts = Texts::new();
-        for seq in wanted {
-            for row in self.store().sealed_at(seq).await? {
-                texts.insert((seq, row.name), String::from_utf8_lossy(&row.bytes).into_owned());
-            }
-        }
-        Ok(texts)
+        let wanted: BTreeSet<i64> = tickets.iter().flat_map(|ticket| sealed_in(ticket)).collect();
+        let rows = self.store().sealed_of_events(wanted.into_iter().collect()).await?;
+        Ok(rows.into_iter().map(|row| ((row.seq, row.name), String::from_utf8_lossy(&row.bytes).into_owned())).collect())
     }
 
     /// Plaintext of a ticket's title alone: what lists need.

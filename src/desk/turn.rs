@@ -301,7 +301,7 @@ fn person_of(command: &people::PeopleCommand) -> Option<String> {
         people::PeopleCommand::SetRoles { person, .. }
         | people::PeopleCommand::Disable { person, .. }
         | people::PeopleCommand::IssueKey { person, .. } => Some(person.clone()),
-        people::PeopleCommand::RevokeKey { .. } => None,
+        people::PeopleCommand::AddAll(_) | people::PeopleCommand::RevokeKey { .. } => None,
     }
 }
 

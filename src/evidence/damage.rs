@@ -124,7 +124,7 @@ impl Story {
 }
 
 fn outside() -> Outside {
-    Outside { log: Some(signer().verifier().clone()), witnesses: vec![witness().verifier().clone()], quorum: None, anchor: None }
+    Outside { log: Some(signer().verifier().clone()), witnesses: vec![witness().verifier().clone()], ..Outside::default() }
 }
 
 fn verify(path: &Path) -> Report {

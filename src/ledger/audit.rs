@@ -23,6 +23,12 @@ use super::verify::{LogWalk, Outside, Standing};
 /// Verifies the bundle (zip or folder), or the folder of a log, at `path`.
 #[must_use]
 pub fn verify_path(path: &Path, outside: &Outside) -> Report {
+    verify_path_telling(path, outside, &mut |_, _| {})
+}
+
+/// As [`verify_path`]; `tell` hears from time to time how many events of how many were read.
+#[must_use]
+pub fn verify_path_telling(path: &Path, outside: &Outside, tell: &mut dyn FnMut(u64, u64)) -> Report {
     let bundle = match Bundle::open(path) {
         Ok(bundle) => bundle,
         Err(verdict) => return Report::bare(verdict),
@@ -32,7 +38,8 @@ pub fn verify_path(path: &Path, outside: &Outside) -> Report {
         let why = format!("{} has neither manifest.json nor a checkpoint: it is no evidence bundle", path.display());
         return Report::bare(Verdict::Unreadable { why });
     }
-    Audit { bundle, log: if whole { "log/" } else { "" }, damages: Vec::new(), sealed_shown: 0, unnamed: BTreeSet::new() }.run(outside)
+    Audit { bundle, log: if whole { "log/" } else { "" }, damages: Vec::new(), sealed_shown: 0, unnamed: BTreeSet::new() }
+        .run(outside, tell)
 }
 
 struct Audit {
@@ -46,7 +53,7 @@ struct Audit {
 }
 
 impl Audit {
-    fn run(mut self, outside: &Outside) -> Report {
+    fn run(mut self, outside: &Outside, tell: &mut dyn FnMut(u64, u64)) -> Report {
         let (standing, key) = match self.standing(outside) {
             Ok(standing) => standing,
             Err(verdict) => return Report::bare(verdict),
@@ -55,7 +62,7 @@ impl Audit {
         let attachments = self.unnamed.len() as u64;
         let mut walk = LogWalk::new(standing.anchor.clone());
         let mut whole = false;
-        if let Err(damage) = self.walk(&mut walk, standing.checkpoint.size).and_then(|()| walk.agrees(&standing.checkpoint)) {
+        if let Err(damage) = self.walk(&mut walk, standing.checkpoint.size, tell).and_then(|()| walk.agrees(&standing.checkpoint)) {
             self.damages.push(damage);
         } else {
             whole = true;
@@ -109,7 +116,7 @@ impl Audit {
     }
 
     /// The first pass: the log, its tiles, and the sealed values beside it.
-    fn walk(&mut self, walk: &mut LogWalk, size: u64) -> Result<(), Damage> {
+    fn walk(&mut self, walk: &mut LogWalk, size: u64, tell: &mut dyn FnMut(u64, u64)) -> Result<(), Damage> {
         let mut side = self.bundle.again().map_err(|_| Damage::file("the bundle", "it changed while it was read"))?;
         let mut disclosures = if side.has("sealed.jsonl") {
             let stream = side.stream("sealed.jsonl", u64::MAX - 1).map_err(|e| Damage::file("sealed.jsonl", e.to_string()))?;
@@ -133,6 +140,7 @@ impl Audit {
                 self.check_disclosed(&mut disclosures, seq, entry, &event)?;
                 full.iter().try_for_each(|tile| self.compare(tile))?;
             }
+            tell(walk.chain().size(), size);
         }
         walk.partial_tiles().iter().try_for_each(|tile| self.compare(tile))?;
         disclosures.end()

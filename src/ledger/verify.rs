@@ -26,6 +26,8 @@ pub struct Outside {
     pub quorum: Option<usize>,
     /// A checkpoint of the log that was kept elsewhere, as bytes.
     pub anchor: Option<Vec<u8>>,
+    /// The anchor lies where whoever changes the log can change it as well: it is compared, and proves nothing.
+    pub anchor_beside: bool,
 }
 
 /// What the signatures on a checkpoint are worth.
@@ -37,6 +39,8 @@ pub struct Standing {
     pub anchor: Option<Checkpoint>,
     /// Which outside witnesses cosigned it, and when (seconds since the Unix epoch).
     pub witnesses: Vec<(String, u64)>,
+    /// The anchor lies beside the log, so it is compared, and proves nothing.
+    anchor_beside: bool,
     /// Whether the log's key came from outside.
     trusted_key: bool,
     /// How many witnesses are needed; zero when none can prove anything.
@@ -68,7 +72,8 @@ impl Standing {
         }
         let quorum = outside.quorum.unwrap_or(outside.witnesses.len());
         let anchor = outside.anchor.as_deref().map(|bytes| open_anchor(bytes, key)).transpose()?;
-        Ok(Self { checkpoint, anchor, witnesses, trusted_key: outside.log.is_some(), quorum })
+        let (anchor_beside, trusted_key) = (outside.anchor_beside, outside.log.is_some());
+        Ok(Self { checkpoint, anchor, witnesses, anchor_beside, trusted_key, quorum })
     }
 
     /// Whether as many witnesses as needed cosigned this very checkpoint, and the log's key came from outside.
@@ -100,6 +105,11 @@ impl Standing {
             return Verdict::Proven { up_to: self.checkpoint.size };
         }
         match &self.anchor {
+            Some(_) if self.anchor_beside => consistent(
+                "the anchor lies beside the record that it should vouch for, where whoever changes the one can change the other, so it does \
+                 not count. Keep a checkpoint somewhere else, and give it from there with --anchor"
+                    .into(),
+            ),
             Some(anchor) if anchor.size > 0 => Verdict::Proven { up_to: anchor.size },
             _ if self.quorum > 0 => {
                 consistent(format!("{} of the {} witnesses needed have cosigned the log at this size", self.witnesses.len(), self.quorum))

@@ -19,6 +19,8 @@ pub enum PeopleCommand {
         /// Roles.
         roles: Vec<String>,
     },
+    /// Add several people, each by an event of their own: all of them, or nobody.
+    AddAll(Vec<Newcomer>),
     /// Give exactly these roles.
     SetRoles {
         /// Whose.
@@ -49,6 +51,22 @@ pub enum PeopleCommand {
     },
 }
 
+/// Somebody to be added with others.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Newcomer {
+    /// A fresh opaque id.
+    pub id: String,
+    /// Sealed UTF-8.
+    pub name: Sealed,
+    /// Sealed UTF-8, lower case.
+    pub email: Sealed,
+    /// Roles.
+    pub roles: Vec<String>,
+}
+
+/// The most people that are added at once.
+pub const MOST_AT_ONCE: usize = 200;
+
 /// Why not.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PeopleRefusal {
@@ -67,6 +85,9 @@ pub enum PeopleRefusal {
     /// An address that is none.
     #[error("{0:?} is not an e-mail address")]
     NotAnAddress(String),
+    /// More people at once than one request may bring.
+    #[error("that are {0} people at once; add at most {MOST_AT_ONCE} at a time")]
+    TooMany(usize),
     /// A name that is empty or too long.
     #[error("a person's name has 1 to 200 characters")]
     BadName,
@@ -104,6 +125,7 @@ impl PeopleRefusal {
             Self::Known(_) => "KnownPerson",
             Self::NoSuchRole(..) => "NoSuchRole",
             Self::NotAnAddress(_) => "NotAnAddress",
+            Self::TooMany(_) => "TooMany",
             Self::BadName => "BadName",
             Self::LastAdministrator => "LastAdministrator",
             Self::Disabled => "PersonDisabled",
@@ -112,7 +134,11 @@ impl PeopleRefusal {
     }
 }
 
-fn check_roles(organisation: &Organisation, roles: &[String]) -> Result<Vec<String>, PeopleRefusal> {
+/// Roles that exist, in order and each once.
+///
+/// # Errors
+/// [`PeopleRefusal::NoSuchRole`].
+pub fn check_roles(organisation: &Organisation, roles: &[String]) -> Result<Vec<String>, PeopleRefusal> {
     if let Some(unknown) = roles.iter().find(|r| !organisation.roles.contains_key(*r)) {
         let known: Vec<&str> = organisation.roles.keys().map(String::as_str).collect();
         return Err(PeopleRefusal::NoSuchRole(unknown.clone(), known.join(", ")));
@@ -123,22 +149,34 @@ fn check_roles(organisation: &Organisation, roles: &[String]) -> Result<Vec<Stri
     Ok(roles)
 }
 
-fn check_identity(directory: &Directory, name: &Sealed, email: &Sealed) -> Result<(), PeopleRefusal> {
-    let name = String::from_utf8_lossy(&name.bytes);
-    if name.trim().is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) {
-        return Err(PeopleRefusal::BadName);
-    }
-    let email = String::from_utf8_lossy(&email.bytes).into_owned();
+/// Whether a person can be called so.
+///
+/// # Errors
+/// [`PeopleRefusal::BadName`].
+pub fn check_name(name: &str) -> Result<(), PeopleRefusal> {
+    let good = !name.trim().is_empty() && name.chars().count() <= 200 && !name.chars().any(char::is_control);
+    if good { Ok(()) } else { Err(PeopleRefusal::BadName) }
+}
+
+/// Whether this is an e-mail address, in lower case.
+///
+/// # Errors
+/// [`PeopleRefusal::NotAnAddress`].
+pub fn check_address(email: &str) -> Result<(), PeopleRefusal> {
     let parts: Vec<&str> = email.split('@').collect();
     let good = email.len() <= 254
         && parts.len() == 2
         && parts.iter().all(|p| !p.is_empty())
         && email == email.to_lowercase()
         && !email.chars().any(|c| c.is_whitespace() || c.is_control());
-    if !good {
-        return Err(PeopleRefusal::NotAnAddress(email));
-    }
-    if directory.by_email(&email).is_some() { Err(PeopleRefusal::Known(email)) } else { Ok(()) }
+    if good { Ok(()) } else { Err(PeopleRefusal::NotAnAddress(email.to_owned())) }
+}
+
+fn check_identity(directory: &Directory, name: &Sealed, email: &Sealed) -> Result<String, PeopleRefusal> {
+    check_name(&String::from_utf8_lossy(&name.bytes))?;
+    let email = String::from_utf8_lossy(&email.bytes).into_owned();
+    check_address(&email)?;
+    if directory.by_email(&email).is_some() { Err(PeopleRefusal::Known(email)) } else { Ok(email) }
 }
 
 fn administrates(organisation: &Organisation, roles: &[String]) -> bool {
@@ -147,6 +185,30 @@ fn administrates(organisation: &Organisation, roles: &[String]) -> bool {
 
 fn last_administrator(directory: &Directory, organisation: &Organisation, person: &Person) -> bool {
     directory.administrators(organisation).iter().all(|p| p.state.id == person.state.id) && person.may(organisation, Permission::Administer)
+}
+
+fn added(directory: &Directory, organisation: &Organisation, newcomer: Newcomer) -> Result<NewEvent, PeopleRefusal> {
+    let Newcomer { id, name, email, roles } = newcomer;
+    if directory.get(&id).is_some() {
+        return Err(PeopleRefusal::Known(id));
+    }
+    check_identity(directory, &name, &email)?;
+    let roles = check_roles(organisation, &roles)?;
+    Ok(NewEvent::outside(Fact::PersonAdded { person: id, roles }).seal("name", name).seal("email", email))
+}
+
+fn all_added(directory: &Directory, organisation: &Organisation, newcomers: Vec<Newcomer>) -> Result<Vec<NewEvent>, PeopleRefusal> {
+    if newcomers.len() > MOST_AT_ONCE {
+        return Err(PeopleRefusal::TooMany(newcomers.len()));
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    for newcomer in &newcomers {
+        let email = check_identity(directory, &newcomer.name, &newcomer.email)?;
+        if !seen.insert(email.clone()) || !seen.insert(newcomer.id.clone()) {
+            return Err(PeopleRefusal::Known(email));
+        }
+    }
+    newcomers.into_iter().map(|newcomer| added(directory, organisation, newcomer)).collect()
 }
 
 /// Decides a request about people.
@@ -175,14 +237,8 @@ pub fn decide(
         return Err(PeopleRefusal::NotAllowed);
     }
     let event = match command {
-        PeopleCommand::Add { id, name, email, roles } => {
-            if directory.get(&id).is_some() {
-                return Err(PeopleRefusal::Known(id));
-            }
-            check_identity(directory, &name, &email)?;
-            let roles = check_roles(organisation, &roles)?;
-            NewEvent::outside(Fact::PersonAdded { person: id, roles }).seal("name", name).seal("email", email)
-        }
+        PeopleCommand::Add { id, name, email, roles } => added(directory, organisation, Newcomer { id, name, email, roles })?,
+        PeopleCommand::AddAll(newcomers) => return all_added(directory, organisation, newcomers),
         PeopleCommand::SetRoles { person, roles } => {
             let before = active(&person)?;
             let roles = check_roles(organisation, &roles)?;

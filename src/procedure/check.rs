@@ -51,7 +51,10 @@ pub(super) fn whole(drafts: &mut Drafts) -> Vec<Finding> {
     for (page, draft) in &drafts.kinds {
         mentions(page, Some(&draft.kind), drafts);
         readings(page, Some(&draft.kind));
-        graph(page, draft);
+        // While a status or a transition goes by a wrong name, ways seem to be missing that are not.
+        if whole_ways(page, &draft.kind) {
+            graph(page, draft);
+        }
         required_fields_are_audited(page, draft);
     }
     prefixes(drafts);
@@ -65,10 +68,61 @@ pub(super) fn whole(drafts: &mut Drafts) -> Vec<Finding> {
     for (page, _) in drafts.taxonomies.iter() {
         mentions(page, None, drafts);
     }
+    findings.extend(told_once(drafts));
     let pages = drafts.kinds.iter().map(|(p, _)| p).chain(drafts.responses.iter().map(|(p, _)| p)).chain(&drafts.broken);
     let pages = pages.chain(drafts.organisation.iter().map(|(p, _)| p)).chain(drafts.taxonomies.iter().map(|(p, _)| p));
     findings.extend(pages.flat_map(Page::take_findings));
     findings
+}
+
+/// Every status and transition that the page mentions exists.
+fn whole_ways(page: &Page, kind: &Kind) -> bool {
+    let exists = |mention: &Mention| match mention.sort {
+        Sort::Status => kind.statuses.contains(&mention.name),
+        Sort::Transition | Sort::Phase => kind.transitions.contains_key(&mention.name),
+        _ => true,
+    };
+    page.mentions().iter().all(exists)
+}
+
+/// Places at which an unknown name stands as well that are listed.
+const MOST_PLACES: usize = 6;
+
+/// One finding for each unknown name of a kind, with every place at which it stands: one slip is one finding.
+fn told_once(drafts: &Drafts) -> Vec<Finding> {
+    let kinds = drafts.kinds.iter().map(|(page, draft)| (page, draft.kind.name.clone()));
+    let responses = drafts.responses.iter().map(|(page, draft)| (page, draft.response.kind.clone()));
+    let others = drafts.broken.iter().chain(drafts.organisation.iter().map(|(p, _)| p)).chain(drafts.taxonomies.iter().map(|(p, _)| p));
+    let scoped = kinds.chain(responses).chain(others.map(|page| (page, String::new())));
+    let mut groups: Vec<((String, String), Vec<Finding>)> = Vec::new();
+    for (page, scope) in scoped {
+        for (name, finding) in page.take_unknown() {
+            let key = (scope.clone(), name);
+            match groups.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, findings)) => findings.push(finding),
+                None => groups.push((key, vec![finding])),
+            }
+        }
+    }
+    groups.into_iter().filter_map(|(_, findings)| with_places(findings)).collect()
+}
+
+/// The first of several findings of one name, with the places of the others.
+fn with_places(mut findings: Vec<Finding>) -> Option<Finding> {
+    findings.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+    findings.dedup_by(|a, b| (&a.file, a.line, a.column) == (&b.file, b.line, b.column));
+    let mut findings = findings.into_iter();
+    let mut first = findings.next()?;
+    let place = |f: Finding| if f.file == first.file { format!("line {}", f.line) } else { format!("{}:{}", f.file, f.line) };
+    let mut places: Vec<String> = findings.map(place).collect();
+    places.dedup();
+    let more = places.len().saturating_sub(MOST_PLACES);
+    places.truncate(MOST_PLACES);
+    if !places.is_empty() {
+        let more = if more == 0 { String::new() } else { format!(" and {more} more places") };
+        first.message.push_str(&format!(" It stands in {}{more} as well.", places.join(", ")));
+    }
+    Some(first)
 }
 
 /// Every name that a page mentions exists.
@@ -83,7 +137,8 @@ fn mentions(page: &Page, kind: Option<&Kind>, drafts: &Drafts) {
         let hint = nearest(&mention.name, known.iter().copied());
         let names =
             if known.len() <= 20 && !known.is_empty() && hint == ". " { format!("There are {}.", known.join(", ")) } else { String::new() };
-        page.find(mention.at, format!("`{}` is not {what}{hint}{names}", mention.name).trim_end());
+        let message = format!("`{}` is not {what}{hint}{names}", mention.name);
+        page.find_unknown(mention.at, &mention.name, message.trim_end());
     }
 }
 
@@ -128,7 +183,7 @@ fn readings(page: &Page, kind: Option<&Kind>) {
             (Some("ticket"), Some("fields")) => field_of(page, &reading, kind),
             (Some("ticket"), Some("alerts")) => member_of(page, &reading, 2, "`ticket.alerts`", &ALERT_COUNTS),
             (Some("ticket"), Some("severity")) if kind.is_some_and(|k| !k.fields.contains_key("severity")) => {
-                page.find(place(&reading, 1), "This kind has no field `severity`.");
+                page.find_unknown(place(&reading, 1), "severity", "This kind has no field `severity`.");
             }
             (Some("ticket"), Some(_)) => member_of(page, &reading, 1, "a ticket", &TICKET_MEMBERS),
             (Some("phases"), Some(_)) => {
@@ -157,7 +212,7 @@ fn field_of(page: &Page, reading: &Reading, kind: Option<&Kind>) {
     match kind.fields.get(name) {
         None => {
             let hint = nearest(name, kind.fields.keys().map(String::as_str));
-            page.find(place(reading, 2), format!("`{name}` is not a field of this kind{hint}Name one of its fields."));
+            page.find_unknown(place(reading, 2), name, format!("`{name}` is not a field of this kind{hint}Name one of its fields."));
         }
         Some(field) if field.sealed => {
             let message =
@@ -208,9 +263,11 @@ fn response(page: &Page, draft: &ResponseDraft, drafts: &Drafts) -> Prefill {
     };
     mentions(page, Some(kind), drafts);
     if draft.response.severity.is_some() && !kind.fields.contains_key("severity") {
-        page.find(draft.kind_at, format!("The kind `{name}` has no field `severity`, so a response cannot say one."));
+        let message = format!("The kind `{name}` has no field `severity`, so a response cannot say one.");
+        page.find_unknown(draft.kind_at, "severity", message);
+    } else {
+        tried_out(page, draft, kind);
     }
-    tried_out(page, draft, kind);
     let mut out = Prefill::new();
     for (field, at, node) in &draft.prefill {
         let Some(of) = kind.fields.get(field).map(|f| &f.of) else { continue };

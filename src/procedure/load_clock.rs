@@ -52,6 +52,10 @@ fn read_clock(page: &Page, section: Section<'_, '_>, name: &str, severities: &[S
 fn by_severity<'n>(page: &Page, node: &'n Node, severities: &[String], complete: bool) -> Vec<(String, &'n Node)> {
     let mut out = Vec::new();
     for (key, value) in members(page, node, 50, "severities") {
+        if key.text != "default" && severities.is_empty() {
+            page.find_unknown(key.at, "severity", "This kind has no field `severity`, so nothing can be said by severity.");
+            continue;
+        }
         if key.text != "default" && !severities.contains(&key.text) {
             let hint = nearest(&key.text, severities.iter().map(String::as_str).chain(["default"]));
             page.find(
@@ -64,11 +68,16 @@ fn by_severity<'n>(page: &Page, node: &'n Node, severities: &[String], complete:
     }
     let said = |name: &str| members_named(node, name);
     let missing = severities.iter().filter(|s| !said(s)).cloned().collect::<Vec<_>>();
-    if complete && !said("default") && (severities.is_empty() || !missing.is_empty()) {
+    let nothing = severities.is_empty() && !members_any(node);
+    if complete && !said("default") && (nothing || !missing.is_empty()) {
         let which = if severities.is_empty() { "`default`".to_owned() } else { format!("{} and has no `default`", missing.join(", ")) };
         page.find(node.at, format!("This lacks {which}; every ticket needs a target."));
     }
     out
+}
+
+fn members_any(node: &Node) -> bool {
+    matches!(&node.value, super::yaml::Yaml::Map(members) if !members.is_empty())
 }
 
 fn members_named(node: &Node, name: &str) -> bool {

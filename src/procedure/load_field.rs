@@ -25,7 +25,7 @@ pub(super) fn read_fields(page: &Page, node: &Node) -> (IndexMap<String, Field>,
         out.insert(name, field);
     }
     match out.get("title").map(|f: &Field| &f.of) {
-        None => page.find(node.at, "There is no field `title`; every ticket has one, of type line."),
+        None => page.find_unknown(node.at, "title", "There is no field `title`; every ticket has one, of type line."),
         Some(FieldType::Line) => {}
         Some(_) => page.find(at.get("title").copied().unwrap_or_default(), "The field `title` must be of type line."),
     }

@@ -170,6 +170,35 @@ fn durations_and_percentages() {
 }
 
 #[test]
+fn one_name_that_changed_is_one_finding_that_names_every_place() {
+    let (_, _, found) = with("  cause: { type: text", "  reason_why: { type: text");
+    let told: Vec<String> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    let (_, _, found) = with("  data: { type: choices", "  datum: { type: choices");
+    let told: Vec<String> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("responses/outage.yaml:8:"), "{told:?}");
+    let (_, _, found) = with("  class: { type: taxonomy", "  sort_of: { type: taxonomy");
+    let told: Vec<String> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("It stands in line 24, responses/outage.yaml:8 as well."), "{told:?}");
+}
+
+#[test]
+fn one_renamed_field_of_the_shipped_procedure_is_one_finding() {
+    let shipped = crate::procedure::built_in();
+    let library = load(shipped.clone()).expect("the shipped playbooks load");
+    for name in library.kinds["incident"].fields.keys() {
+        let mut folder = shipped.clone();
+        let file = folder.iter_mut().find(|(path, _)| path == "kinds/incident.yaml").expect("it is shipped");
+        let text = String::from_utf8(file.1.clone()).expect("text");
+        file.1 = text.replacen(&format!("\n  {name}:\n"), &format!("\n  {name}_x:\n"), 1).into_bytes();
+        let told: Vec<String> = findings(folder).iter().map(ToString::to_string).collect();
+        assert!(told.len() <= 1, "{name}: {}", told.join("\n"));
+    }
+}
+
+#[test]
 fn names_that_stand_for_nothing() {
     mistake("from: open, to: working", "from: opne, to: working", "opne", "`opne` is not a status of this kind; did you mean `open`?");
     mistake("fields: [class, cause]", "fields: [class, casue]", "casue", "`casue` is not a field of this kind; did you mean `cause`?");

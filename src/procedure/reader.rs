@@ -50,6 +50,8 @@ pub(super) struct Reading {
 pub(super) struct Page {
     pub file: String,
     findings: RefCell<Vec<Finding>>,
+    /// Findings of names that do not exist, by name: one name that was changed is told once, however often it stands.
+    unknown: RefCell<Vec<(String, Finding)>>,
     mentions: RefCell<Vec<Mention>>,
     readings: RefCell<Vec<Reading>>,
 }
@@ -59,12 +61,28 @@ const MAX_TEXT: usize = 2000;
 
 impl Page {
     pub fn new(file: &str) -> Self {
-        Self { file: file.to_owned(), findings: RefCell::default(), mentions: RefCell::default(), readings: RefCell::default() }
+        Self {
+            file: file.to_owned(),
+            findings: RefCell::default(),
+            unknown: RefCell::default(),
+            mentions: RefCell::default(),
+            readings: RefCell::default(),
+        }
     }
 
     /// Notes a mistake.
     pub fn find(&self, at: At, message: impl Into<String>) {
         self.findings.borrow_mut().push(Finding { file: self.file.clone(), line: at.line, column: at.column, message: message.into() });
+    }
+
+    /// Notes that `name` does not exist.
+    pub fn find_unknown(&self, at: At, name: &str, message: impl Into<String>) {
+        let finding = Finding { file: self.file.clone(), line: at.line, column: at.column, message: message.into() };
+        self.unknown.borrow_mut().push((name.to_owned(), finding));
+    }
+
+    pub fn take_unknown(&self) -> Vec<(String, Finding)> {
+        self.unknown.take()
     }
 
     /// Notes that `name` must exist elsewhere.

@@ -92,6 +92,12 @@ impl Attachments {
         Ok(Self { folder: folder.to_owned(), flights: Flights::default() })
     }
 
+    /// The folder as it is: nothing is made, and whether it is there shows when a file is asked for.
+    #[must_use]
+    pub fn existing(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), flights: Flights::default() }
+    }
+
     fn place(&self, sha256: &str) -> PathBuf {
         self.folder.join(sha256.get(..2).unwrap_or("__")).join(sha256)
     }

@@ -17,6 +17,7 @@ pub mod commit;
 pub mod dialect;
 pub mod faults;
 pub mod migrate;
+mod opening;
 pub mod read;
 pub mod rows;
 pub mod statements;
@@ -51,6 +52,9 @@ pub enum StoreError {
     /// A migration in the database is not the one in this program.
     #[error("migration {0} in this database is not the one that this program carries; somebody edited history, so nothing was changed")]
     Edited(i64),
+    /// It cannot be opened: why, and what to do.
+    #[error("{0}")]
+    NotOpened(String),
     /// Something in it cannot be read back.
     #[error("a stored row cannot be read: {0}")]
     Unreadable(String),
@@ -180,6 +184,8 @@ impl Store {
                 })
             })
         };
+        // One try by itself: the pool would try again and again, and then forget why.
+        opening::try_once(database, dialect, &options, settle).await?;
         let writer = pool(2).connect_with(options.clone()).await?;
         let readers = pool(6).connect_lazy_with(options);
         let folder = database.strip_prefix("sqlite:").and_then(|path| Path::new(path.strip_prefix("//").unwrap_or(path)).parent());

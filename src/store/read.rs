@@ -115,6 +115,15 @@ impl Store {
         rows.iter().map(|row| Ok(SealedRow { seq, name: row.try_get(0)?, salt: row.try_get(1)?, bytes: row.try_get(2)? })).collect()
     }
 
+    /// Sealed values of the events at these positions, read together.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn sealed_of_events(&self, seqs: Vec<i64>) -> Result<Vec<SealedRow>, StoreError> {
+        let mut connection = self.readers().acquire().await?;
+        sql::SEALED_BY_EVENT.read(&mut connection, seqs).await?.iter().map(sealed).collect()
+    }
+
     /// Leaf hashes of the events in `[from, to)`.
     ///
     /// # Errors
@@ -165,6 +174,15 @@ impl Store {
     /// When the database does not answer.
     pub async fn tickets_open(&self, after: i64, at_most: i64) -> Result<Vec<(i64, String)>, StoreError> {
         let rows = sqlx::query(sql::TICKETS_OPEN).bind(after).bind(at_most).fetch_all(self.readers()).await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    }
+
+    /// Tickets whose work has ended, opened before position `before`, the latest opened first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn tickets_ended(&self, before: i64, at_most: i64) -> Result<Vec<(i64, String)>, StoreError> {
+        let rows = sqlx::query(sql::TICKETS_ENDED).bind(before).bind(at_most).fetch_all(self.readers()).await?;
         rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
     }
 

@@ -27,6 +27,18 @@ pub enum Value {
     Bytes(Vec<u8>),
 }
 
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Int(number)
+    }
+}
+
 /// `INSERT … VALUES (…), (…) <then>`
 #[derive(Clone, Copy, Debug)]
 pub struct Rows {
@@ -115,14 +127,14 @@ impl Lookup {
     }
 
     /// The rows whose key is one of `keys`.
-    pub(super) async fn read(self, connection: &mut AnyConnection, mut keys: Vec<String>) -> Result<Vec<AnyRow>, StoreError> {
+    pub(super) async fn read<K: Into<Value>>(self, connection: &mut AnyConnection, mut keys: Vec<K>) -> Result<Vec<AnyRow>, StoreError> {
         let mut found = Vec::new();
         for size in SIZES {
             while keys.len() >= size {
                 let rest = keys.split_off(size);
                 let mut query = sqlx::query(AssertSqlSafe(self.sql(size)));
                 for key in keys {
-                    query = query.bind(key);
+                    query = bind(query, key.into());
                 }
                 found.extend(query.fetch_all(&mut *connection).await?);
                 keys = rest;

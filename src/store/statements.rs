@@ -48,6 +48,9 @@ pub const TICKET: &str = "SELECT state FROM ticket WHERE number = $1";
 pub const TICKETS: &str = "SELECT opened_seq, state FROM ticket WHERE opened_seq > $1 AND ($2 = '' OR kind = $2) AND ($3 = '' OR status = $3) ORDER BY opened_seq LIMIT $4";
 /// Tickets whose work goes on, in the order of their opening, after a position.
 pub const TICKETS_OPEN: &str = "SELECT opened_seq, state FROM ticket WHERE ended = 0 AND opened_seq > $1 ORDER BY opened_seq LIMIT $2";
+/// Tickets whose work has ended, the latest opened first, before a position.
+pub const TICKETS_ENDED: &str =
+    "SELECT opened_seq, state FROM ticket WHERE ended = 1 AND opened_seq < $1 ORDER BY opened_seq DESC LIMIT $2";
 /// How many tickets of each kind and status.
 pub const TICKETS_COUNTED: &str = "SELECT kind, status, COUNT(*) FROM ticket GROUP BY kind, status";
 /// Highest number per prefix.
@@ -215,6 +218,8 @@ pub const LINK_ROWS: Rows = Rows::new("INSERT INTO sign_in_link (hash, person, e
 pub const DEDUPES: Lookup = Lookup::new("SELECT key, outcome FROM dedupe WHERE key IN");
 /// Tickets by number.
 pub const TICKETS_BY_NUMBER: Lookup = Lookup::new("SELECT number, state FROM ticket WHERE number IN");
+/// Sealed values by the positions of their events.
+pub const SEALED_BY_EVENT: Lookup = Lookup::new("SELECT seq, name, salt, bytes FROM sealed WHERE seq IN");
 /// Alerts by id.
 pub const ALERTS_BY_ID: Lookup = Lookup::new("SELECT id, record FROM alert WHERE id IN");
 /// Groups by id.
@@ -245,6 +250,7 @@ pub const ALL: &[&str] = &[
     TICKET,
     TICKETS,
     TICKETS_OPEN,
+    TICKETS_ENDED,
     TICKETS_COUNTED,
     COUNTERS,
     ALERTS_OF_TICKET,
@@ -317,4 +323,4 @@ pub const ALL_ROWS: &[Rows] = &[
     LINK_ROWS,
 ];
 /// Look-ups, for the same test.
-pub const ALL_LOOKUPS: &[Lookup] = &[DEDUPES, TICKETS_BY_NUMBER, ALERTS_BY_ID, GROUPS_BY_ID, REPEATED_BY_GROUP];
+pub const ALL_LOOKUPS: &[Lookup] = &[DEDUPES, TICKETS_BY_NUMBER, SEALED_BY_EVENT, ALERTS_BY_ID, GROUPS_BY_ID, REPEATED_BY_GROUP];

@@ -35,7 +35,8 @@ pub fn digest(ticket: &Ticket, transition: &Transition) -> Option<String> {
 
 /// Decisions that count: made on what stands there now, by people who are still active. The requester's own never
 /// counts, whatever the log holds.
-pub(super) fn standing<'a>(ticket: &'a Ticket, transition: &Transition, people: &dyn PeopleView) -> Vec<&'a ApprovalGiven> {
+#[must_use]
+pub fn standing<'a>(ticket: &'a Ticket, transition: &Transition, people: &dyn PeopleView) -> Vec<&'a ApprovalGiven> {
     let now = digest(ticket, transition);
     let given = ticket.approvals.get(&transition.name).map_or(&[][..], Vec::as_slice);
     given
@@ -45,7 +46,8 @@ pub(super) fn standing<'a>(ticket: &'a Ticket, transition: &Transition, people: 
 }
 
 /// The first stage that lacks approvals, and how many.
-pub(super) fn open_stage(approval: &Approval, standing: &[&ApprovalGiven]) -> Option<(usize, usize)> {
+#[must_use]
+pub fn open_stage(approval: &Approval, standing: &[&ApprovalGiven]) -> Option<(usize, usize)> {
     approval.stages.iter().enumerate().find_map(|(i, stage)| {
         let have = standing.iter().filter(|a| a.approved && usize::try_from(a.stage) == Ok(i)).count();
         let need = usize::try_from(stage.count).unwrap_or(usize::MAX);

@@ -27,6 +27,8 @@ pub enum Missing {
     Approval { stage: usize, by: Vec<String>, more: usize },
     /// Somebody said no to what stands there now.
     Rejected { person: String },
+    /// The taker has not said why, and why that is wanted. It comes with the step, so only the taking lacks it.
+    Reason { because: String },
 }
 
 impl Missing {
@@ -46,6 +48,7 @@ impl Missing {
             Self::Guard { .. } => "ConditionNotMet",
             Self::Approval { .. } => "ApprovalMissing",
             Self::Rejected { .. } => "Rejected",
+            Self::Reason { .. } => "ReasonMissing",
         }
     }
 
@@ -65,6 +68,7 @@ impl Missing {
             Self::Approval { by, more: 1, .. } => format!("an approval by {}", by.join(" or ")),
             Self::Approval { by, more, .. } => format!("{} approvals by {}", count(*more), by.join(" or ")),
             Self::Rejected { .. } => "a new decision, since this was rejected".into(),
+            Self::Reason { .. } => "a reason".into(),
         }
     }
 
@@ -72,7 +76,8 @@ impl Missing {
     #[must_use]
     pub fn field_problem(&self) -> Option<(String, String)> {
         match self {
-            Self::Field { name, label } => Some((name.clone(), format!("{label} is needed."))),
+            Self::Field { name, label } => Some((name.clone(), format!("Please fill in: {}.", lower_first(label)))),
+            Self::Reason { because } => Some(("reason".into(), format!("Needed: {because}."))),
             _ => None,
         }
     }

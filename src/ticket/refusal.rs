@@ -230,7 +230,7 @@ impl Refusal {
                 format!("Approving {ticket} needs you in person: please open it in the console or in chat. An API key cannot approve.")
             }
             Self::SecondPersonNeeded { ticket, label } => {
-                format!("You did the work on {ticket}, so somebody else must take “{label}”. Ask a colleague to look at it.")
+                format!("You worked on {ticket} or opened it, so somebody else must take “{label}”. Ask a colleague to look at it.")
             }
             Self::PasskeyNeeded { label } => format!("“{label}” must be signed with your passkey. Please take it in the console."),
             Self::AlreadyDecided { .. } => {

@@ -8,7 +8,7 @@ use super::binding::binding;
 use super::command::{FieldInput, Fields, Step, Take};
 use super::draft::{Draft, Pinning};
 use super::event::{Fact, NewEvent, NewTask, TransitionTaken};
-use super::missing::missing;
+use super::missing::{Missing, missing};
 use super::nearest::nearest;
 use super::number::Number;
 use super::refusal::Refusal;
@@ -93,7 +93,6 @@ fn check<'a>(draft: &Draft<'a>, number: &Number, step: &Step) -> Result<Checked<
     }
     draft.check_fields(pin.kind, &step.fields)?;
     let late = draft.claimed(step.occurred_at, "The time that you gave")?;
-    reasoned(ticket, pin, transition, step, late)?;
     let to = destination(draft, ticket, transition, step)?;
     let mut fields = step.fields.clone();
     severity::propose(pin.kind, Some(ticket), &mut fields);
@@ -104,7 +103,9 @@ fn check<'a>(draft: &Draft<'a>, number: &Number, step: &Step) -> Result<Checked<
     // Asked of the ticket as it stands and as it will be: the form that closes cannot also lower the bar.
     second_person(draft, ticket, pin, transition)?;
     second_person(draft, &after, pin, transition)?;
-    complete(draft, &after, pin, transition)?;
+    // One answer names everything that is missing, the reason as well.
+    let reason = reason_missing(ticket, pin, transition, step, late);
+    complete(draft, &after, pin, transition, reason)?;
     Ok(Checked { transition, pin, fields, to, late, automatic: false })
 }
 
@@ -129,20 +130,18 @@ pub(super) fn startable(ticket: &Ticket, pin: Pinning<'_>, transition: &Transiti
     })
 }
 
-fn reasoned(ticket: &Ticket, pin: Pinning<'_>, transition: &Transition, step: &Step, late: bool) -> Result<(), Refusal> {
+/// Why a reason is wanted, when none was given.
+fn reason_missing(ticket: &Ticket, pin: Pinning<'_>, transition: &Transition, step: &Step, late: bool) -> Option<String> {
     if step.reason.as_ref().is_some_and(|r| !r.bytes.is_empty()) {
-        return Ok(());
+        return None;
     }
-    let because = if transition.asks.contains(&Ask::Reason) {
-        format!("“{}” is not taken without saying why", transition.label)
+    if transition.asks.contains(&Ask::Reason) {
+        Some(format!("“{}” is not taken without saying why", transition.label))
     } else if late {
-        "it happened long before now, so this is a late entry".to_owned()
-    } else if let Some((before, after)) = severity::overridden(pin.kind, ticket, &step.fields) {
-        format!("the severity changes from {before} to {after}")
+        Some("it happened long before now, so this is a late entry".to_owned())
     } else {
-        return Ok(());
-    };
-    Err(Refusal::ReasonMissing { because })
+        severity::overridden(pin.kind, ticket, &step.fields).map(|(before, after)| format!("the severity changes from {before} to {after}"))
+    }
 }
 
 fn destination(draft: &Draft<'_>, ticket: &Ticket, transition: &Transition, step: &Step) -> Result<String, Refusal> {
@@ -186,10 +185,12 @@ fn second_person(draft: &Draft<'_>, ticket: &Ticket, pin: Pinning<'_>, transitio
     Ok(())
 }
 
-fn complete(draft: &Draft<'_>, after: &Ticket, pin: Pinning<'_>, transition: &Transition) -> Result<(), Refusal> {
-    let missing = missing(after, pin.kind, pin.response, transition, draft.ctx.people);
-    if missing.is_empty() {
-        return Ok(());
+fn complete(draft: &Draft<'_>, after: &Ticket, pin: Pinning<'_>, transition: &Transition, reason: Option<String>) -> Result<(), Refusal> {
+    let mut missing = missing(after, pin.kind, pin.response, transition, draft.ctx.people);
+    match (reason, missing.is_empty()) {
+        (None, true) => return Ok(()),
+        (Some(because), true) => return Err(Refusal::ReasonMissing { because }),
+        (reason, false) => missing.extend(reason.map(|because| Missing::Reason { because })),
     }
     Err(Refusal::Missing { ticket: Some(after.number.clone()), verb: transition.name.clone(), missing })
 }

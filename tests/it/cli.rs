@@ -11,14 +11,14 @@ use tempfile::TempDir;
 use super::machine::free_port;
 
 /// What a command said.
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
+pub struct Said {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
 }
 
 /// Runs the program in `folder`, with nothing of ours in its environment and nobody to ask.
-fn run(folder: &Path, arguments: &[&str]) -> Said {
+pub fn run(folder: &Path, arguments: &[&str]) -> Said {
     let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("COUNTERSIGN_")) {
         command.env_remove(name);
@@ -30,13 +30,13 @@ fn run(folder: &Path, arguments: &[&str]) -> Said {
 }
 
 /// Runs a command that has to succeed, and gives what it printed.
-fn done(folder: &Path, arguments: &[&str]) -> String {
+pub fn done(folder: &Path, arguments: &[&str]) -> String {
     let said = run(folder, arguments);
     assert_eq!(said.code, 0, "{arguments:?} said {}{}", said.out, said.err);
     said.out
 }
 
-fn json(folder: &Path, arguments: &[&str]) -> Value {
+pub fn json(folder: &Path, arguments: &[&str]) -> Value {
     serde_json::from_str(&done(folder, arguments)).expect("--json prints JSON")
 }
 
@@ -54,7 +54,7 @@ const INIT: [&str; 10] = [
 ];
 
 /// A folder in which `init` has run. Nobody else on this machine is at the address that it names.
-fn begun() -> TempDir {
+pub fn begun() -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     done(folder.path(), &INIT);
     let configuration = folder.path().join("countersign.toml");

@@ -212,6 +212,9 @@ async fn every_page_is_open_to_everybody_at_a_desk_and_on_a_phone_in_light_and_d
         ("form-evidence", "c/INC-000001/form/evidence"),
         ("form-edit", "c/INC-000001/form/edit"),
         ("form-link", "c/INC-000001/form/link"),
+        ("form-close", "c/INC-000001/form/step.close"),
+        ("form-merge", "c/INC-000001/form/step.merge"),
+        ("ended", "ended"),
     ];
     for (name, path) in pages {
         browser.open(&demo.page(path)).await;
@@ -223,6 +226,45 @@ async fn every_page_is_open_to_everybody_at_a_desk_and_on_a_phone_in_light_and_d
     keys.tab_to("#more summary", "").await;
     keys.enter().await;
     look_at(&browser, "menu").await;
+    // Somebody who only looks is offered nothing to do, and is told who does it.
+    browser.open(&demo.page("sign-in")).await;
+    browser.resize(DESK).await;
+    keys.tab_to("button.person", "Eve").await;
+    keys.enter().await;
+    browser.until("document.querySelector('#incidents')").await;
+    browser.open(&demo.page("c/INC-000001")).await;
+    browser.until("document.querySelector('.for-others')?.innerText.includes('is for')").await;
+    browser.until("!document.querySelector('#card .button') && !document.querySelector('#note')").await;
+    look_at(&browser, "ticket-auditor").await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_typed_into_a_form_that_was_left_is_there_when_it_is_opened_again() {
+    let demo = Demo::start();
+    let browser = Browser::start().await;
+    let keys = Keyboard(&browser);
+    browser.open(&demo.page("sign-in")).await;
+    keys.tab_to("button.person", "Ana").await;
+    keys.enter().await;
+    browser.until("document.querySelector('#card-INC-000001')?.innerText.includes('200 alerts')").await;
+    browser.open(&demo.page("c/INC-000001")).await;
+    let edit = async || {
+        keys.tab_to("#more summary", "").await;
+        keys.enter().await;
+        keys.open_form("#more a", "Edit fields").await;
+    };
+    edit().await;
+    keys.type_into("#f-field-root_cause", "A full disk.").await;
+    browser.press(&[Key::Escape]).await;
+    keys.form_is_closed().await;
+    edit().await;
+    browser.until("document.querySelector('#f-field-root_cause').value === 'A full disk.'").await;
+    keys.send_form().await;
+    keys.form_is_closed().await;
+    edit().await;
+    browser.until("document.querySelector('#f-field-root_cause').defaultValue === 'A full disk.'").await;
+    none_complained(&browser).await;
     browser.close().await;
 }
 

@@ -24,6 +24,7 @@ mod integrity;
 mod life;
 mod machine;
 mod numbers;
+mod operator;
 mod outbox;
 mod persons;
 mod real_tools;

@@ -5,9 +5,10 @@ mod outside;
 mod presses;
 mod steps;
 
+use crate::card::clocks::Called;
 use crate::card::scene::{status_label, texts_of, transition_label};
 use crate::card::story::{Heard, Said, Story, Tone};
-use crate::card::words::{Words, capitalise, humanise, list, one_line, paragraphs, size, uncapitalise};
+use crate::card::words::{Words, humanise, list, one_line, paragraphs, size, uncapitalise};
 use crate::procedure::model::FieldType;
 use crate::ticket::event::{Event, EvidenceAttached, Fact};
 
@@ -107,7 +108,13 @@ impl Teller<'_> {
     /// `: “because”.`, or a full stop.
     fn because(&self, names: &[&str]) -> Words {
         let text = names.iter().find_map(|name| self.sealed(name)).map(|text| one_line(&text, 2_000));
-        text.filter(|t| !t.is_empty()).map_or_else(|| Words::of("."), |text| Words::of(": ").quote(text).text("."))
+        text.filter(|t| !t.is_empty()).map_or_else(
+            || Words::of("."),
+            |text| {
+                let stop = if text.ends_with(['.', '!', '?', '…']) { "" } else { "." };
+                Words::of(": ").quote(text).text(stop)
+            },
+        )
     }
 
     fn step(&self, name: &str) -> String {
@@ -139,9 +146,8 @@ impl Teller<'_> {
         one_line(&texts_of(value).into_iter().map(shown).collect::<Vec<_>>().join(", "), SHORT)
     }
 
-    fn clock_label(&self, name: &str) -> String {
-        let clock = self.story.kind.and_then(|kind| kind.clocks.get(name));
-        uncapitalise(&clock.map_or_else(|| humanise(name), |c| c.label.clone()))
+    fn clock_called(&self, name: &str) -> Called {
+        Called::of(self.story.kind, self.story.response, name)
     }
 
     /// ` Contain by 07:02.`: the running clock that runs out next.
@@ -157,9 +163,7 @@ impl Teller<'_> {
         };
         let running = self.heard.clocks.iter().filter(|(clock, _)| !stops(clock, taken));
         let next = running.min_by_key(|(_, (_, due))| *due);
-        next.map_or_else(Words::new, |(name, (_, due))| {
-            Words::of(format!(" {} by ", capitalise(&self.clock_label(name)))).time(*due).text(".")
-        })
+        next.map_or_else(Words::new, |(name, (_, due))| Words::of(format!(" {} by ", self.clock_called(name).label())).time(*due).text("."))
     }
 
     // ── families of facts ───────────────────────────────────────────────────────────────────────────────

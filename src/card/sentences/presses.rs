@@ -34,8 +34,8 @@ impl Teller<'_> {
             }
             Fact::OwedReminded { owed, .. } => {
                 let things: Vec<String> = owed.iter().map(|item| self.owed_thing(item)).collect();
-                let verb = if owed.len() == 1 { "is" } else { "are" };
-                let text = format!(" still owes {}: {} {verb} asked for.", number_word_things(owed.len()), list(&things, "and"));
+                let before = owed.first().map_or_else(String::new, |item| format!(" before “{}”", self.step(&item.by)));
+                let text = format!(" still needs {}{before}: {}.", number_word_things(owed.len()), list(&things, "and"));
                 said(Tone::Pressing, self.number().text(text))
             }
             Fact::NotificationAcknowledged { group } => {
@@ -93,28 +93,32 @@ impl Teller<'_> {
     pub(super) fn clock(&self) -> Said {
         match &self.event.fact {
             Fact::ClockStarted { clock, due, .. } => {
-                said(Tone::Quiet, Words::of(format!("{} by ", capitalise(&self.clock_label(clock)))).time(*due).text("."))
+                said(Tone::Quiet, Words::of(format!("{} by ", self.clock_called(clock).label())).time(*due).text("."))
             }
             Fact::ClockRetargeted { clock, due, .. } => {
-                let text = format!("The severity changed, and with it the time: {} by ", self.clock_label(clock));
+                let text = format!("The severity changed, and with it the time: {} by ", self.clock_called(clock).within());
                 said(Tone::Step, Words::of(text).time(*due).text("."))
             }
-            Fact::ClockPaused { clock } => said(Tone::Quiet, Words::of(format!("The time to {} stands still.", self.clock_label(clock)))),
+            Fact::ClockPaused { clock } => {
+                said(Tone::Quiet, Words::of(format!("The time {} stands still.", self.clock_called(clock).aim())))
+            }
             Fact::ClockResumed { clock, due, .. } => {
-                said(Tone::Quiet, Words::of(format!("The time to {} counts again: by ", self.clock_label(clock))).time(*due).text("."))
+                said(Tone::Quiet, Words::of(format!("The time {} counts again: by ", self.clock_called(clock).aim())).time(*due).text("."))
             }
             Fact::ClockStopped { clock, elapsed_seconds, late } => {
                 let how = if *late { "late" } else { "in time" };
-                let label = capitalise(&self.clock_label(clock));
+                let label = self.clock_called(clock).label();
                 said(Tone::Quiet, Words::of(format!("{label}: {how}, after {}.", seconds(*elapsed_seconds))))
             }
             Fact::ClockWarned { clock, due, came_due, .. } => {
-                let text = Words::of(format!("{} to {} ", remaining(*due, *came_due), self.clock_label(clock)));
+                let called = self.clock_called(clock);
+                let text = Words::of(format!("{} {} {}", remaining(*due, *came_due), called.aim(), called.on()));
                 said(Tone::Pressing, text.then(self.number()).text("."))
             }
             Fact::ClockBreached { clock, due, .. } => {
+                let called = self.clock_called(clock);
                 let whole = self.heard.clocks.get(clock).map(|(started, due)| format!(" of {}", duration(due.since(*started))));
-                let text = Words::of(format!("The time{} to {} ", whole.unwrap_or_default(), self.clock_label(clock)));
+                let text = Words::of(format!("The time{} {} {}", whole.unwrap_or_default(), called.aim(), called.on()));
                 said(Tone::Pressing, text.then(self.number()).text(" ran out at ").time(*due).text("."))
             }
             _ => said(Tone::Quiet, Words::new()),

@@ -3,7 +3,7 @@
 use super::{SHORT, Teller, said};
 use crate::card::scene::texts_of;
 use crate::card::story::{Said, Tone};
-use crate::card::words::{Words, capitalise, list, one_line};
+use crate::card::words::{Words, list, one_line};
 use crate::ticket::event::{Fact, OwedItem, TicketOpened, TransitionTaken};
 
 impl Teller<'_> {
@@ -62,13 +62,18 @@ impl Teller<'_> {
         words.then(self.because(&["line", "reason"]))
     }
 
+    /// ` Needed before “Close”: evidence and root cause.`
     fn owed(&self, taken: &TransitionTaken) -> Words {
-        let mut out = Words::new();
+        let mut by_step: Vec<(&str, Vec<String>)> = Vec::new();
         for item in &taken.owed {
-            let what = if item.what == "evidence" { "Evidence".to_owned() } else { capitalise(&self.field(&item.of)) };
-            out = out.text(format!(" {what} is owed before “{}”.", self.step(&item.by)));
+            let what = if item.what == "evidence" { "evidence".to_owned() } else { self.field(&item.of) };
+            match by_step.iter_mut().find(|(by, _)| *by == item.by) {
+                Some((_, things)) => things.push(what),
+                None => by_step.push((&item.by, vec![what])),
+            }
         }
-        out
+        let line = |(by, things): &(&str, Vec<String>)| format!(" Needed before “{}”: {}.", self.step(by), list(things, "and"));
+        by_step.iter().fold(Words::new(), |out, group| out.text(line(group)))
     }
 
     /// `evidence for “Mitigated”`, `root cause`

@@ -128,11 +128,11 @@ fn steps_say_who_when_what_was_done_and_what_comes_next() {
     insta::assert_snapshot!(told(&events), @r#"
     INC-000042 · sev1 · payments-api is down. Opened by alertmanager.
     Acknowledge by 03:17.
-    Contain by 07:02.
-    Acknowledged at 03:04 by Ana Lima. Contain by 07:02.
+    Mitigated by 07:02.
+    Acknowledged at 03:04 by Ana Lima. Mitigated by 07:02.
     Acknowledge: in time, after 2 min.
-    Mitigated at 03:20 by Ana Lima, recorded 03:31: “drained zone b”. Evidence is owed before “Close”. This is a late entry.
-    Contain: in time, after 29 min.
+    Mitigated at 03:20 by Ana Lima, recorded 03:31: “drained zone b”. Needed before “Close”: evidence. This is a late entry.
+    Mitigated: in time, after 29 min.
     Restored at 04:10 by Ana Lima. Passed over: Cause removed.
     Closed at 08:10 by Ana Lima. Nothing was missing any more, so it happened by itself.
     Reopened at 08:20 by Ana Lima: “it was a drill”.
@@ -261,7 +261,7 @@ fn alerts_clocks_and_calls_say_what_presses() {
     Communications should know of this.
     Ana Lima has read it for legal.
     Legal has not said by 05:17 that they have read it.
-    INC-000042 still owes one thing: evidence for “Mitigated” is asked for.
+    INC-000042 still needs one thing before “Close”: evidence for “Mitigated”.
     The time to acknowledge stands still.
     The time to acknowledge counts again: by 03:40.
     "#);

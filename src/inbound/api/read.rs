@@ -109,12 +109,12 @@ pub(super) async fn ticket(State(app): State<App>, Path(ticket): Path<String>, u
     match rev {
         None => {
             let ticket = app.desk.ticket(&caller.person, &number).await?;
-            let texts = app.desk.texts(&caller.person, &ticket).await?;
+            let texts = app.desk.texts(&caller.person, &[&ticket]).await?;
             Ok(Json(shown::ticket(&ticket, &texts, &app.desk.snapshot())))
         }
         Some(rev) => {
             let ticket = app.desk.version(&caller.person, &number, rev).await?;
-            let texts = app.desk.texts(&caller.person, &ticket).await?;
+            let texts = app.desk.texts(&caller.person, &[&ticket]).await?;
             Ok(Json(shown::version(&ticket, &texts)))
         }
     }
@@ -129,7 +129,7 @@ pub(super) async fn diff(State(app): State<App>, Path(ticket): Path<String>, uri
         return Err(wrong("from", "is the older version, so it cannot be above to."));
     }
     let (before, after, changes) = app.desk.difference(&caller.person, &number, from, to).await?;
-    let (old, new) = (app.desk.texts(&caller.person, &before).await?, app.desk.texts(&caller.person, &after).await?);
+    let (old, new) = (app.desk.texts(&caller.person, &[&before]).await?, app.desk.texts(&caller.person, &[&after]).await?);
     let changes = shown::changes(&changes, &old, &new);
     Ok(Json(json!({ "ticket": number, "from": from, "to": to, "changes": changes })))
 }

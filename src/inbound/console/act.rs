@@ -12,7 +12,7 @@ use super::view_of::{Look, Pinned};
 use super::views::{FormView, ROOT};
 use crate::card::action_form;
 use crate::card::buttons::Action;
-use crate::card::form::{Form, Typed};
+use crate::card::form::{Choice, Form, Typed};
 use crate::desk::query::NoView;
 use crate::desk::request::Ask;
 use crate::inbound::app::App;
@@ -42,7 +42,7 @@ pub(super) fn form_of(look: &Look<'_>, pinned: &Pinned, action: &str) -> Result<
 
 /// A form with its key against double clicks.
 pub(super) fn view_of(look: &Look<'_>, form: Form, number: Option<String>) -> FormView {
-    FormView { form, number, dedupe: look.app.desk.env().id(""), now: look.now }
+    FormView { form, number, kinds: Vec::new(), dedupe: look.app.desk.env().id(""), now: look.now }
 }
 
 /// Shows a form. It keeps the binding of the button that opened it: what the person saw counts.
@@ -82,18 +82,25 @@ pub(super) async fn take(
         let read = {
             let salt = || app.desk.env().bytes();
             let reading = Reading { data: &data, salt: &salt, library: &look.library };
-            look.scene(&pinned, |scene| typed::command(scene, &form, &reading))
+            look.scene(&pinned, |scene| {
+                if saving(&form, &data) { typed::save(scene, &form, &reading) } else { typed::command(scene, &form, &reading) }
+            })
         };
-        Ok((view_of(&look, form, Some(pinned.ticket.number.to_string())), read, format!("{ROOT}/c/{}", pinned.ticket.number)))
+        Ok((view_of(&look, form, Some(pinned.ticket.number.to_string())), read, pinned.ticket.number))
     };
     match made.await {
-        Ok((view, Ok(command), to)) => match ask(&app, &caller, command, &data, &action, &pairs).await {
-            Ok(_) => reply::done(&headers, &to, false),
+        Ok((view, Ok(command), number)) => match ask(&app, &caller, command, &data, &format!("{number} {action}"), &pairs).await {
+            Ok(_) => reply::done(&headers, &format!("{ROOT}/c/{number}"), false),
             Err(error) => reply::unanswered(&app, &headers, error, Some((view, data.typed()))),
         },
         Ok((view, Err(wrong), _)) => wrongly_typed(&app, &headers, view, &wrong),
         Err(error) => reply::no_view(&app, &headers, error),
     }
+}
+
+/// Whether the fields are to be kept without taking the step.
+fn saving(form: &Form, data: &Data) -> bool {
+    form.save.is_some() && data.one("instead") == Some("save")
 }
 
 /// The form again, with everything that was typed and each error at its field.
@@ -120,32 +127,68 @@ async fn ask(
     app.desk.ask(caller.request(Ask::Ticket(Box::new(command)), key, what, &body)).await
 }
 
-fn incident<'l>(look: &'l Look<'_>) -> Result<&'l Kind, NoView> {
-    look.library.kinds.get("incident").map(AsRef::as_ref).ok_or_else(no_such)
+/// The kind to open: the one that was named, or the first that the person may open.
+fn kind_of<'l>(look: &'l Look<'_>, named: Option<&str>) -> Result<&'l Kind, NoView> {
+    let kinds = look.declarable();
+    let found = named.map_or_else(|| kinds.first(), |named| kinds.iter().find(|kind| kind.name == named));
+    found.copied().ok_or_else(no_such)
 }
 
-/// Shows the form that opens an incident by hand.
+fn declare_view(look: &Look<'_>, kind: &Kind) -> FormView {
+    let responses: Vec<Choice> = look
+        .library
+        .responses
+        .iter()
+        .filter(|response| response.kind == kind.name)
+        .map(|response| Choice { value: response.name.clone(), label: response.title.clone() })
+        .collect();
+    let form = action_form::declare_form(kind, &look.library.taxonomies, &look.people(), &responses);
+    let others = look.declarable().into_iter().filter(|other| other.name != kind.name);
+    let kinds = others.map(|other| (other.title.clone(), format!("{ROOT}/declare/{}", other.name))).collect();
+    FormView { kinds, ..view_of(look, form, None) }
+}
+
+/// Shows the form that opens a ticket by hand, of the first kind.
 pub(super) async fn show_declare(State(app): State<App>, Visitor(caller): Visitor, headers: HeaderMap) -> Response {
-    let made = Look::new(&app, &caller.person)
-        .and_then(|look| Ok(view_of(&look, action_form::declare_form(incident(&look)?, &look.library.taxonomies, &look.people()), None)));
+    show_kind(&app, &caller, None, &headers)
+}
+
+/// Shows the form that opens a ticket of this kind by hand.
+pub(super) async fn show_declare_kind(
+    State(app): State<App>,
+    Visitor(caller): Visitor,
+    Path(kind): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    show_kind(&app, &caller, Some(&kind), &headers)
+}
+
+fn show_kind(app: &App, caller: &Caller, kind: Option<&str>, headers: &HeaderMap) -> Response {
+    let made = Look::new(app, &caller.person).and_then(|look| Ok(declare_view(&look, kind_of(&look, kind)?)));
     match made {
-        Ok(view) => reply::form(StatusCode::OK, &headers, &view),
-        Err(error) => reply::no_view(&app, &headers, error),
+        Ok(view) => reply::form(StatusCode::OK, headers, &view),
+        Err(error) => reply::no_view(app, headers, error),
     }
 }
 
-/// Opens an incident by hand.
-pub(super) async fn declare(State(app): State<App>, Visitor(caller): Visitor, headers: HeaderMap, Body(pairs): Body<Pairs>) -> Response {
+/// Opens a ticket by hand.
+pub(super) async fn declare(
+    State(app): State<App>,
+    Visitor(caller): Visitor,
+    Path(kind): Path<String>,
+    headers: HeaderMap,
+    Body(pairs): Body<Pairs>,
+) -> Response {
     let data = Data::of(pairs.clone());
     let made = Look::new(&app, &caller.person).and_then(|look| {
-        let kind = incident(&look)?;
-        let form = action_form::declare_form(kind, &look.library.taxonomies, &look.people());
+        let kind = kind_of(&look, Some(&kind))?;
+        let view = declare_view(&look, kind);
         let salt = || app.desk.env().bytes();
-        let read = typed::declare(kind, &form, &Reading { data: &data, salt: &salt, library: &look.library }, look.now);
-        Ok((view_of(&look, form, None), read))
+        let read = typed::declare(kind, &view.form, &Reading { data: &data, salt: &salt, library: &look.library }, look.now);
+        Ok((view, read))
     });
     match made {
-        Ok((view, Ok(command))) => match ask(&app, &caller, command, &data, "declare", &pairs).await {
+        Ok((view, Ok(command))) => match ask(&app, &caller, command, &data, &format!("declare {kind}"), &pairs).await {
             Ok(answer) => {
                 let to = answer.tickets.first().map_or_else(|| format!("{ROOT}/"), |number| format!("{ROOT}/c/{number}"));
                 reply::done(&headers, &to, true)

@@ -97,7 +97,7 @@ pub(super) async fn file(
         captured_at: captured_at.flatten(),
     });
     let key = upload.data.one("dedupe").filter(|key| key.len() <= 200);
-    let asked = caller.request(Ask::Ticket(Box::new(command)), key, "evidence", sha256.as_bytes());
+    let asked = caller.request(Ask::Ticket(Box::new(command)), key, &format!("{number} evidence"), sha256.as_bytes());
     match app.desk.ask(asked).await {
         Ok(_) => reply::done(&headers, &format!("{ROOT}/c/{number}"), false),
         Err(error) => {

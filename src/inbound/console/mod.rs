@@ -16,6 +16,7 @@
 
 mod act;
 pub mod assets;
+mod cards;
 mod evidence;
 pub mod fragments;
 pub mod html;

@@ -9,7 +9,7 @@ use askama::filters::HtmlSafe;
 use super::assets;
 use super::fragments::{CardPart, ChannelsPart, IncidentsPart, KnownPart, MessagePart, tone_class};
 use super::html::{self, Moment, Sentence, Stamp};
-use super::views::{Desk, Entry, FormView, People, PersonLine, Plain, ROOT, Room, Shell, SignIn, Timeline};
+use super::views::{Desk, Ended, Entry, FormView, People, PersonLine, Plain, ROOT, Room, Shell, SignIn, Timeline};
 use crate::card::buttons::{Action, Button, Style};
 use crate::card::form::{Choice, Form, FormField, Input, Needed};
 use crate::card::words::Words;
@@ -60,6 +60,12 @@ pub fn form_page(view: &FormView) -> String {
 #[must_use]
 pub fn timeline_page(view: &Timeline) -> String {
     TimelinePage { shell: &view.shell, channels: ChannelsPart::of(&view.shell, false), view }.to_string()
+}
+
+/// Tickets whose work has ended.
+#[must_use]
+pub fn ended_page(view: &Ended) -> String {
+    EndedPage { shell: &view.shell, channels: ChannelsPart::of(&view.shell, false), view }.to_string()
 }
 
 /// Everybody in the directory.
@@ -129,7 +135,7 @@ impl<'a> FormSheet<'a> {
     fn of(view: &'a FormView) -> Self {
         let base = view.number.as_ref().map_or_else(|| ROOT.to_owned(), |number| format!("{ROOT}/c/{number}"));
         let action = match &view.form.action {
-            Action::Declare => format!("{base}/declare"),
+            Action::Declare(kind) => format!("{base}/declare/{kind}"),
             // The phase travels in the form, where it can be changed.
             Action::Evidence(_) => format!("{base}/do/evidence"),
             action => format!("{base}/do/{action}"),
@@ -198,6 +204,11 @@ impl FieldPart<'_> {
         options
     }
 
+    /// Whether one of the choices says that nothing is chosen; otherwise an empty one is put before them.
+    fn has_none(&self) -> bool {
+        matches!(&self.f.input, Input::Pick(of) if of.iter().any(|c| c.value.is_empty()))
+    }
+
     /// A moment as `datetime-local` wants it, in UTC; anything else as it was typed.
     fn local(&self) -> String {
         let typed = self.first();
@@ -225,6 +236,14 @@ impl TimelinePage<'_> {
     fn stamp(&self, at: &Timestamp) -> Stamp {
         Stamp { moment: Moment { at: *at, now: self.shell.now } }
     }
+}
+
+#[derive(Template)]
+#[template(path = "console/ended.html")]
+struct EndedPage<'a> {
+    shell: &'a Shell,
+    channels: ChannelsPart<'a>,
+    view: &'a Ended,
 }
 
 #[derive(Template)]

@@ -5,9 +5,9 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::assets::POLICY;
-use super::render::{form_page, form_sheet, plain_page, sign_in_page};
-use super::view_of::{Look, stand_ins};
-use super::views::{FormView, Plain, ROOT, SignIn};
+use super::render::{form_page, form_sheet, plain_page};
+use super::view_of::Look;
+use super::views::{FormView, Plain, ROOT};
 use crate::card::form::Typed;
 use crate::card::replies;
 use crate::card::words::{Words, list};
@@ -112,17 +112,23 @@ pub(super) fn organisation(app: &App) -> String {
     app.desk.snapshot().procedures.current().map_or_else(|| "Countersign".to_owned(), |library| library.organisation.name.clone())
 }
 
-/// Nobody is signed in, or the request is another site's.
+/// Nobody is signed in, or the request is another site's. A browser is led to the page to sign in; the script and the
+/// stream of an open page are told.
 pub(super) fn problem(app: &App, headers: &HeaderMap, problem: &Problem) -> Response {
     let status = problem.status();
     if status != StatusCode::UNAUTHORIZED {
         return says(app, headers, status, "That did not work", problem.detail.clone());
     }
-    if wants_fragment(headers) {
+    if wants_fragment(headers) || wants_stream(headers) {
         return sentence(status, replies::signed_out());
     }
-    let view = SignIn { organisation: organisation(app), token: None, stand_ins: stand_ins(app), refused: None };
-    html(status, sign_in_page(&view))
+    Redirect::to(&format!("{ROOT}/sign-in")).into_response()
+}
+
+/// Whether an open page asks for its stream.
+fn wants_stream(headers: &HeaderMap) -> bool {
+    let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    accepts.contains("text/event-stream")
 }
 
 /// There is nothing to show.

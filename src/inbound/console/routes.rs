@@ -1,15 +1,16 @@
 //! The console's addresses, and its pages that only look.
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, Query, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{any, get, post};
+use serde::Deserialize;
 
-use super::render::{desk_page, people_page, timeline_page};
-use super::view_of::Look;
-use super::views::{Desk, Entry, People, PersonLine, Room, Timeline};
+use super::render::{desk_page, ended_page, people_page, timeline_page};
+use super::view_of::{LATEST, Look};
+use super::views::{Desk, Ended, Entry, People, PersonLine, ROOT, Room, Timeline};
 use super::{act, assets, evidence, reply, session, stream};
 use crate::card::words::humanise;
 use crate::desk::query::NoView;
@@ -18,6 +19,10 @@ use crate::inbound::caller::Caller;
 use crate::procedure::model::Permission;
 use crate::ticket::event::{Actor, Event};
 use crate::ticket::number::Number;
+
+/// Ended tickets that the board shows, and a page of their own list.
+pub(super) const LATELY: i64 = 10;
+const ENDED_PAGE: i64 = 50;
 
 /// What a form without a file may hold.
 const FORM: usize = 256 << 10;
@@ -32,7 +37,9 @@ pub fn routes() -> Router<App> {
         .route("/console/c/{number}/timeline", get(timeline))
         .route("/console/c/{number}/form/{action}", get(act::show))
         .route("/console/c/{number}/do/{action}", post(act::take))
-        .route("/console/declare", get(act::show_declare).post(act::declare))
+        .route("/console/declare", get(act::show_declare))
+        .route("/console/declare/{kind}", get(act::show_declare_kind).post(act::declare))
+        .route("/console/ended", get(ended))
         .route("/console/people", get(people))
         .route("/console/sign-in", get(session::page).post(session::sign_in))
         .route("/console/be", post(session::be))
@@ -97,7 +104,25 @@ async fn incidents(State(app): State<App>, Visitor(caller): Visitor, headers: He
         let look = Look::new(&app, &caller.person)?;
         let open = look.open().await?;
         let shell = look.shell(&open, None);
-        Ok(desk_page(&Desk { shell, room: Room::Incidents { open, ended: look.ended().await? } }))
+        let (ended, _) = look.ended(LATEST, LATELY).await?;
+        Ok(desk_page(&Desk { shell, room: Room::Incidents { open, ended } }))
+    };
+    page(&app, &headers, made.await)
+}
+
+/// Where the reader stands in the list of ended tickets.
+#[derive(Deserialize)]
+struct Cursor {
+    before: Option<i64>,
+}
+
+async fn ended(State(app): State<App>, Visitor(caller): Visitor, Query(cursor): Query<Cursor>, headers: HeaderMap) -> Response {
+    let made = async {
+        let look = Look::new(&app, &caller.person)?;
+        let (tickets, older) = look.ended(cursor.before.unwrap_or(LATEST), ENDED_PAGE).await?;
+        let older = older.map(|before| format!("{ROOT}/ended?before={before}"));
+        let shell = look.shell(&look.open().await?, None);
+        Ok(ended_page(&Ended { shell, tickets, older, further: cursor.before.is_some() }))
     };
     page(&app, &headers, made.await)
 }

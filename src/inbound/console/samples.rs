@@ -138,6 +138,7 @@ pub(super) fn shell(here: Option<&str>) -> Shell {
     let person = |id: &str, name: &str, role: &str| StandIn { id: id.into(), name: name.into(), role: role.into() };
     Shell {
         reads: true,
+        declare: Some("Declare an incident".into()),
         organisation: "Example Ltd".into(),
         me: Me { id: "p_ana".into(), name: "Ana Lima".into(), roles: vec!["responder".into()] },
         stand_ins: vec![
@@ -189,7 +190,7 @@ pub(super) fn form_view(ticket: &Ticket, action: &str) -> FormView {
     let people = [("p_ana", "Ana Lima"), ("p_bo", "Bo Chen")].map(|(value, label)| Choice { value: value.into(), label: label.into() });
     let scene = stage.scene(ticket, at("04:20"));
     let form = action_form::form(&scene, &action.parse().expect("an action"), &people, &organisation()).expect("a form");
-    FormView { form, number: Some(number().to_string()), dedupe: format!("{KEY}.form"), now: at("04:20") }
+    FormView { form, number: Some(number().to_string()), kinds: Vec::new(), dedupe: format!("{KEY}.form"), now: at("04:20") }
 }
 
 /// Closing, refused once: what was typed is kept, the errors stand at their fields.

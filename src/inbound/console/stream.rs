@@ -13,9 +13,10 @@ use futures_util::StreamExt as _;
 use serde::Deserialize;
 use tokio::sync::watch;
 
+use super::cards::Cards;
 use super::fragments::Fragment;
-use super::routes::Visitor;
-use super::view_of::Look;
+use super::routes::{LATELY, Visitor};
+use super::view_of::{LATEST, Look};
 use crate::desk::query::NoView;
 use crate::inbound::app::App;
 use crate::inbound::caller::Caller;
@@ -42,6 +43,9 @@ struct Page {
     sizes: watch::Receiver<i64>,
     stopping: watch::Receiver<bool>,
     over: bool,
+    cards: Cards,
+    /// What the lists last showed.
+    shown: Vec<(String, i64)>,
 }
 
 /// `GET /console/stream?channel=INC-000042&after=59`
@@ -49,7 +53,17 @@ pub(super) async fn stream(State(app): State<App>, Visitor(caller): Visitor, Que
     let sizes = app.desk.sizes();
     let stopping = app.stopping.subscribe();
     let channel = from.channel.and_then(|number| number.parse().ok());
-    let page = Page { app, caller, channel, seen: from.after.unwrap_or(-1), sizes, stopping, over: false };
+    let page = Page {
+        app,
+        caller,
+        channel,
+        seen: from.after.unwrap_or(-1),
+        sizes,
+        stopping,
+        over: false,
+        cards: Cards::default(),
+        shown: Vec::new(),
+    };
     let updates = futures_util::stream::unfold(page, next).flat_map(futures_util::stream::iter);
     Stream::new(updates).keep_alive(KeepAlive::default()).into_response()
 }
@@ -75,7 +89,7 @@ async fn next(mut page: Page) -> Option<(Vec<Result<Sse, Infallible>>, Page)> {
         page.over = true;
         return Some((vec![Ok(Sse::default().event("reload").data("again"))], page));
     }
-    let fragments = match fragments(&page).await {
+    let fragments = match fragments(&mut page).await {
         Ok(fragments) => fragments,
         Err(error) => {
             tracing::warn!(%error, "an open page could not be brought up to date; it asks again");
@@ -88,17 +102,28 @@ async fn next(mut page: Page) -> Option<(Vec<Result<Sse, Infallible>>, Page)> {
     Some((sent.map(Ok).collect(), page))
 }
 
-async fn fragments(page: &Page) -> Result<Vec<Fragment>, NoView> {
+async fn fragments(page: &mut Page) -> Result<Vec<Fragment>, NoView> {
     let look = Look::new(&page.app, &page.caller.person)?;
     let key = page.app.desk.env().id("");
-    let open = look.open().await?;
+    let open = page.cards.open(&look).await?;
+    let mut out = Vec::new();
     let Some(number) = &page.channel else {
-        let ended = look.ended().await?;
-        return Ok(vec![Fragment::channels(&look.shell(&open, None)), Fragment::incidents(&open, &ended, &key, look.now)]);
+        let (ended, _) = look.ended(LATEST, LATELY).await?;
+        let ended_now = ended.iter().map(|link| (link.number.clone(), link.seq));
+        let shown: Vec<_> = open.iter().map(|card| (card.number.clone(), card.seq)).chain(ended_now).collect();
+        if shown != page.shown {
+            out.extend([Fragment::channels(&look.shell(&open, None)), Fragment::incidents(&open, &ended, &key, look.now)]);
+            page.shown = shown;
+        }
+        return Ok(out);
     };
     let pinned = look.ticket(number).await?;
     let card = look.card(&pinned);
-    let mut out = vec![Fragment::channels(&look.shell(&open, Some(&card)))];
+    let shown: Vec<_> = open.iter().chain([&card]).map(|card| (card.number.clone(), card.seq)).collect();
+    if shown != page.shown {
+        out.push(Fragment::channels(&look.shell(&open, Some(&card))));
+        page.shown = shown;
+    }
     if card.seq > page.seen {
         out.extend([Fragment::card(&card, &key, look.now), Fragment::known(&card, &key, look.now)]);
         let told = look.conversation(&pinned).await?;

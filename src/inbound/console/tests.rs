@@ -94,21 +94,28 @@ impl Browser {
     }
 
     async fn declare(&self) -> String {
-        let page = self.post("/console/declare", &[("field.title", "payments-api is <down>"), ("field.severity", "sev3")]).await;
+        let page = self.post("/console/declare/incident", &[("field.title", "payments-api is <down>"), ("field.severity", "sev3")]).await;
         assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.text);
         page.location.expect("the new channel")
     }
 }
 
+mod deeds;
+
 #[tokio::test]
 async fn nobody_who_is_not_signed_in_sees_anything() {
     let browser = Browser::open().await;
-    for path in ["/console/", "/console/c/INC-000001", "/console/people", "/console/stream", "/console/c/INC-000001/files/1"] {
+    for path in ["/console/", "/console/c/INC-000001", "/console/people", "/console/ended", "/console/c/INC-000001/files/1"] {
         let page = browser.get(path).await;
-        assert_eq!(page.status, StatusCode::UNAUTHORIZED, "{path}");
-        assert!(page.text.contains("Who would you like to be?"), "{path}");
+        assert_eq!((page.status, page.location.as_deref()), (StatusCode::SEE_OTHER, Some("/console/sign-in")), "{path}");
     }
-    assert_eq!(browser.post("/console/c/INC-000001/do/step.acknowledge", &[]).await.status, StatusCode::UNAUTHORIZED);
+    let page = browser.get("/console/sign-in").await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.text.contains("Who would you like to be?"), "{}", page.text);
+    let posted = browser.post("/console/c/INC-000001/do/step.acknowledge", &[]).await;
+    assert_eq!((posted.status, posted.location.as_deref()), (StatusCode::SEE_OTHER, Some("/console/sign-in")));
+    let stream = browser.send(Http::get("/console/stream").header(header::ACCEPT, "text/event-stream"), Body::empty()).await;
+    assert_eq!(stream.status, StatusCode::UNAUTHORIZED, "an open page is told, not led away");
 }
 
 #[tokio::test]
@@ -159,7 +166,7 @@ async fn a_person_works_an_incident_to_the_end_without_the_script() {
     }
     let page = browser.post(&format!("{channel}/do/step.close"), &[("field.root_cause", "A full disk.")]).await;
     assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(page.text.contains("A full disk.") && page.text.contains("Please fill in: "), "what was typed is kept: {}", page.text);
+    assert!(page.text.contains("A full disk.") && page.text.contains("Please fill in: class."), "what was typed is kept: {}", page.text);
     let timeline = browser.get(&format!("{channel}/timeline")).await;
     assert!(
         timeline.text.contains("TransitionTaken") && timeline.text.contains("NoteAdded") == timeline.text.contains("note"),
@@ -193,7 +200,7 @@ async fn a_person_who_is_stopped_is_out_at_once() {
     browser.be("p_ana").await;
     let disable = PeopleCommand::Disable { person: "p_ana".into(), reason: browser.desk.seal("left") };
     browser.desk.ask(Request::of_operator(Some("p_dana".into()), Ask::People(disable))).await.expect("disabled");
-    assert_eq!(browser.get("/console/").await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(browser.get("/console/").await.location.as_deref(), Some("/console/sign-in"));
 }
 
 #[tokio::test]

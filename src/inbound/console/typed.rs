@@ -64,9 +64,16 @@ pub struct Reading<'a> {
 struct Reader<'a> {
     of: &'a Reading<'a>,
     wrong: Typed,
+    /// Fields of the procedure that are needed and empty. Where the desk decides, it names them together with
+    /// everything else that is missing.
+    empty: BTreeMap<String, String>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(of: &'a Reading<'a>) -> Self {
+        Self { of, wrong: Typed::default(), empty: BTreeMap::new() }
+    }
+
     fn text(&mut self, name: &str, label: &str, most: usize) -> Option<Sealed> {
         match fields::text(self.of.data.one(name).unwrap_or_default(), most) {
             Ok(text) => text.map(|text| Sealed::new((self.of.salt)(), text.into_bytes())),
@@ -83,6 +90,15 @@ impl Reader<'_> {
             self.wrong.errors.entry(name.to_owned()).or_insert_with(|| replies::empty_field(label));
         }
         text
+    }
+
+    /// One of several, which has to be chosen.
+    fn chosen(&mut self, name: &str) -> Option<String> {
+        let chosen = self.of.data.one(name).map(str::to_owned);
+        if chosen.is_none() {
+            self.wrong.errors.insert(name.to_owned(), "Please choose one.".to_owned());
+        }
+        chosen
     }
 
     fn time(&mut self, name: &str) -> Option<Timestamp> {
@@ -123,8 +139,9 @@ impl Reader<'_> {
             };
             let empty = value.is_null() || value.as_array().is_some_and(Vec::is_empty);
             if empty && shown.needed == Needed::Now {
-                self.wrong.errors.insert(shown.name.clone(), replies::empty_field(&shown.label));
-            } else if !same {
+                self.empty.insert(shown.name.clone(), replies::empty_field(&shown.label));
+            }
+            if !same {
                 raw.insert(name.to_owned(), value);
             }
         }
@@ -135,10 +152,16 @@ impl Reader<'_> {
         })
     }
 
-    fn done<T>(self, value: Option<T>) -> Result<T, Typed> {
+    /// The value, unless something cannot be understood. What is only empty is left to the desk.
+    fn done<T>(mut self, value: Option<T>) -> Result<T, Typed> {
         match value {
             Some(value) if self.wrong.errors.is_empty() => Ok(value),
-            _ => Err(Typed { values: self.of.data.0.clone(), ..self.wrong }),
+            _ => {
+                for (name, error) in self.empty {
+                    self.wrong.errors.entry(name).or_insert(error);
+                }
+                Err(Typed { values: self.of.data.0.clone(), ..self.wrong })
+            }
         }
     }
 }
@@ -162,7 +185,7 @@ pub fn read_time(typed: &str) -> Option<Timestamp> {
 /// # Errors
 /// What is wrong, at its fields, with everything that was typed.
 pub fn command(scene: &Scene<'_>, form: &Form, reading: &Reading<'_>) -> Result<Command, Typed> {
-    let mut reader = Reader { of: reading, wrong: Typed::default() };
+    let mut reader = Reader::new(reading);
     let ticket = scene.ticket.number.clone();
     let command = match &form.action {
         Action::Step(_) => step(&mut reader, scene, form).map(Command::Take),
@@ -183,14 +206,27 @@ pub fn command(scene: &Scene<'_>, form: &Form, reading: &Reading<'_>) -> Result<
         Action::TaskWaive(task) => {
             reader.needed("reason", "A reason", 2_000).map(|reason| Command::SettleTask { ticket, task: *task, waived: Some(reason) })
         }
-        Action::Owner => person(&mut reader).map(|person| Command::AssignOwner { ticket, person }),
-        Action::Lead => person(&mut reader).map(|person| Command::AssignLead { ticket, person }),
-        Action::Link(_) => Some(Command::Link {
+        Action::Owner => reader.chosen("person").map(|person| Command::AssignOwner { ticket, person }),
+        Action::Lead => reader.chosen("person").map(|person| Command::AssignLead { ticket, person }),
+        Action::Link(_) => reader.chosen("link").map(|link| Command::Link {
             ticket,
-            link: reading.data.one("link").unwrap_or_default().to_owned(),
+            link,
             to: reader.ticket("to"),
             target: reader.text("target", "The address", fields::MAX_LINE),
             reason: reader.text("reason", "The reason", 2_000),
+        }),
+        Action::Unlink(link) => reader.needed("reason", "A reason", 2_000).map(|reason| Command::Unlink { ticket, link: *link, reason }),
+        Action::Decide(transition) => decide(&mut reader).map(|(approve, reason)| Command::Decide {
+            ticket,
+            transition: transition.clone(),
+            approve,
+            digest: reading.data.one("binding").unwrap_or_default().to_owned(),
+            reason,
+        }),
+        Action::Withdraw(transition) => reader.needed("reason", "A reason", 2_000).map(|reason| Command::WithdrawDecision {
+            ticket,
+            transition: transition.clone(),
+            reason,
         }),
         Action::Escalate => {
             let to = reading.data.one("to").map(str::to_owned);
@@ -198,22 +234,32 @@ pub fn command(scene: &Scene<'_>, form: &Form, reading: &Reading<'_>) -> Result<
         }
         Action::Seen => Some(Command::AcknowledgeEscalation { ticket }),
         Action::ReadBy(group) => Some(Command::AcknowledgeNotification { ticket, group: group.clone() }),
-        Action::Declare | Action::Evidence(_) => None,
+        Action::Declare(_) | Action::Evidence(_) => None,
     };
     reader.done(command)
 }
 
-fn person(reader: &mut Reader<'_>) -> Option<String> {
-    let chosen = reader.of.data.one("person").map(str::to_owned);
-    if chosen.is_none() {
-        reader.wrong.errors.insert("person".to_owned(), "Please choose somebody.".to_owned());
-    }
-    chosen
+fn decide(reader: &mut Reader<'_>) -> Option<(bool, Sealed)> {
+    let decision = reader.chosen("decision");
+    let reason = reader.needed("reason", "A reason", 2_000);
+    decision.map(|decision| decision == "approve").zip(reason)
+}
+
+/// What was typed into the fields of a step's form, to be kept without taking the step.
+///
+/// # Errors
+/// What cannot be understood, at its fields, with everything that was typed.
+pub fn save(scene: &Scene<'_>, form: &Form, reading: &Reading<'_>) -> Result<Command, Typed> {
+    let mut reader = Reader::new(reading);
+    let fields = reader.fields(scene.kind, form);
+    let reason = reader.text("reason", "The reason", 2_000);
+    reader.done(Some(Command::SetFields { ticket: scene.ticket.number.clone(), fields, reason }))
 }
 
 fn step(reader: &mut Reader<'_>, scene: &Scene<'_>, form: &Form) -> Option<Take> {
     let Action::Step(transition) = &form.action else { return None };
-    for field in form.fields.iter().filter(|f| f.needed == Needed::Now && !f.name.starts_with(FIELD)) {
+    // The reason and the procedure's fields are left to the desk, which names everything that is missing at once.
+    for field in form.fields.iter().filter(|f| f.needed == Needed::Now && f.input == Input::Ticket && !f.name.starts_with(FIELD)) {
         if reader.of.data.one(&field.name).is_none() {
             reader.wrong.errors.insert(field.name.clone(), replies::empty_field(&field.label));
         }
@@ -235,13 +281,14 @@ fn step(reader: &mut Reader<'_>, scene: &Scene<'_>, form: &Form) -> Option<Take>
 /// # Errors
 /// What is wrong, at its fields, with everything that was typed.
 pub fn declare(kind: &Kind, form: &Form, reading: &Reading<'_>, received_at: Timestamp) -> Result<Command, Typed> {
-    let mut reader = Reader { of: reading, wrong: Typed::default() };
+    let mut reader = Reader::new(reading);
     // The form shows defaults; what is left as it was shown counts as said.
     let mut blank = form.clone();
     blank.fields.iter_mut().for_each(|field| field.values.clear());
     let fields = reader.fields(kind, &blank);
+    let response = reading.data.one("response").map(str::to_owned);
     let intake = "console".to_owned();
-    reader.done(Some(Command::Open(Open { kind: kind.name.clone(), fields, response: None, occurred_at: None, intake, received_at })))
+    reader.done(Some(Command::Open(Open { kind: kind.name.clone(), fields, response, occurred_at: None, intake, received_at })))
 }
 
 #[cfg(test)]
@@ -288,17 +335,55 @@ mod tests {
     }
 
     #[test]
-    fn closing_sends_only_what_changed_and_names_every_empty_field() {
+    fn closing_sends_only_what_changed_and_leaves_what_is_missing_to_the_desk() {
         let typed =
             [("field.severity", "sev1"), ("field.data_involved", "none"), ("field.systems_affected", "payments-api\r\nledger-db\r\n")];
-        let Err(wrong) = read(&recovered(), "step.close", &typed) else { panic!("it is refused") };
-        assert_eq!(wrong.errors.keys().collect::<Vec<_>>(), ["field.class", "field.root_cause", "reason"]);
-        assert_eq!(wrong.values["field.systems_affected"], ["payments-api\r\nledger-db\r\n"], "what was typed is kept");
-        let mut all = typed.to_vec();
-        all.extend([("field.class", "availability/outage"), ("field.root_cause", "a full disk"), ("reason", "stable for a day")]);
-        let Ok(Command::Take(take)) = read(&recovered(), "step.close", &all) else { panic!("a step") };
+        let Ok(Command::Take(take)) = read(&recovered(), "step.close", &typed) else { panic!("a step") };
         let names: Vec<_> = take.steps[0].fields.keys().map(String::as_str).collect();
-        assert_eq!(names, ["class", "data_involved", "root_cause", "systems_affected"], "the severity stands as it was");
+        assert_eq!(names, ["data_involved", "systems_affected"], "the severity stands as it was");
+        assert_eq!(take.steps[0].reason, None);
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_said_together_with_what_is_empty() {
+        let long = "x".repeat(2_001);
+        let Err(wrong) = read(&recovered(), "step.close", &[("reason", &long), ("field.root_cause", "a full disk")]) else {
+            panic!("it is refused")
+        };
+        let named = ["field.class", "field.data_involved", "field.severity", "field.systems_affected", "reason"];
+        assert_eq!(wrong.errors.keys().collect::<Vec<_>>(), named);
+        assert_eq!(wrong.values["field.root_cause"], ["a full disk"], "what was typed is kept");
+    }
+
+    #[test]
+    fn saving_without_closing_sets_the_fields_that_were_typed_and_nothing_else() {
+        let (stage, library, ticket) = (Stage::new(), library(), recovered());
+        let data = data(&[("field.root_cause", "a full disk"), ("field.severity", "sev1"), ("reason", "so far")]);
+        let scene = stage.scene(&ticket, at("04:20"));
+        let form = form(&scene, &"step.close".parse().expect("an action"), &[], &organisation()).expect("a form");
+        assert_eq!(form.save.as_deref(), Some("Save without closing"));
+        let reading = Reading { data: &data, salt: &|| [7; 32], library: &library };
+        let Ok(Command::SetFields { fields, reason, .. }) = save(&scene, &form, &reading) else { panic!("fields") };
+        assert_eq!(fields.keys().collect::<Vec<_>>(), ["root_cause"]);
+        assert_eq!(reason.as_ref().map(text), Some("so far"), "the reason stands beside them in the record");
+    }
+
+    #[test]
+    fn a_decision_is_bound_to_what_was_shown_and_says_why() {
+        let typed = [("decision", "reject"), ("reason", "not on a Friday"), ("binding", "d1")];
+        let (mut stage, library, data) = (Stage::new(), library(), data(&typed));
+        let by = vec!["incident-manager".to_owned()];
+        let stages = vec![crate::procedure::model::ApprovalStage { by, count: 1 }];
+        stage.kind.transitions["acknowledge"].approval = Some(crate::procedure::model::Approval { stages, of: Vec::new() });
+        let ticket = opened();
+        let scene = stage.scene(&ticket, at("04:20"));
+        let form = form(&scene, &"decide.acknowledge".parse().expect("an action"), &[], &organisation()).expect("a form");
+        let reading = Reading { data: &data, salt: &|| [7; 32], library: &library };
+        let Ok(Command::Decide { approve, digest, reason, .. }) = command(&scene, &form, &reading) else { panic!("a decision") };
+        assert_eq!((approve, digest.as_str(), text(&reason)), (false, "d1", "not on a Friday"));
+        let nothing = Data::default();
+        let wrong = command(&scene, &form, &Reading { data: &nothing, ..reading }).expect_err("both are wanted");
+        assert_eq!(wrong.errors.keys().collect::<Vec<_>>(), ["decision", "reason"]);
     }
 
     #[test]
@@ -314,9 +399,9 @@ mod tests {
     fn an_empty_note_a_missing_reason_and_a_wrong_time_are_said_at_their_fields() {
         for (action, typed, field) in [
             ("note", [("note", " \n ")], "note"),
-            ("step.false_positive", [("reason", "")], "reason"),
             ("waive-evidence.contain", [("x", "")], "reason"),
             ("owner", [("person", "")], "person"),
+            ("link", [("target", "https://dash.example.com")], "link"),
             ("step.merge", [("other", "nonsense")], "other"),
             ("step.contain", [("occurred_at", "yesterday")], "occurred_at"),
         ] {
@@ -328,12 +413,12 @@ mod tests {
     #[test]
     fn declaring_takes_the_defaults_that_the_form_showed() {
         let (stage, library) = (Stage::new(), library());
-        let data = data(&[("field.title", "the lift is stuck"), ("field.severity", "sev3")]);
-        let form = declare_form(&stage.kind, &stage.taxonomies, &[]);
+        let data = data(&[("field.title", "the lift is stuck"), ("field.severity", "sev3"), ("response", "outage")]);
+        let form = declare_form(&stage.kind, &stage.taxonomies, &[], &[]);
         let reading = Reading { data: &data, salt: &|| [7; 32], library: &library };
         let Ok(Command::Open(open)) = declare(&stage.kind, &form, &reading, at("04:20")) else { panic!("an opening") };
         assert_eq!(open.fields.keys().collect::<Vec<_>>(), ["severity", "title"]);
-        assert_eq!((open.kind.as_str(), open.intake.as_str()), ("incident", "console"));
+        assert_eq!((open.kind.as_str(), open.intake.as_str(), open.response.as_deref()), ("incident", "console", Some("outage")));
     }
 
     #[test]

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::cards::Cards;
 use super::views::{ChannelLink, Me, Shell, StandIn};
 use crate::card::form::Choice;
 use crate::card::live::{Card, card};
 use crate::card::scene::{Known, Scene};
 use crate::card::story::{Message, Story};
+use crate::card::words::with_article;
 use crate::desk::Snapshot;
 use crate::desk::query::{NoView, Texts};
 use crate::env::Timestamp;
@@ -16,12 +18,13 @@ use crate::people::Person;
 use crate::procedure::model::{Kind, Library, Permission, Response};
 use crate::ticket::event::{Actor, Event};
 use crate::ticket::number::Number;
+use crate::ticket::offer::may;
 use crate::ticket::state::Ticket;
 
 /// Open tickets that a page lists at most.
-const MOST_OPEN: i64 = 200;
-/// Ended tickets that the board lists.
-const ENDED: usize = 10;
+pub(super) const MOST_OPEN: i64 = 200;
+/// Behind every ticket that there is.
+pub(super) const LATEST: i64 = i64::MAX;
 /// Events that one page of a channel reads at a time, and at most.
 const PAGE: i64 = 1_000;
 const MOST_EVENTS: usize = 20_000;
@@ -38,7 +41,7 @@ pub(super) struct Look<'a> {
 /// A ticket with what its scene needs.
 pub(super) struct Pinned {
     pub(super) ticket: Ticket,
-    texts: Texts,
+    texts: Arc<Texts>,
     kind: Arc<Kind>,
     response: Option<Arc<Response>>,
 }
@@ -61,11 +64,21 @@ impl<'a> Look<'a> {
     }
 
     async fn pin(&self, ticket: Ticket) -> Result<Pinned, NoView> {
-        let texts = self.app.desk.texts(self.viewer, &ticket).await?;
-        let missing = || NoView::NotFound(format!("procedure for {}", ticket.number));
-        let kind = self.snapshot.procedures.kind(&ticket.kind_digest).cloned().ok_or_else(missing)?;
-        let response = ticket.response.as_ref().and_then(|pinned| self.snapshot.procedures.response(&pinned.digest)).cloned();
-        Ok(Pinned { ticket, texts, kind, response })
+        let pinned = self.pin_all(vec![ticket]).await?;
+        pinned.into_iter().next().ok_or_else(|| NoView::NotFound("such ticket".to_owned()))
+    }
+
+    /// Tickets with what their scenes need; their sealed values are read together.
+    pub(super) async fn pin_all(&self, tickets: Vec<Ticket>) -> Result<Vec<Pinned>, NoView> {
+        let texts = Arc::new(self.app.desk.texts(self.viewer, &tickets.iter().collect::<Vec<_>>()).await?);
+        let procedures = &self.snapshot.procedures;
+        let pin = |ticket: Ticket| {
+            let missing = || NoView::NotFound(format!("procedure for {}", ticket.number));
+            let kind = procedures.kind(&ticket.kind_digest).cloned().ok_or_else(missing)?;
+            let response = ticket.response.as_ref().and_then(|pinned| procedures.response(&pinned.digest)).cloned();
+            Ok(Pinned { ticket, texts: Arc::clone(&texts), kind, response })
+        };
+        tickets.into_iter().map(pin).collect()
     }
 
     /// Hands the ticket's scene to `with`.
@@ -76,7 +89,7 @@ impl<'a> Look<'a> {
         let procedure = (pinned.kind.as_ref(), pinned.response.as_deref(), &self.library.taxonomies);
         let viewer = Actor::Person { id: self.viewer.state.id.clone(), roles: self.viewer.state.roles.clone() };
         let scene = Scene::new(&pinned.ticket, procedure, known, self.snapshot.directory.as_ref(), self.now);
-        with(&scene.seen_by(viewer, &self.library.organisation.groups))
+        with(&scene.seen_by(viewer, &self.library.organisation))
     }
 
     pub(super) fn card(&self, pinned: &Pinned) -> Card {
@@ -85,25 +98,27 @@ impl<'a> Look<'a> {
 
     /// Cards of open tickets, worst and then oldest first.
     pub(super) async fn open(&self) -> Result<Vec<Card>, NoView> {
-        let mut cards = Vec::new();
-        for (_, ticket) in self.app.desk.tickets_open(self.viewer, -1, MOST_OPEN).await? {
-            cards.push(self.card(&self.pin(ticket).await?));
-        }
-        cards.sort_by_key(|card| card.severity.as_ref().map_or(u8::MAX, |s| s.level));
-        Ok(cards)
+        Cards::default().open(self).await
     }
 
-    /// Tickets that ended lately, latest first.
-    pub(super) async fn ended(&self) -> Result<Vec<ChannelLink>, NoView> {
-        let lately = self.snapshot.size.saturating_sub(50_000).max(-1);
-        let mut found = self.app.desk.tickets(self.viewer, lately, "", "", PAGE).await?;
-        found.retain(|(_, ticket)| ticket.ended);
-        found.sort_by_key(|(_, ticket)| std::cmp::Reverse(ticket.ended_at));
-        let mut links = Vec::new();
-        for (_, ticket) in found.into_iter().take(ENDED) {
-            links.push(ChannelLink::of(&self.card(&self.pin(ticket).await?)));
-        }
-        Ok(links)
+    /// Tickets that ended, opened before position `before`, the latest opened first; and where the older ones begin.
+    pub(super) async fn ended(&self, before: i64, at_most: i64) -> Result<(Vec<ChannelLink>, Option<i64>), NoView> {
+        let mut found = self.app.desk.tickets_ended(self.viewer, before, at_most + 1).await?;
+        let more = usize::try_from(at_most).is_ok_and(|most| found.len() > most);
+        found.truncate(usize::try_from(at_most).unwrap_or(usize::MAX));
+        let older = found.last().map(|(seq, _)| *seq).filter(|_| more);
+        let pinned = self.pin_all(found.into_iter().map(|(_, ticket)| ticket).collect()).await?;
+        Ok((pinned.iter().map(|pinned| ChannelLink::of(&self.card(pinned))).collect(), older))
+    }
+
+    /// The kinds that the reader may open by hand: first those that alerts open as well.
+    pub(super) fn declarable(&self) -> Vec<&Kind> {
+        let actor = Actor::Person { id: self.viewer.state.id.clone(), roles: self.viewer.state.roles.clone() };
+        let may_open = |kind: &&Kind| may(&actor, None, &kind.declare.by);
+        let mut kinds: Vec<&Kind> = self.library.kinds.values().map(AsRef::as_ref).filter(may_open).collect();
+        let opened_by_alerts = |kind: &Kind| self.library.responses.iter().any(|response| response.kind == kind.name);
+        kinds.sort_by_key(|kind| !opened_by_alerts(kind));
+        kinds
     }
 
     /// All of a ticket's events, and the plaintext they seal.
@@ -149,6 +164,11 @@ impl<'a> Look<'a> {
         Shell {
             organisation: self.library.organisation.name.clone(),
             me: Me { id: self.viewer.state.id.clone(), name: self.viewer.name.clone(), roles },
+            declare: match self.declarable().as_slice() {
+                [] => None,
+                [kind] => Some(format!("Declare {}", with_article(&kind.title.to_lowercase()))),
+                _ => Some("New ticket".to_owned()),
+            },
             reads: self.app.desk.allow(self.viewer, Permission::Read).is_ok(),
             stand_ins: stand_ins(self.app),
             channels,

@@ -19,6 +19,8 @@ pub struct Shell {
     pub me: Me,
     /// Whether the reader may see tickets; somebody who only administers may not.
     pub reads: bool,
+    /// What the button says that opens a ticket by hand; none when the reader may open none.
+    pub declare: Option<String>,
     /// In the demonstration: the people that one can be. Empty otherwise.
     pub stand_ins: Vec<StandIn>,
     /// Open tickets, worst and oldest first, perhaps with the ended one that is being looked at.
@@ -136,6 +138,19 @@ pub enum Room {
     },
 }
 
+/// Tickets whose work has ended, a page at a time.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// Around it.
+    pub shell: Shell,
+    /// The latest opened first.
+    pub tickets: Vec<ChannelLink>,
+    /// Where older ones are.
+    pub older: Option<String>,
+    /// It is not the first page.
+    pub further: bool,
+}
+
 /// A form on a page of its own, or in a dialog.
 #[derive(Clone, Debug)]
 pub struct FormView {
@@ -143,6 +158,8 @@ pub struct FormView {
     pub form: Form,
     /// The ticket; none when declaring.
     pub number: Option<String>,
+    /// When declaring: the other kinds that can be opened, and where.
+    pub kinds: Vec<(String, String)>,
     /// The form's `dedupe` value. It stays the same when a refused form is shown again.
     pub dedupe: String,
     /// The moment of rendering.

@@ -24,7 +24,7 @@
     }
     for (const input of $$("input[data-time]:not(.local)", root)) {
       const at = input.value ? new Date(input.value + "Z") : null;
-      if (at && !Number.isNaN(at.getTime())) input.value = wall(at);
+      if (at && !Number.isNaN(at.getTime())) input.value = input.defaultValue = wall(at);
       input.classList.add("local");
       const note = $("[data-zone]", input.parentElement);
       if (note) note.textContent = "your time";
@@ -104,12 +104,32 @@
   };
 
   // ── forms in the dialog ───────────────────────────────────────────────────────────────────────────
+  // What was typed into a form that was left is there again when the form is opened again on this page.
+  const drafts = new Map();
+  const keep = () => {
+    const form = $("form[data-form]", dialog);
+    if (!form || form.dataset.done || form.querySelector("[type=file]")) return;
+    const typed = Array.from(form.elements).filter((e) => e.name && e.type !== "hidden" && e.type !== "submit");
+    const changed = (e) => (e.type === "radio" || e.type === "checkbox" ? e.checked !== e.defaultChecked : e.type === "select-one" ? !e.selectedOptions[0]?.defaultSelected : e.value !== e.defaultValue);
+    if (form.dataset.again || typed.some(changed)) drafts.set(form.action, typed.map((e) => [e.id, e.checked, e.value]));
+  };
+  const restore = (form) => {
+    for (const [id, checked, value] of drafts.get(form.action) || []) {
+      const input = document.getElementById(id);
+      if (!input) continue;
+      if (input.type === "radio" || input.type === "checkbox") input.checked = checked; else input.value = value;
+    }
+    if (drafts.has(form.action)) dialog.dataset.typed = "1";
+  };
+
   let opener = null;
-  const show = (text) => {
+  const show = (text, again) => {
     const sheet = html(text);
     if (!sheet) return;
+    if (!again) keep();
     dialog.replaceChildren(sheet);
     localise(dialog);
+    if (again) sheet.dataset.again = "1"; else restore(sheet);
     if (!dialog.open) dialog.showModal();
     const wrong = $(".wrong input, .wrong textarea, .wrong select", dialog);
     // What the form is for is read first; after a refusal, why. Both stand above the fields, and stay in sight.
@@ -130,6 +150,7 @@
     }
   };
   dialog?.addEventListener("close", () => {
+    keep();
     dialog.replaceChildren();
     const back = opener && $(opener);
     (back && back.getClientRects().length ? back : $("#more summary") || $("#middle"))?.focus();
@@ -203,6 +224,9 @@
     const reply = await post(form, submitter);
     if (reply?.status === 204) {
       const to = reply.headers.get("X-Location");
+      drafts.delete(form.action);
+      form.dataset.done = "1";
+      if (submitter?.dataset.said) toast(submitter.dataset.said);
       return void (to ? location.assign(to) : dialog.close());
     }
     if (reply?.type === "opaqueredirect") return void location.reload();
@@ -213,7 +237,7 @@
   // A refused form comes back from the server; a chosen file cannot, so it is carried over here.
   const keepFiles = (form, text) => {
     const files = $$("input[type=file]", form).map((input) => [input.id, input.files]);
-    show(text);
+    show(text, true);
     for (const [id, chosen] of files) { const input = document.getElementById(id); if (input && chosen.length) input.files = chosen; }
   };
 
