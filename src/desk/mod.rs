@@ -139,7 +139,7 @@ impl Desk {
     /// # Errors
     /// When the database does not answer or the log does not read back.
     pub async fn open(store: Store, attachments: Attachments, env: Env) -> Result<Self, DeskError> {
-        let known = known::Known::load(&store).await?;
+        let known = known::Known::load(&store, &Procedures::default()).await?;
         let snapshot = known.snapshot();
         let (people, people_queue) = mpsc::channel(PEOPLE_QUEUE);
         let (machines, machine_queue) = mpsc::channel(MACHINE_QUEUE);
@@ -195,6 +195,7 @@ impl Desk {
         self.inner.gauges.count(match &answer {
             Ok(_) => "recorded",
             Err(Unanswered::Refused(_)) => "refused",
+            Err(Unanswered::Unfit) => "quarantined",
             Err(_) => "not_stored",
         });
         answer

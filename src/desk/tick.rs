@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::Desk;
+use super::refusals::hour_of;
 use super::request::Ask;
 use crate::env::Timestamp;
 use crate::store::StoreError;
@@ -59,7 +60,8 @@ impl Desk {
             let hour = now.seconds() / 3600;
             std::mem::replace(&mut forgeries.hour, hour) != hour
         };
-        if new_hour || self.store().repeats_wait(now.micros()).await? {
+        let refusals_wait = !self.store().refusals_before(hour_of(now), 1).await?.is_empty();
+        if refusals_wait || self.store().repeats_wait(now.micros()).await? {
             self.tell(Ask::TellRepeats).await;
         }
         self.tell_forgeries(now.seconds() / 60).await;

@@ -135,6 +135,7 @@ impl From<Unanswered> for Problem {
                 Unanswered::Busy => "Busy",
                 Unanswered::Unknown => "UnknownOutcome",
                 Unanswered::Held(_) => "Held",
+                Unanswered::Unfit => return Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Unfit", detail),
                 _ => "NotStored",
             };
             return Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail);
