@@ -18,6 +18,7 @@ mod clocks;
 mod console_browser;
 mod correlation;
 mod documents;
+mod hostile;
 mod integrity;
 mod life;
 mod machine;
