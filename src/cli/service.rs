@@ -16,7 +16,7 @@ use crate::desk::founding::{self, Founding};
 use crate::desk::heartbeat::Expected;
 use crate::desk::publish::Publisher;
 use crate::env::Env;
-use crate::inbound::listen::Doors;
+use crate::inbound::listen::{Bounds, Doors};
 use crate::inbound::{App, router, witness as witness_service};
 use crate::ledger::key::VerifierKey;
 use crate::outbound::http::{Client, host_of};
@@ -124,7 +124,7 @@ impl Service {
             tokio::spawn(cosigners(Arc::clone(&self.witnesses), self.app.desk.clone(), stopped.clone())),
         ];
         let routes = router(self.app.clone());
-        let doors = Doors::new(self.app.config.trusted_proxies.clone(), Arc::clone(&self.app.metrics));
+        let doors = Doors::new(Bounds::default(), self.app.config.trusted_proxies.clone(), Arc::clone(&self.app.metrics));
         let mut until = stopped;
         let told = async move {
             // An error means that whoever could tell is gone: that is a stop as well.
@@ -145,6 +145,8 @@ impl Running {
                 tracing::warn!("something did not stop in time");
             }
         }
+        // What was counted in memory for the running minute.
+        self.app.desk.tell_all_forgeries().await;
         if let Err(error) = self.publisher.publish().await {
             tracing::warn!(%error, "the log was not signed at the end");
         }

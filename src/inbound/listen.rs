@@ -40,11 +40,30 @@ const MOST_HEADERS: usize = 64 << 10;
 /// Connections at once that are being told that there is no place.
 const TOLD: usize = 64;
 
+/// Within which bounds connections are served.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Connections at once.
+    pub places: usize,
+    /// How long a request's headers may take, and how long a connection may be idle.
+    pub headers: Duration,
+    /// How long a client may read nothing of its answer.
+    pub stalled: Duration,
+}
+
+impl Default for Bounds {
+    /// As many places as the system allows.
+    fn default() -> Self {
+        Self { places: places(), headers: HEADERS, stalled: STALLED }
+    }
+}
+
 /// What a connection beyond the last place is told.
 const NO_PLACE: &str = "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,\"code\":\"Busy\",\"detail\":\"Too many connections are open. Nothing was recorded; please try again in a few seconds.\"}";
 
 /// Where a service listens, and within which bounds.
 pub struct Doors {
+    bounds: Bounds,
     places: Arc<Semaphore>,
     of_one: usize,
     telling: Arc<Semaphore>,
@@ -93,18 +112,12 @@ fn holder_of(address: IpAddr) -> IpAddr {
 }
 
 impl Doors {
-    /// As many places as the system allows.
+    /// Doors with these bounds; addresses of trusted proxies are not counted as one client's.
     #[must_use]
-    pub fn new(trusted: Vec<IpRange>, metrics: Arc<Metrics>) -> Self {
-        Self::with_places(places(), trusted, metrics)
-    }
-
-    /// So many places.
-    #[must_use]
-    pub fn with_places(most: usize, trusted: Vec<IpRange>, metrics: Arc<Metrics>) -> Self {
-        let of_one = (most / SHARE_OF_ONE).max(1);
-        let (places, telling) = (Arc::new(Semaphore::new(most)), Arc::new(Semaphore::new(TOLD)));
-        Self { places, of_one, telling, by_address: Arc::default(), trusted, metrics }
+    pub fn new(bounds: Bounds, trusted: Vec<IpRange>, metrics: Arc<Metrics>) -> Self {
+        let of_one = (bounds.places / SHARE_OF_ONE).max(1);
+        let (places, telling) = (Arc::new(Semaphore::new(bounds.places)), Arc::new(Semaphore::new(TOLD)));
+        Self { bounds, places, of_one, telling, by_address: Arc::default(), trusted, metrics }
     }
 
     fn enter(&self, peer: SocketAddr) -> Option<Place> {
@@ -152,8 +165,9 @@ impl Doors {
                 request.map(Body::new)
             });
             let mut http = hyper::server::conn::http1::Builder::new();
-            http.timer(TokioTimer::new()).header_read_timeout(HEADERS).max_buf_size(MOST_HEADERS);
-            let connection = under_way.watch(http.serve_connection(TokioIo::new(Patient::new(stream)), TowerToHyperService::new(service)));
+            http.timer(TokioTimer::new()).header_read_timeout(self.bounds.headers).max_buf_size(MOST_HEADERS);
+            let connection = under_way
+                .watch(http.serve_connection(TokioIo::new(Patient::new(stream, self.bounds.stalled)), TowerToHyperService::new(service)));
             tokio::spawn(async move {
                 if let Err(error) = connection.await {
                     tracing::debug!(%error, "a connection ended early");
@@ -190,12 +204,13 @@ impl Doors {
 /// A connection that is given up when its client stops reading.
 struct Patient {
     stream: TcpStream,
+    patience: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl Patient {
-    fn new(stream: TcpStream) -> Self {
-        Self { stream, stalled: None }
+    fn new(stream: TcpStream, patience: Duration) -> Self {
+        Self { stream, patience, stalled: None }
     }
 
     fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -203,7 +218,8 @@ impl Patient {
             self.stalled = None;
             return written;
         }
-        ready!(self.stalled.get_or_insert_with(|| Box::pin(sleep(STALLED))).as_mut().poll(cx));
+        let patience = self.patience;
+        ready!(self.stalled.get_or_insert_with(|| Box::pin(sleep(patience))).as_mut().poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }

@@ -18,6 +18,9 @@ const PAGE: i64 = 100;
 /// Rows of a page at most.
 const MOST: i64 = 1000;
 
+/// Bytes of a name at most.
+const MOST_NAME: usize = 256;
+
 /// Which tickets.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,6 +49,14 @@ fn limit(asked: Option<i64>) -> Result<i64, Problem> {
         Some(n) if (1..=MOST).contains(&n) => Ok(n),
         Some(_) => Err(Problem::bad_request(format!("limit is 1 to {MOST}."))),
     }
+}
+
+/// A name as it stands in a query or a path: nothing that could not be one reaches the database.
+fn name(what: &str, text: &str) -> Result<(), Problem> {
+    if text.len() <= MOST_NAME && !text.chars().any(char::is_control) {
+        return Ok(());
+    }
+    Err(Problem::bad_request(format!("{what} is a name of at most {MOST_NAME} bytes without control characters.")))
 }
 
 /// The cursor of the next page: none when this one was not full.
@@ -84,6 +95,8 @@ pub(super) async fn kinds(State(app): State<App>, caller: Caller) -> Result<Json
 
 pub(super) async fn tickets(State(app): State<App>, Query(which): Query<Which>, caller: Caller) -> Result<Json<Value>, Problem> {
     let (limit, after) = (limit(which.limit)?, which.after.unwrap_or(-1));
+    name("kind", &which.kind)?;
+    name("status", &which.status)?;
     let rows = if which.open && which.kind.is_empty() && which.status.is_empty() {
         app.desk.tickets_open(&caller.person, after, limit).await?
     } else {
@@ -143,6 +156,8 @@ pub(super) async fn alert(
     Path((source, fingerprint)): Path<(String, String)>,
     caller: Caller,
 ) -> Result<Json<Value>, Problem> {
+    name("A source", &source)?;
+    name("A fingerprint", &fingerprint)?;
     Ok(Json(app.desk.alert(&caller.person, &source, &fingerprint).await?))
 }
 
