@@ -103,6 +103,8 @@ pub(crate) struct Inner {
     pub(crate) snapshot: RwLock<Snapshot>,
     pub(crate) gauges: Gauges,
     pub(crate) forgeries: Mutex<tick::Forgeries>,
+    /// Held while somebody does what is due: whoever comes meanwhile waits for it, instead of finding nothing to do.
+    pub(crate) ticking: tokio::sync::Mutex<()>,
     pub(crate) signing: RwLock<publish::Signing>,
     /// What somebody outside knows of the log that this database does not: then nothing is signed.
     pub(crate) distrusted: RwLock<Option<String>>,
@@ -152,6 +154,7 @@ impl Desk {
             snapshot: RwLock::new(snapshot),
             gauges: Gauges::default(),
             forgeries: Mutex::default(),
+            ticking: tokio::sync::Mutex::default(),
             signing: RwLock::default(),
             distrusted: RwLock::default(),
             held: RwLock::default(),

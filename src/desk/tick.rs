@@ -50,6 +50,7 @@ impl Desk {
     /// # Errors
     /// When the database does not answer; what was due stays due.
     pub async fn tick(&self) -> Result<(), StoreError> {
+        let _alone = self.inner().ticking.lock().await;
         if self.store().size().await? > self.snapshot().size {
             self.catch_up().await;
         }
@@ -91,6 +92,7 @@ impl Desk {
 
     /// Records what was counted so far, the running minute as well: nobody counts on.
     pub async fn tell_all_forgeries(&self) {
+        let _alone = self.inner().ticking.lock().await;
         self.tell_forgeries(i64::MAX).await;
     }
 

@@ -165,7 +165,7 @@ impl Doors {
                 request.map(Body::new)
             });
             let mut http = hyper::server::conn::http1::Builder::new();
-            http.timer(TokioTimer::new()).header_read_timeout(self.bounds.headers).max_buf_size(MOST_HEADERS);
+            http.timer(TokioTimer::new()).header_read_timeout(self.bounds.headers).max_buf_size(MOST_HEADERS).max_header_size(MOST_HEADERS);
             let connection = under_way
                 .watch(http.serve_connection(TokioIo::new(Patient::new(stream, self.bounds.stalled)), TowerToHyperService::new(service)));
             tokio::spawn(async move {

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use countersign::inbound::listen::{Bounds, Doors};
 use countersign::inbound::router;
+use proptest::prelude::RngExt as _;
+use proptest::test_runner::{RngAlgorithm, TestRng};
 use reqwest::Method;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -41,6 +43,79 @@ fn every_seed_of_every_target_keeps_its_promise() {
     let folders: BTreeSet<String> =
         std::fs::read_dir(folder).expect("the seeds").filter_map(|e| e.ok()?.file_name().into_string().ok()).collect();
     assert_eq!(folders, targets::TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect());
+}
+
+/// A small change to a seed: what a fuzzer without eyes can think of.
+fn changed(seed: &[u8], other: &[u8], rng: &mut TestRng) -> Vec<u8> {
+    const PIECES: &[&[u8]] = &[
+        b"\0",
+        b"\xff",
+        b"{",
+        b"[",
+        b"\"",
+        b"\\ud800",
+        b"\\u0000",
+        b"9007199254740993",
+        b"-1e400",
+        b"\n",
+        b"\r\n\r\n",
+        b"%00",
+        b":",
+        b"\xe2\x80\xae",
+        b"null",
+    ];
+    let mut bytes = seed.to_vec();
+    for _ in 0..rng.random_range(1..5) {
+        let at = rng.random_range(0..=bytes.len());
+        let to = rng.random_range(at..=bytes.len());
+        match rng.random_range(0..7) {
+            0 if at < bytes.len() => bytes[at] ^= 1 << rng.random_range(0..8),
+            1 => drop(bytes.drain(at..to)),
+            2 => drop(bytes.splice(at..at, PIECES[rng.random_range(0..PIECES.len())].iter().copied())),
+            3 if bytes.len() < 20_000 => {
+                let again = bytes[at..to].to_vec();
+                bytes.splice(at..at, again);
+            }
+            4 => bytes.truncate(to),
+            5 if !other.is_empty() => {
+                let from = rng.random_range(0..other.len());
+                bytes.splice(at..to, other[from..].iter().copied().take(200));
+            }
+            _ => drop(bytes.splice(at..at, vec![rng.random::<u8>(); 3])),
+        }
+    }
+    bytes
+}
+
+/// A moment of it each time, and a minute a target with COUNTERSIGN_MUTATE=60, where no C++ compiler is at hand for
+/// `tests/fuzz/run`.
+#[test]
+fn seeds_with_small_changes_keep_the_promises_as_well() {
+    let seconds = std::env::var("COUNTERSIGN_MUTATE").ok().and_then(|n| n.parse().ok());
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/seeds");
+    let mut rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let mut broken = Vec::new();
+    for (name, target) in targets::TARGETS {
+        let files = std::fs::read_dir(folder.join(name)).expect("seeds").map(|entry| entry.expect("a folder's entry").path());
+        let mut files: Vec<_> = files.collect();
+        files.sort();
+        let seeds: Vec<Vec<u8>> = files.into_iter().map(|file| std::fs::read(file).expect("a seed can be read")).collect();
+        let (started, mut runs, mut slowest) = (Instant::now(), 0_u64, Duration::ZERO);
+        // The door commits what it takes, so it is knocked at less often.
+        let enough = |runs: u64, since: Duration| seconds.map_or(runs >= if name == "door" { 20 } else { 100 }, |s| since.as_secs() >= s);
+        while !enough(runs, started.elapsed()) {
+            let (seed, other) = (rng.random_range(0..seeds.len()), rng.random_range(0..seeds.len()));
+            let bytes = changed(&seeds[seed], &seeds[other], &mut rng);
+            let asked = Instant::now();
+            if std::panic::catch_unwind(|| target(&bytes)).is_err() {
+                broken.push(format!("{name}: {}", hex::encode(&bytes)));
+                break;
+            }
+            (runs, slowest) = (runs + 1, slowest.max(asked.elapsed()));
+        }
+        println!("{name}: {runs} changed seeds, the slowest took {slowest:?}");
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
 // ── every door ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -77,7 +77,7 @@ impl Wire {
         let mut down = self.down.subscribe();
         loop {
             tokio::select! {
-                _ = down.wait_for(|down| *down) => return,
+                () = async { drop(down.wait_for(|down| *down).await) } => return,
                 read = client.read_buf(&mut sent) => if !matches!(read, Ok(1..)) { return },
                 read = server.read_buf(&mut heard) => {
                     if !matches!(read, Ok(1..)) || client.write_all(&heard).await.is_err() {
