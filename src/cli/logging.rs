@@ -14,3 +14,12 @@ pub fn start(level: &str) {
     // A second start (a test, an embedding program) keeps the first.
     drop(started);
 }
+
+/// From now on a panic tells where it was and not what it said.
+pub fn keep_panics_quiet() {
+    // A panic's own words may quote what was being read, so only its place is told.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "something broke down; this is a fault of ours, please report the place");
+    }));
+}

@@ -75,6 +75,7 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    logging::keep_panics_quiet();
     logging::start(match cli.command {
         Command::Serve(_) => "info",
         // Its two instances talk to each other all the time; what matters to people is printed.

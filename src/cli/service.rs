@@ -17,6 +17,7 @@ use crate::desk::founding::{self, Founding};
 use crate::desk::heartbeat::Expected;
 use crate::desk::publish::Publisher;
 use crate::env::Env;
+use crate::inbound::listen::{Bounds, Doors};
 use crate::inbound::{App, router, witness as witness_service};
 use crate::ledger::key::VerifierKey;
 use crate::outbound::http::{Client, host_of};
@@ -138,16 +139,14 @@ impl Service {
             tokio::spawn(signer(Arc::clone(&self.publisher), Arc::clone(&self.witnesses), self.app.desk.clone(), stopped.clone())),
             tokio::spawn(cosigners(Arc::clone(&self.witnesses), self.app.desk.clone(), stopped.clone())),
         ];
-        let routes = router(self.app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+        let routes = router(self.app.clone());
+        let doors = Doors::new(Bounds::default(), self.app.config.trusted_proxies.clone(), Arc::clone(&self.app.metrics));
         let mut until = stopped;
-        tasks.push(tokio::spawn(async move {
-            let stop = async move {
-                let _ = until.wait_for(|stop| *stop).await;
-            };
-            if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(stop).await {
-                tracing::error!(%error, "the listener stopped");
-            }
-        }));
+        let told = async move {
+            // An error means that whoever could tell is gone: that is a stop as well.
+            let _ = until.wait_for(|stop| *stop).await;
+        };
+        tasks.push(tokio::spawn(doors.serve(listener, routes, told)));
         Ok(Running { address, app: self.app, publisher: self.publisher, witnesses: self.witnesses, stop, tasks })
     }
 }
@@ -162,6 +161,8 @@ impl Running {
                 tracing::warn!("something did not stop in time");
             }
         }
+        // What was counted in memory for the running minute.
+        self.app.desk.tell_all_forgeries().await;
         if let Err(error) = self.publisher.publish().await {
             tracing::warn!(%error, "the log was not signed at the end");
         }

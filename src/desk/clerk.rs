@@ -13,24 +13,25 @@
 //! the tree, the projections, the deadlines and the dedupe keys are on the disk together, and only then is anybody
 //! answered. When the connection breaks in between, the next transaction takes the head first, so the database has
 //! finished with the broken one, and looks at the mark that each of this process's commits leaves: if it is the broken
-//! one's, all of it happened; if not, none of it did and none of it will.
+//! one's, all of it happened, and everybody is answered as was decided; if not, none of it did and none of it will.
 //!
-//! When the database refuses a value, the batch is halved and tried again until the one request that it refuses is
-//! alone; it is answered, its neighbours are recorded.
+//! When the database refuses a value, in reading or in writing, or deciding breaks down over a request, the batch is
+//! halved and tried again until the one request that does it is alone; it is answered, its neighbours are recorded.
 
 use std::collections::{HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::Inner;
 use super::clockwatch::ClockWatch;
 use super::known::{Known, read_event};
 use super::overlay::{Overlay, alert_id};
-use super::refusals::RefusalCounts;
+use super::refusals::hour_of;
 use super::request::{Answer, Ask, Dedupe, Refused, Request, Unanswered, Who};
-use super::{DeskError, Inner};
 use crate::env::Timestamp;
 use crate::procedure::model::Permission;
 use crate::store::StoreError;
@@ -58,14 +59,17 @@ pub struct Queued {
     pub reply: oneshot::Sender<Result<Answer, Unanswered>>,
 }
 
+/// What the first requests of a batch are answered.
+type Answers = Vec<Result<Answer, Unanswered>>;
+
 /// Why a batch was not recorded.
 enum Failed {
-    /// The database refused what was in it.
-    Content(StoreError),
+    /// Something in it cannot be decided or stored; nothing of it happened.
+    Content(String),
     /// Nothing of it happened.
     NotStored(String),
-    /// Nobody knows.
-    Unknown(String),
+    /// Nobody knows; what it is answered if it did.
+    Unknown(String, Answers),
     /// The disk did not do what it was told: after a failed fsync nothing that this process believes can be trusted.
     Disk(String),
 }
@@ -73,7 +77,6 @@ enum Failed {
 struct Clerk {
     known: Option<Known>,
     writer: Option<Writer>,
-    refusals: RefusalCounts,
     /// This process's mark in the database, and how many commits it tried.
     mark: (String, u64),
 }
@@ -91,7 +94,7 @@ pub(super) async fn run(inner: Weak<Inner>, known: Known, mut people: mpsc::Rece
     let Some(desk) = inner.upgrade() else { return };
     let mark = (desk.env.id("clerk:"), 0);
     drop(desk);
-    let mut clerk = Clerk { known: Some(known), writer: None, refusals: RefusalCounts::default(), mark };
+    let mut clerk = Clerk { known: Some(known), writer: None, mark };
     loop {
         let first = tokio::select! {
             biased;
@@ -143,8 +146,8 @@ impl Clerk {
                 Err(Failed::Content(error)) => {
                     self.known = None;
                     if batch.len() == 1 {
-                        tracing::error!(%error, "the database refused what was in a request; it is answered alone");
-                        answer_all(batch, &Unanswered::NotStored("the database refuses something in it".to_owned()));
+                        tracing::error!(error, "a request cannot be decided or stored; it is answered alone");
+                        answer_all(batch, &Unanswered::Unfit);
                     } else {
                         let rest = batch.split_off(batch.len() / 2);
                         waiting.push(rest);
@@ -162,10 +165,14 @@ impl Clerk {
                     self.lose(desk);
                     answer_all(batch, &Unanswered::NotStored(why));
                 }
-                Err(Failed::Unknown(why)) => {
+                Err(Failed::Unknown(why, answers)) => {
                     tracing::error!(why, requests = batch.len(), "the connection broke during a commit; looking whether it happened");
                     self.lose(desk);
-                    self.settle_unknown(desk, batch).await;
+                    let rest = batch.split_off(answers.len());
+                    self.settle_unknown(desk, batch, answers).await;
+                    if !rest.is_empty() {
+                        waiting.push(rest);
+                    }
                 }
             }
         }
@@ -210,7 +217,8 @@ impl Clerk {
     async fn commit(&mut self, desk: &Inner, requests: &[Request]) -> Result<Done, Failed> {
         let not_stored = |e: StoreError| Failed::NotStored(e.to_string());
         if self.known.is_none() {
-            self.known = Some(Known::load(&desk.store).await.map_err(|e| Failed::NotStored(e.to_string()))?);
+            let procedures = desk.snapshot.read().unwrap_or_else(PoisonError::into_inner).procedures.clone();
+            self.known = Some(Known::load(&desk.store, &procedures).await.map_err(|e| Failed::NotStored(e.to_string()))?);
         }
         if self.writer.is_none() {
             self.writer = Some(desk.store.writer_connection().await.map_err(not_stored)?);
@@ -224,16 +232,9 @@ impl Clerk {
         let before = known.size;
         let mut overlay = Overlay::new(known, desk.env.now());
         let mut outcomes = read_ahead(&mut commit, &mut overlay, requests).await?;
-        let mut answers = Vec::with_capacity(requests.len());
-        let mut bytes = 0;
-        for request in requests {
-            let measured = overlay.batch.events.len();
-            answers.push(one(&mut overlay, &mut self.refusals, &mut outcomes, request));
-            bytes += overlay.batch.events[measured..].iter().map(|e| e.bytes.len()).sum::<usize>();
-            if overlay.batch.events.len() >= MOST_EVENTS || bytes >= MOST_BYTES {
-                break;
-            }
-        }
+        // Whatever breaks down here leaves nothing behind: the overlay and what is known are thrown away.
+        let decided = catch_unwind(AssertUnwindSafe(|| decide_all(&mut overlay, &mut outcomes, requests)));
+        let Ok(answers) = decided else { return Err(Failed::Content("deciding it broke down".to_owned())) };
         let (now, breaches) = (overlay.now, overlay.breaches);
         let mut batch = overlay.into_batch();
         if batch.is_empty() && known.deliveries == head.deliveries {
@@ -251,10 +252,9 @@ impl Clerk {
             ..head
         };
         if let Err(error) = commit.write(batch, &moved).await {
-            let content = error.refused_content();
             // The transaction is rolled back when it is dropped; the connection may be gone already.
             let _ = commit.roll_back().await;
-            return Err(if content { Failed::Content(error) } else { Failed::NotStored(error.to_string()) });
+            return Err(error.into());
         }
         match commit.commit().await {
             Ok(()) => {
@@ -263,14 +263,14 @@ impl Clerk {
                 Ok(Done { answers, wrote: true })
             }
             Err(error) if error.disk_failed() => Err(Failed::Disk(error.to_string())),
-            Err(error) if error.rolled_back() => Err(Failed::NotStored(error.to_string())),
+            Err(error) if error.rolled_back() => Err(error.into()),
             // A lost connection, a server that was told to stop, a full disk: the mark tells.
-            Err(error) => Err(Failed::Unknown(error.to_string())),
+            Err(error) => Err(Failed::Unknown(error.to_string(), answers)),
         }
     }
 
-    /// Finds out what became of a batch whose commit broke.
-    async fn settle_unknown(&mut self, desk: &Inner, batch: Vec<Queued>) {
+    /// Finds out what became of a batch whose commit broke, and answers it: with `answers`, if it happened.
+    async fn settle_unknown(&mut self, desk: &Inner, batch: Vec<Queued>, answers: Answers) {
         for _ in 0..5 {
             if let Ok(mut writer) = desk.store.writer_connection().await
                 && let Ok((mut commit, _)) = writer.begin(&desk.store).await
@@ -282,7 +282,10 @@ impl Clerk {
                 if !happened {
                     answer_all(batch, &Unanswered::NotStored("the connection to the database broke".to_owned()));
                 } else {
-                    answer_from_keys(desk, batch).await;
+                    for (queued, answer) in batch.into_iter().zip(answers) {
+                        // Nobody may be waiting any more; what was recorded stays recorded.
+                        let _ = queued.reply.send(answer);
+                    }
                 }
                 return;
             }
@@ -308,17 +311,6 @@ fn answer_all(batch: Vec<Queued>, with: &Unanswered) {
     }
 }
 
-/// The batch happened, but its answers went down with the connection: those with a key are found under it, the
-/// others are told to look.
-async fn answer_from_keys(desk: &Inner, batch: Vec<Queued>) {
-    let keys = batch.iter().filter_map(|q| q.request.dedupe.as_ref().map(|d| d.key.clone())).collect();
-    let found: HashMap<String, String> = desk.store.dedupes(keys).await.unwrap_or_default().into_iter().collect();
-    for queued in batch {
-        let outcome = queued.request.dedupe.as_ref().and_then(|d| found.get(&d.key)).and_then(|o| serde_json::from_str::<Kept>(o).ok());
-        let _ = queued.reply.send(outcome.map(|kept| kept.answer).ok_or(Unanswered::Unknown));
-    }
-}
-
 /// What stands under a dedupe key.
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Kept {
@@ -326,13 +318,23 @@ struct Kept {
     answer: Answer,
 }
 
+/// Decides the requests one after the other, as many as fit into one commit.
+fn decide_all(overlay: &mut Overlay<'_>, outcomes: &mut HashMap<String, String>, requests: &[Request]) -> Answers {
+    let mut answers = Vec::with_capacity(requests.len());
+    let mut bytes = 0;
+    for request in requests {
+        let measured = overlay.batch.events.len();
+        answers.push(one(overlay, outcomes, request));
+        bytes += overlay.batch.events[measured..].iter().map(|e| e.bytes.len()).sum::<usize>();
+        if overlay.batch.events.len() >= MOST_EVENTS || bytes >= MOST_BYTES {
+            break;
+        }
+    }
+    answers
+}
+
 /// One request on the overlay: a retry is answered as before, everything else has its turn.
-fn one(
-    overlay: &mut Overlay<'_>,
-    refusals: &mut RefusalCounts,
-    outcomes: &mut HashMap<String, String>,
-    request: &Request,
-) -> Result<Answer, Unanswered> {
+fn one(overlay: &mut Overlay<'_>, outcomes: &mut HashMap<String, String>, request: &Request) -> Result<Answer, Unanswered> {
     if let Some(Dedupe { key, digest }) = &request.dedupe
         && let Some(kept) = outcomes.get(key).and_then(|o| serde_json::from_str::<Kept>(o).ok())
     {
@@ -341,7 +343,7 @@ fn one(
         }
         return Ok(Answer { repeated: true, ..kept.answer });
     }
-    let answer = overlay.turn(request.clone(), refusals)?;
+    let answer = overlay.turn(request.clone())?;
     if let Some(Dedupe { key, digest }) = &request.dedupe {
         let kept = super::overlay::json(&Kept { of: digest.clone(), answer: answer.clone() });
         overlay.batch.dedupe.push((key.clone(), overlay.now.micros(), kept.clone()));
@@ -352,9 +354,8 @@ fn one(
 
 /// Reads everything that the requests may need, before any is decided. Gives the outcomes of retried keys.
 async fn read_ahead(commit: &mut Commit<'_>, overlay: &mut Overlay<'_>, requests: &[Request]) -> Result<HashMap<String, String>, Failed> {
-    let failed = |e: StoreError| Failed::NotStored(e.to_string());
     let keys = requests.iter().filter_map(|r| r.dedupe.as_ref().map(|d| d.key.clone())).collect();
-    let outcomes = commit.dedupes(keys).await.map_err(failed)?.into_iter().collect();
+    let outcomes = commit.dedupes(keys).await?.into_iter().collect();
     let mut numbers: HashSet<Number> = HashSet::new();
     let mut alerts: HashSet<String> = HashSet::new();
     let mut groups: HashSet<String> = HashSet::new();
@@ -368,12 +369,13 @@ async fn read_ahead(commit: &mut Commit<'_>, overlay: &mut Overlay<'_>, requests
                 }
             }
             Ask::TellRepeats => {
-                overlay.due_repeats = commit.repeats_due(overlay.now.micros(), MOST_REPEATS).await.map_err(failed)?;
+                overlay.due_repeats = commit.repeats_due(overlay.now.micros(), MOST_REPEATS).await?;
                 alerts.extend(overlay.due_repeats.iter().map(|r| r.id.clone()));
+                overlay.past_refusals = commit.refusals_before(hour_of(overlay.now), MOST_REPEATS).await?;
             }
             Ask::SignIn(sign_in) => {
                 if let Some(hash) = &sign_in.link
-                    && let Some(person) = commit.link(hash, overlay.now.micros()).await.map_err(failed)?
+                    && let Some(person) = commit.link(hash, overlay.now.micros()).await?
                 {
                     overlay.links.insert(hash.clone(), person);
                 }
@@ -381,20 +383,20 @@ async fn read_ahead(commit: &mut Commit<'_>, overlay: &mut Overlay<'_>, requests
             _ => {}
         }
     }
-    for (id, record) in commit.alerts(alerts.into_iter().collect()).await.map_err(failed)? {
+    for (id, record) in commit.alerts(alerts.into_iter().collect()).await? {
         let record: AlertRecord = parse(&id, &record)?;
         groups.extend(record.group.clone());
         numbers.extend(record.ticket.clone());
         overlay.alerts.insert(id, record);
     }
     let groups: Vec<String> = groups.into_iter().collect();
-    for (group, at) in commit.repeated(groups.clone()).await.map_err(failed)? {
+    for (group, at) in commit.repeated(groups.clone()).await? {
         if let Some(at) = Timestamp::from_micros(at) {
             let last = overlay.repeated.entry(group).or_insert(at);
             *last = (*last).max(at);
         }
     }
-    for (id, record) in commit.groups(groups).await.map_err(failed)? {
+    for (id, record) in commit.groups(groups).await? {
         let record: GroupRecord = parse(&id, &record)?;
         numbers.insert(record.ticket.clone());
         overlay.groups.insert(id, record);
@@ -408,7 +410,7 @@ async fn read_tickets(commit: &mut Commit<'_>, overlay: &mut Overlay<'_>, mut wa
     let mut seen: HashSet<Number> = HashSet::new();
     while !wanted.is_empty() {
         let missing: Vec<String> = wanted.iter().filter(|n| !overlay.known.tickets.contains_key(n)).map(ToString::to_string).collect();
-        for (number, state) in commit.tickets(missing).await.map_err(|e| Failed::NotStored(e.to_string()))? {
+        for (number, state) in commit.tickets(missing).await? {
             let ticket: Ticket = parse(&number, &state)?;
             overlay.known.tickets.insert(ticket.number.clone(), ticket);
         }
@@ -425,7 +427,7 @@ async fn read_tickets(commit: &mut Commit<'_>, overlay: &mut Overlay<'_>, mut wa
 
 fn parse<T: serde::de::DeserializeOwned>(what: &str, text: &str) -> Result<T, Failed> {
     serde_json::from_str(text)
-        .map_err(|e| Failed::NotStored(format!("the projection of {what} cannot be read: {e}; `countersign verify --database` says more")))
+        .map_err(|e| Failed::Content(format!("the projection of {what} cannot be read: {e}; `countersign verify --database` says more")))
 }
 
 /// Every ticket that a command names.
@@ -439,8 +441,8 @@ fn numbers_of(command: &Command) -> Vec<Number> {
     numbers
 }
 
-impl From<DeskError> for Failed {
-    fn from(error: DeskError) -> Self {
-        Self::NotStored(error.to_string())
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Self {
+        if error.refused_content() { Self::Content(error.to_string()) } else { Self::NotStored(error.to_string()) }
     }
 }

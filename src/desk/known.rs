@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::append::Edge;
 use super::procedures::Procedures;
+use super::refusals::Recorded;
 use super::{DeskError, SCHEMA, Snapshot};
 use crate::ledger::merkle::{Frontier, Hash};
 use crate::people::directory::{self, PersonState};
@@ -48,6 +49,8 @@ pub struct Known {
     pub procedures: Arc<Procedures>,
     /// Tickets read or changed lately.
     pub tickets: HashMap<Number, Ticket>,
+    /// Refusals that have an event of their own, in the running hour.
+    pub refusals: Recorded,
 }
 
 /// Reads the tree's edge off the database: the hashes of each level's open tile.
@@ -93,11 +96,11 @@ async fn read_directory(store: &Store) -> Result<Directory, DeskError> {
 }
 
 impl Known {
-    /// Reads it off the database.
+    /// Reads it off the database. Procedures that `before` holds are not compiled again.
     ///
     /// # Errors
     /// When the database does not answer, or what is in it does not fit together.
-    pub async fn load(store: &Store) -> Result<Self, DeskError> {
+    pub async fn load(store: &Store, before: &Procedures) -> Result<Self, DeskError> {
         let head = store.head().await?.ok_or_else(|| DeskError::Wrong("this database holds no log yet".to_owned()))?;
         if head.schema > SCHEMA {
             return Err(DeskError::Wrong(format!(
@@ -109,7 +112,8 @@ impl Known {
             edge: read_edge(store, &head).await?,
             counters: store.counters().await?,
             directory: Arc::new(read_directory(store).await?),
-            procedures: Arc::new(Procedures::load(store).await?),
+            procedures: Arc::new(Procedures::load(store, before).await?),
+            refusals: Recorded::of(store.refusals_before(i64::MAX, i64::MAX).await?),
             tickets: HashMap::new(),
             origin: head.origin,
             demo: head.demo,
@@ -150,7 +154,7 @@ impl Known {
                 let sealed = if matches!(event.fact, Fact::PersonAdded { .. }) { store.sealed_at(seq).await? } else { Vec::new() };
                 self.learn(&event, &sealed);
                 if matches!(event.fact, Fact::PlaybooksAdopted { .. }) {
-                    self.procedures = Arc::new(Procedures::load(store).await?);
+                    self.procedures = Arc::new(Procedures::load(store, &self.procedures).await?);
                 }
             }
             if self.size == from {
@@ -190,6 +194,7 @@ impl Known {
         if let Fact::EpochOpened(epoch) = &event.fact {
             self.origin.clone_from(&epoch.origin);
         }
+        self.refusals.note(event);
         if let (Fact::TicketOpened(_), Some(number)) = (&event.fact, &event.ticket) {
             let count = i64::try_from(number.count()).unwrap_or(i64::MAX);
             self.counters.insert(number.prefix().to_owned(), count);

@@ -109,6 +109,8 @@ pub(crate) struct Inner {
     pub(crate) snapshot: RwLock<Snapshot>,
     pub(crate) gauges: Gauges,
     pub(crate) forgeries: Mutex<tick::Forgeries>,
+    /// Held while somebody does what is due: whoever comes meanwhile waits for it, instead of finding nothing to do.
+    pub(crate) ticking: tokio::sync::Mutex<()>,
     pub(crate) signing: RwLock<publish::Signing>,
     /// What somebody outside knows of the log that this database does not: then nothing is signed.
     pub(crate) distrusted: RwLock<Option<String>>,
@@ -149,7 +151,7 @@ impl Desk {
     /// # Errors
     /// When the database does not answer or the log does not read back.
     pub async fn open(store: Store, attachments: Attachments, env: Env) -> Result<Self, DeskError> {
-        let known = known::Known::load(&store).await?;
+        let known = known::Known::load(&store, &Procedures::default()).await?;
         let clocks = health::clock_of(&store, &env, known.last_at).await?;
         let snapshot = known.snapshot();
         let (people, people_queue) = mpsc::channel(PEOPLE_QUEUE);
@@ -163,6 +165,7 @@ impl Desk {
             snapshot: RwLock::new(snapshot),
             gauges: Gauges::default(),
             forgeries: Mutex::default(),
+            ticking: tokio::sync::Mutex::default(),
             signing: RwLock::default(),
             distrusted: RwLock::default(),
             clocks: Mutex::new(clocks),
@@ -209,6 +212,7 @@ impl Desk {
         self.inner.gauges.count(match &answer {
             Ok(_) => "recorded",
             Err(Unanswered::Refused(_)) => "refused",
+            Err(Unanswered::Unfit) => "quarantined",
             Err(_) => "not_stored",
         });
         match (answer, seen) {

@@ -9,7 +9,7 @@ use super::request::{Answer, Request, Unanswered};
 use crate::env::Timestamp;
 use crate::ledger::merkle::Hash;
 use crate::people;
-use crate::store::commit::{Batch, RepeatRow, TicketRow};
+use crate::store::commit::{Batch, RefusalRow, RepeatRow, TicketRow};
 use crate::ticket::correlation::{self, AlertRecord, GroupRecord};
 use crate::ticket::deadlines::deadlines;
 use crate::ticket::decide::World;
@@ -29,6 +29,8 @@ pub struct Overlay<'k> {
     pub repeated: HashMap<String, Timestamp>,
     /// Repeats that are due to be told.
     pub due_repeats: Vec<RepeatRow>,
+    /// Refusals of past hours that no event counts yet.
+    pub past_refusals: Vec<RefusalRow>,
     /// One-time links that are good and that requests of this batch present: hash → whose.
     pub links: HashMap<String, String>,
     /// What will be written.
@@ -82,6 +84,7 @@ impl<'k> Overlay<'k> {
             groups: HashMap::new(),
             repeated: HashMap::new(),
             due_repeats: Vec::new(),
+            past_refusals: Vec::new(),
             links: HashMap::new(),
             batch: Batch::default(),
             touched_tickets: BTreeSet::new(),

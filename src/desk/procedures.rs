@@ -8,28 +8,45 @@ use crate::store::{Store, StoreError};
 
 use super::DeskError;
 
+/// Paths and digests of the files of a set, sorted.
+type Set = Vec<(String, String)>;
+
 /// Loaded procedures.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Procedures {
     current: Option<Arc<Library>>,
+    /// Every set that was adopted, by its files' paths and digests: reading the log again compiles none of them again.
+    sets: HashMap<Set, Arc<Library>>,
     kinds: HashMap<String, Arc<Kind>>,
     responses: HashMap<String, Arc<Response>>,
 }
 
 impl Procedures {
-    /// Everything that was ever adopted.
+    /// Everything that was ever adopted. Sets that `before` has are taken from there.
     ///
     /// # Errors
     /// When the database does not answer, or an adopted set does not load any more.
-    pub async fn load(store: &Store) -> Result<Self, DeskError> {
-        let bytes: HashMap<String, Vec<u8>> = store.playbooks().await?.into_iter().map(|(digest, _, bytes)| (digest, bytes)).collect();
-        let mut sets: BTreeMap<i64, Vec<(String, Vec<u8>)>> = BTreeMap::new();
+    pub async fn load(store: &Store, before: &Self) -> Result<Self, DeskError> {
+        let mut sets: BTreeMap<i64, Set> = BTreeMap::new();
         for (seq, path, digest) in store.adopted().await? {
-            let found = bytes.get(&digest).cloned().ok_or_else(|| StoreError::Unreadable(format!("playbook {path} ({digest})")))?;
-            sets.entry(seq).or_default().push((path, found));
+            sets.entry(seq).or_default().push((path, digest));
         }
         let mut all = Self::default();
-        for (_, files) in sets {
+        let mut bytes: Option<HashMap<String, Vec<u8>>> = None;
+        for mut set in sets.into_values() {
+            set.sort_unstable();
+            if let Some(library) = before.sets.get(&set) {
+                all.adopt(Arc::clone(library));
+                continue;
+            }
+            if bytes.is_none() {
+                bytes = Some(store.playbooks().await?.into_iter().map(|(digest, _, bytes)| (digest, bytes)).collect());
+            }
+            let of = |(path, digest): (String, String)| match bytes.as_ref().and_then(|b| b.get(&digest)) {
+                Some(bytes) => Ok((path, bytes.clone())),
+                None => Err(StoreError::Unreadable(format!("playbook {path} ({digest})"))),
+            };
+            let files = set.into_iter().map(of).collect::<Result<_, _>>()?;
             all.adopt(Arc::new(read(files)?));
         }
         Ok(all)
@@ -43,13 +60,14 @@ impl Procedures {
         for response in &library.responses {
             self.responses.insert(response.digest.clone(), Arc::clone(response));
         }
+        self.sets.insert(set_of(&library), Arc::clone(&library));
         self.current = Some(library);
     }
 
     /// A copy, into which another set can be adopted.
     #[must_use]
     pub fn with(&self, library: Arc<Library>) -> Self {
-        let mut next = Self { current: self.current.clone(), kinds: self.kinds.clone(), responses: self.responses.clone() };
+        let mut next = self.clone();
         next.adopt(library);
         next
     }
@@ -71,6 +89,12 @@ impl Procedures {
     pub fn response(&self, digest: &str) -> Option<&Arc<Response>> {
         self.responses.get(digest)
     }
+}
+
+fn set_of(library: &Library) -> Set {
+    let mut set: Set = library.files.iter().map(|file| (file.path.clone(), file.digest.clone())).collect();
+    set.sort_unstable();
+    set
 }
 
 /// Loads a set of files, as one sentence when it does not load.

@@ -181,6 +181,11 @@ pub enum Unanswered {
     /// The database did not take it.
     #[error("I could not save that ({0}). Nothing was recorded; please try again in a minute.")]
     NotStored(String),
+    /// The database takes everything but this, now and whenever it is tried again.
+    #[error(
+        "I cannot save that: something in it does not fit into the database. Nothing was recorded, and trying again will not help; please tell whoever runs this service."
+    )]
+    Unfit,
     /// Nobody knows whether the database took it.
     #[error(
         "I do not know whether that was saved: the connection broke at the wrong moment. Try again with the same key; it is recorded once."

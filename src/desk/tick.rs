@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::Desk;
+use super::refusals::hour_of;
 use super::request::Ask;
 use crate::env::Timestamp;
 use crate::store::StoreError;
@@ -52,6 +53,7 @@ impl Desk {
     /// # Errors
     /// When the database does not answer; what was due stays due.
     pub async fn tick(&self) -> Result<(), StoreError> {
+        let _alone = self.inner().ticking.lock().await;
         self.hear_the_databases_clock().await?;
         if self.inner().look_at_the_clock().is_some() {
             // By a wrong clock nothing is due and nothing has run out; an administrator may have confirmed it elsewhere.
@@ -75,7 +77,8 @@ impl Desk {
             let hour = now.seconds() / 3600;
             std::mem::replace(&mut forgeries.hour, hour) != hour
         };
-        if new_hour || self.store().repeats_wait(now.micros()).await? {
+        let refusals_wait = !self.store().refusals_before(hour_of(now), 1).await?.is_empty();
+        if refusals_wait || self.store().repeats_wait(now.micros()).await? {
             self.tell(Ask::TellRepeats).await;
         }
         self.tell_forgeries(now.seconds() / 60).await;
@@ -101,6 +104,12 @@ impl Desk {
                 return Ok(());
             }
         }
+    }
+
+    /// Records what was counted so far, the running minute as well: nobody counts on.
+    pub async fn tell_all_forgeries(&self) {
+        let _alone = self.inner().ticking.lock().await;
+        self.tell_forgeries(i64::MAX).await;
     }
 
     async fn tell_forgeries(&self, minute: i64) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::overlay::{Overlay, alert_id};
-use super::refusals::RefusalCounts;
+use super::refusals::{beginning_of, hour_of};
 use super::request::{Answer, Ask, Refused, Request, SignIn, Unanswered, Who};
 use crate::env::Timestamp;
 use crate::people;
@@ -17,10 +17,10 @@ use crate::ticket::event::{Actor, AdoptedFile, Fact, NewEvent};
 impl Overlay<'_> {
     /// Decides one request. What it decided is on the overlay when this returns, also when it is a refusal that an
     /// assessor wants to see.
-    pub fn turn(&mut self, request: Request, refusals: &mut RefusalCounts) -> Result<Answer, Unanswered> {
+    pub fn turn(&mut self, request: Request) -> Result<Answer, Unanswered> {
         let actor = self.actor_of(&request)?;
         let outcome = match request.ask.clone() {
-            Ask::Ticket(command) => self.ticket(&request, &actor, &command, refusals)?,
+            Ask::Ticket(command) => self.ticket(&request, &actor, &command)?,
             Ask::People(command) => {
                 let library = self.library()?;
                 let person = person_of(&command);
@@ -28,14 +28,14 @@ impl Overlay<'_> {
                 let decided = people::decide::decide(&self.known.directory, &library.organisation, &actor, command);
                 let events = match decided {
                     Ok(events) => events,
-                    Err(refusal) => return Err(self.refuse_administration(&request, &actor, refusal, refusals, &library)),
+                    Err(refusal) => return Err(self.refuse_administration(&request, &actor, refusal, &library)),
                 };
                 let mut answer = self.append(&request, &actor, events)?;
                 answer.person = person;
                 answer
             }
             Ask::IssueLink { person, hash, expires_at } => {
-                self.allow(&request, &actor, Permission::Administer, refusals)?;
+                self.allow(&request, &actor, Permission::Administer)?;
                 self.issue_link(&request, &actor, &person, hash, expires_at)?
             }
             Ask::SignIn(sign_in) => self.sign_in(&request, sign_in)?,
@@ -50,20 +50,20 @@ impl Overlay<'_> {
             }
             Ask::Adopt { library, why } => {
                 if self.known.procedures.current().is_some_and(|current| current.files != library.files) {
-                    self.allow(&request, &actor, Permission::Administer, refusals)?;
+                    self.allow(&request, &actor, Permission::Administer)?;
                 }
                 self.adopt(&request, &actor, &library, why)?
             }
             Ask::CountForgeries { source, reason, minute, count } => {
                 self.append(&request, &actor, vec![NewEvent::outside(Fact::ForgeriesCounted { source, reason, minute, count })])?
             }
-            Ask::TellRepeats => self.tell_repeats(&request, &actor, refusals)?,
+            Ask::TellRepeats => self.tell_repeats(&request, &actor)?,
             Ask::RecordExport { digest, position, tickets, query } => {
-                self.allow(&request, &actor, Permission::Export, refusals)?;
+                self.allow(&request, &actor, Permission::Export)?;
                 self.append(&request, &actor, vec![NewEvent::outside(Fact::Exported { digest, position, tickets }).seal("query", query)])?
             }
             Ask::OpenEpoch { epoch, reason } => {
-                self.allow(&request, &actor, Permission::Administer, refusals)?;
+                self.allow(&request, &actor, Permission::Administer)?;
                 if epoch.old_origin != self.known.origin {
                     return Err(Unanswered::NotStored(format!("the log goes by {} by now", self.known.origin)));
                 }
@@ -77,7 +77,7 @@ impl Overlay<'_> {
                 Answer::default()
             }
             Ask::ConfirmClock => {
-                self.allow(&request, &actor, Permission::Administer, refusals)?;
+                self.allow(&request, &actor, Permission::Administer)?;
                 let before = Timestamp::from_micros(self.known.last_at).unwrap_or(self.now);
                 self.append(&request, &actor, vec![NewEvent::outside(Fact::ClockStepConfirmed { before, after: self.now })])?
             }
@@ -102,7 +102,7 @@ impl Overlay<'_> {
     }
 
     /// Refuses an actor who may not; an assessor wants to see that somebody tried.
-    fn allow(&mut self, request: &Request, actor: &Actor, permission: Permission, refusals: &mut RefusalCounts) -> Result<(), Unanswered> {
+    fn allow(&mut self, request: &Request, actor: &Actor, permission: Permission) -> Result<(), Unanswered> {
         let library = self.library()?;
         let allowed = match actor {
             Actor::Person { id, .. } => self.known.directory.active(id).is_some_and(|p| p.may(&library.organisation, permission)),
@@ -112,19 +112,22 @@ impl Overlay<'_> {
         if allowed {
             return Ok(());
         }
-        Err(self.refuse_administration(request, actor, people::PeopleRefusal::NotAllowed, refusals, &library))
+        Err(self.refuse_administration(request, actor, people::PeopleRefusal::NotAllowed, &library))
+    }
+
+    /// Whether a refusal of this actor gets an event of its own; either way it is counted.
+    fn tells(&mut self, actor: &Actor, most: u32) -> bool {
+        let Some(person) = actor.person() else { return true };
+        let hour = hour_of(self.now);
+        let own = self.known.refusals.so_far(person, hour) < i64::from(most);
+        let (recorded, beyond) = self.batch.refusals.entry((person.to_owned(), hour)).or_default();
+        *(if own { recorded } else { beyond }) += 1;
+        own
     }
 
     /// Somebody who may not administer tried to: an assessor wants to see that.
-    fn refuse_administration(
-        &mut self,
-        request: &Request,
-        actor: &Actor,
-        refusal: people::PeopleRefusal,
-        refusals: &mut RefusalCounts,
-        library: &Library,
-    ) -> Unanswered {
-        if refusal == people::PeopleRefusal::NotAllowed && refusals.record(actor, self.now, library.organisation.refusals_per_hour) {
+    fn refuse_administration(&mut self, request: &Request, actor: &Actor, refusal: people::PeopleRefusal, library: &Library) -> Unanswered {
+        if refusal == people::PeopleRefusal::NotAllowed && self.tells(actor, library.organisation.refusals_per_hour) {
             let fact = Fact::Refused { command: "Administer".to_owned(), code: refusal.code().to_owned(), transition: None };
             if let Err(error) = self.append(request, actor, vec![NewEvent::outside(fact)]) {
                 return error;
@@ -133,7 +136,7 @@ impl Overlay<'_> {
         Refused::People(refusal).into()
     }
 
-    fn ticket(&mut self, request: &Request, actor: &Actor, command: &Command, refusals: &mut RefusalCounts) -> Result<Answer, Unanswered> {
+    fn ticket(&mut self, request: &Request, actor: &Actor, command: &Command) -> Result<Answer, Unanswered> {
         let library = self.library()?;
         let delivery = matches!(command, Command::Receive(_)).then_some(self.known.deliveries + 1);
         let procedures = Arc::clone(&self.known.procedures);
@@ -151,7 +154,7 @@ impl Overlay<'_> {
         let decision = match decide(&context, self, command) {
             Ok(decision) => decision,
             Err(refusal) => {
-                if refusal.recorded() && refusals.record(actor, self.now, library.organisation.refusals_per_hour) {
+                if refusal.recorded() && self.tells(actor, library.organisation.refusals_per_hour) {
                     let event = refused(command, &refusal, self);
                     self.append(request, actor, vec![event])?;
                 }
@@ -206,7 +209,7 @@ impl Overlay<'_> {
         }
     }
 
-    fn tell_repeats(&mut self, request: &Request, actor: &Actor, refusals: &mut RefusalCounts) -> Result<Answer, Unanswered> {
+    fn tell_repeats(&mut self, request: &Request, actor: &Actor) -> Result<Answer, Unanswered> {
         let mut events = Vec::new();
         for row in std::mem::take(&mut self.due_repeats) {
             let Some((source, fingerprint)) = row.id.rsplit_once('/') else { continue };
@@ -216,8 +219,11 @@ impl Overlay<'_> {
             events.push(correlation::repeated(source, fingerprint, self.alerts.get(&row.id), &counted));
             self.batch.told.push(row.id);
         }
-        for (person, hour, count) in refusals.summaries(self.now) {
-            events.push(NewEvent::outside(Fact::RefusalsCounted { person, hour, count }));
+        for row in std::mem::take(&mut self.past_refusals) {
+            if let (1.., Some(hour)) = (row.beyond, beginning_of(row.hour)) {
+                events.push(NewEvent::outside(Fact::RefusalsCounted { person: row.person.clone(), hour, count: row.beyond }));
+            }
+            self.batch.refusals_told.push((row.person, row.hour));
         }
         self.append(request, actor, events)
     }

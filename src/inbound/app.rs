@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::{Next, from_fn, map_response};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
+use super::intake::{self, Intake};
 use super::{api, console, deliver, health, log, witness};
 use crate::config::Config;
 use crate::desk::Desk;
@@ -35,6 +36,8 @@ pub struct App {
     pub config: Arc<Config>,
     /// Counters for `/metrics`.
     pub metrics: Arc<Metrics>,
+    /// What `/metrics` and `/readyz` found lately.
+    pub looked: Arc<health::Looked>,
     /// Which deliveries were kept lately.
     pub kept: Arc<Kept>,
     /// We cosign for others, if so configured.
@@ -57,6 +60,7 @@ impl App {
             desk,
             config,
             metrics: Arc::new(Metrics::default()),
+            looked: Arc::default(),
             kept: Arc::default(),
             witness: witness.map(Arc::new),
             started,
@@ -68,18 +72,19 @@ impl App {
 
 /// Everything that is served.
 pub fn router(app: App) -> Router {
+    let strangers = Intake::new(intake::STRANGERS, Arc::clone(&app.metrics));
+    let people = Intake::new(intake::PEOPLE, Arc::clone(&app.metrics));
     let answered = Router::new()
-        .merge(deliver::routes())
-        .merge(api::routes())
+        .merge(deliver::routes().merge(witness::routes()).layer(from_fn_with_state(strangers, intake::within)))
+        .merge(api::routes().merge(console::routes()).layer(from_fn_with_state(people, intake::within)))
         .merge(log::routes().layer(map_response(in_shape)))
-        .merge(witness::routes())
         .merge(health::routes())
-        .merge(console::routes())
         .layer(map_response(with_words))
         .layer(from_fn(in_time));
     answered
         .fallback(nothing_here)
         .layer(CatchPanicLayer::custom(broken))
+        .layer(from_fn_with_state(Arc::clone(&app.metrics), counted))
         .layer(SetResponseHeaderLayer::if_not_present(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
         .layer(SetResponseHeaderLayer::if_not_present(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")))
         .with_state(app)
@@ -93,6 +98,13 @@ async fn in_time(request: Request, next: Next) -> Response {
         Ok(Err(panic)) => broken(Box::new(panic)),
         Err(_) => Problem::from(Unanswered::Unknown).into_response(),
     }
+}
+
+/// Counts an answer by its status.
+async fn counted(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
+    let answer = next.run(request).await;
+    metrics.answered(answer.status());
+    answer
 }
 
 async fn nothing_here() -> Response {

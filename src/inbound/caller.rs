@@ -129,11 +129,14 @@ impl Caller {
                 let via = Via { surface: "console".to_owned(), auth: "session".to_owned(), credential: Some(session.id) };
                 Ok(Self { person, via, ip, session: Some(hash) })
             }
-            Ok(None) => Err(Problem::new(
-                StatusCode::UNAUTHORIZED,
-                Code::SignedOut,
-                "You are signed out. Sign in again; what you typed is kept in the page.",
-            )),
+            Ok(None) => {
+                app.desk.count_forgery("console", "no such session");
+                Err(Problem::new(
+                    StatusCode::UNAUTHORIZED,
+                    Code::SignedOut,
+                    "You are signed out. Sign in again; what you typed is kept in the page.",
+                ))
+            }
             Err(error) => {
                 tracing::error!(%error, "a session could not be looked up");
                 Err(Problem::new(

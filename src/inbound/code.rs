@@ -78,10 +78,14 @@ codes! {
     TooDeep,
     /// Too many bytes, or too many alerts.
     TooLarge,
+    /// The body came too slowly.
+    TooSlow,
     /// An alert has too many labels.
     TooManyLabels,
     /// A document holds too many values.
     TooManyValues,
+    /// The database refuses something in it.
+    Unfit,
     /// The connection broke at the wrong moment: nobody knows whether it was saved.
     UnknownOutcome,
     /// No source has this routing key.

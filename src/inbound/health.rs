@@ -1,9 +1,14 @@
 //! Is it alive, is it ready, and what does it count: `/healthz`, `/readyz`, `/metrics`.
 //!
-//! Metrics name sources and outcomes, never people, titles or addresses.
+//! All three are open to whoever reaches the service, as probes and Prometheus expect; a proxy in front can keep strangers
+//! out. So they tell nothing that matters to a stranger: metrics name configured sources, outcomes, kinds and statuses,
+//! never people, titles, addresses or what somebody sent, and `/readyz` says in one sentence what is wrong, never where.
+//! What costs something (a question to the database, a file written to see whether one can be) is done at most once in
+//! [`FRESH`], however many ask.
 
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -19,6 +24,9 @@ use prometheus_client::registry::{Registry, Unit};
 use serde_json::json;
 
 use super::app::App;
+
+/// How long what was found is good enough for everybody who asks.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// The routes of whoever watches the service.
 pub fn routes() -> Router<App> {
@@ -42,6 +50,9 @@ pub struct Metrics {
     log_signed: Gauge,
     tickets: GaugeByPair,
     breaches: Counter,
+    answers: ByPair,
+    turned_away: ByPair,
+    connections: Gauge,
 }
 
 impl Default for Metrics {
@@ -59,6 +70,9 @@ impl Default for Metrics {
             log_signed: Gauge::default(),
             tickets: GaugeByPair::default(),
             breaches: Counter::default(),
+            answers: ByPair::default(),
+            turned_away: ByPair::default(),
+            connections: Gauge::default(),
             registry: Registry::default(),
         };
         registry.register("deliveries", "Deliveries from monitoring tools, by source and outcome", metrics.deliveries.clone());
@@ -72,6 +86,9 @@ impl Default for Metrics {
         registry.register("log_signed_events", "Events under the latest signed checkpoint", metrics.log_signed.clone());
         registry.register("tickets", "Tickets, by kind and status", metrics.tickets.clone());
         registry.register("breaches", "Clocks that were missed", metrics.breaches.clone());
+        registry.register("answers", "Answers over HTTP, by status", metrics.answers.clone());
+        registry.register("turned_away", "Connections and bodies beyond what is taken at once, by reason", metrics.turned_away.clone());
+        registry.register("connections", "Open connections", metrics.connections.clone());
         Self { registry, ..metrics }
     }
 }
@@ -80,6 +97,23 @@ impl Metrics {
     /// Counts a delivery.
     pub fn delivery(&self, source: &str, outcome: &str) {
         self.deliveries.get_or_create(&vec![("source", source.to_owned()), ("outcome", outcome.to_owned())]).inc();
+    }
+}
+
+impl Metrics {
+    /// Counts an answer.
+    pub fn answered(&self, status: StatusCode) {
+        self.answers.get_or_create(&vec![("status", status.as_str().to_owned())]).inc();
+    }
+
+    /// Counts what was not taken because too much came at once.
+    pub fn turned_away(&self, reason: &str) {
+        self.turned_away.get_or_create(&vec![("reason", reason.to_owned())]).inc();
+    }
+
+    /// A connection more, or one less.
+    pub fn connection(&self, change: i64) {
+        self.connections.inc_by(change);
     }
 }
 
@@ -111,8 +145,31 @@ async fn look(app: &App) {
     }
 }
 
+/// What was found lately, for everybody who asks meanwhile.
+#[derive(Default)]
+pub struct Looked {
+    metrics: Arc<tokio::sync::Mutex<Option<()>>>,
+    ready: Arc<tokio::sync::Mutex<Option<Vec<String>>>>,
+}
+
+/// Gives what was found within the last second, or looks; whoever comes while somebody looks waits for that.
+async fn lately<T: Clone + Send + 'static>(found: &Arc<tokio::sync::Mutex<Option<T>>>, look: impl Future<Output = T>) -> T {
+    let mut held = found.lock().await;
+    if let Some(found) = held.as_ref() {
+        return found.clone();
+    }
+    let fresh = look.await;
+    *held = Some(fresh.clone());
+    let again = Arc::clone(found);
+    tokio::spawn(async move {
+        tokio::time::sleep(FRESH).await;
+        *again.lock().await = None;
+    });
+    fresh
+}
+
 async fn metrics(State(app): State<App>) -> Response {
-    look(&app).await;
+    lately(&app.looked.metrics, look(&app)).await;
     let mut text = String::new();
     if encode(&mut text, &app.metrics.registry).is_err() {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
@@ -121,6 +178,19 @@ async fn metrics(State(app): State<App>) -> Response {
 }
 
 async fn readyz(State(app): State<App>) -> Response {
+    let mut trouble = lately(&app.looked.ready, outside_trouble(&app)).await;
+    trouble.extend(app.desk.stopped());
+    trouble.extend(app.desk.signing().refused);
+    let status = if trouble.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (
+        status,
+        Json(json!({ "ready": trouble.is_empty(), "trouble": trouble, "log": app.config.log.origin, "events": app.desk.snapshot().size })),
+    )
+        .into_response()
+}
+
+/// Whether the database and the folder of the files do what they should.
+async fn outside_trouble(app: &App) -> Vec<String> {
     let mut trouble: Vec<String> = Vec::new();
     match app.desk.durability().await {
         Ok(on) if on == "on" => {}
@@ -131,12 +201,5 @@ async fn readyz(State(app): State<App>) -> Response {
         }
     }
     trouble.extend(app.desk.room());
-    trouble.extend(app.desk.stopped());
-    trouble.extend(app.desk.signing().refused);
-    let status = if trouble.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (
-        status,
-        Json(json!({ "ready": trouble.is_empty(), "trouble": trouble, "log": app.config.log.origin, "events": app.desk.snapshot().size })),
-    )
-        .into_response()
+    trouble
 }

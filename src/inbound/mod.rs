@@ -21,6 +21,8 @@ pub mod console;
 pub mod deliver;
 pub mod health;
 pub mod hooks;
+pub mod intake;
+pub mod listen;
 pub mod log;
 pub mod problem;
 pub mod witness;

@@ -143,6 +143,7 @@ impl From<Unanswered> for Problem {
                 Unanswered::Busy => Code::Busy,
                 Unanswered::Unknown => Code::UnknownOutcome,
                 Unanswered::Held(_) => Code::Held,
+                Unanswered::Unfit => return Self::new(StatusCode::UNPROCESSABLE_ENTITY, Code::Unfit, detail),
                 _ => Code::NotStored,
             };
             return Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail);

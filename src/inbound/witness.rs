@@ -63,7 +63,10 @@ async fn add_checkpoint(State(app): State<App>, body: Result<Bytes, BytesRejecti
     };
     let request = match AddCheckpoint::parse(&body) {
         Ok(request) => request,
-        Err(refusal) => return refuse(refusal),
+        Err(refusal) => {
+            app.desk.count_forgery("(witness)", "malformed");
+            return refuse(refusal);
+        }
     };
     match app.desk.cosign(&request, &service.logs).await {
         Ok(Ok(accepted)) => {
@@ -72,7 +75,12 @@ async fn add_checkpoint(State(app): State<App>, body: Result<Bytes, BytesRejecti
             ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], format!("{line}\n")).into_response()
         }
         Ok(Err(refusal)) => {
-            tracing::warn!(%refusal, "a checkpoint was not cosigned");
+            match refusal {
+                // Strangers may ask as well: counted, not logged one by one.
+                WitnessRefusal::UnknownLog => app.desk.count_forgery("(witness)", "no such log"),
+                WitnessRefusal::NotSigned => app.desk.count_forgery("(witness)", "not signed"),
+                _ => tracing::warn!(%refusal, "a checkpoint was not cosigned"),
+            }
             refuse(refusal)
         }
         Err(error) => {

@@ -1,11 +1,14 @@
 //! The one outgoing HTTP client.
 //!
-//! Private, loopback and link-local addresses are refused unless the configuration names the host itself; the check is
-//! made on what the name resolves to at the moment of the connection, so an answer that changes does not help. Redirects
-//! are not followed. Bodies are cut off at a size, requests at a time.
+//! Private and loopback addresses are refused unless the configuration names the host itself; link-local ones (where
+//! clouds keep their credentials) unless it spells out the very address. The check is made on what the name resolves to
+//! for this connection, which then goes there and nowhere else, so an answer that changes does not help. Redirects are
+//! not followed, nothing is decompressed, bodies are cut off at a size, requests at a time.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,9 +26,9 @@ pub enum HttpError {
     /// The address is not one that may be asked.
     #[error("{0} is a private address; only hosts that the configuration names may be there")]
     Private(String),
-    /// Not an http or https address.
-    #[error("{0:?} is not an http or https address")]
-    Address(String),
+    /// Not an http or https address; what stands in it may be a secret.
+    #[error("this is not an http or https address")]
+    Address,
     /// No answer.
     #[error("no answer: {0}")]
     NoAnswer(String),
@@ -50,58 +53,102 @@ pub struct Client {
     named: Arc<BTreeSet<String>>,
 }
 
-/// Whether an address is one that only the configuration may send us to.
+/// Finds the addresses of a name. The system's own is [`System`]; tests have theirs.
+pub trait Lookup: Send + Sync {
+    /// The addresses of `host` as of now.
+    fn look_up(&self, host: String) -> Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
+}
+
+/// What the system resolves.
+struct System;
+
+impl Lookup for System {
+    fn look_up(&self, host: String) -> Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>> {
+        Box::pin(async move { Ok(tokio::net::lookup_host((host, 0)).await?.map(|found| found.ip()).collect()) })
+    }
+}
+
+/// The IPv4 address that an IPv6 address stands for: mapped and compatible (RFC 4291), NAT64 (RFC 6052), 6to4 (RFC 3056).
+fn embedded(ip: Ipv6Addr) -> Option<Ipv4Addr> {
+    let [a, b, c, d, e, f, hi, lo] = ip.segments();
+    let of = |hi: u16, lo: u16| {
+        let ([w, x], [y, z]) = (hi.to_be_bytes(), lo.to_be_bytes());
+        Ipv4Addr::new(w, x, y, z)
+    };
+    match [a, b, c, d, e, f] {
+        [0, 0, 0, 0, 0, 0 | 0xffff] | [0x64, 0xff9b, 0, 0, 0, 0] => Some(of(hi, lo)),
+        [0x2002, w, x, ..] => Some(of(w, x)),
+        _ => None,
+    }
+}
+
+/// Whether an address is one that only the configuration may send us to (RFC 6890's special-purpose addresses).
 #[must_use]
 pub fn is_private(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => {
-            let [a, b, ..] = ip.octets();
+            let [a, b, c, _] = ip.octets();
             ip.is_private()
                 || ip.is_loopback()
-                || ip.is_link_local()
-                || ip.is_unspecified()
-                || ip.is_broadcast()
-                || ip.is_multicast()
                 || ip.is_documentation()
                 || (a == 100 && (64..128).contains(&b))
-                || a == 0
-                || a >= 240
+                || (a == 192 && b == 0 && c == 0)
+                || (a == 192 && b == 88 && c == 99)
+                || (a == 198 && (b & 0xfe) == 18)
+                || is_nowhere(IpAddr::V4(ip))
         }
         IpAddr::V6(ip) => {
-            let first = ip.segments()[0];
-            let embedded = ip.to_ipv4_mapped().map(IpAddr::V4).or_else(|| {
-                // 64:ff9b::/96 carries an IPv4 address in its last 32 bits (RFC 6052).
-                let [a, b, c, d, e, f, hi, lo] = ip.segments();
-                ([a, b, c, d, e, f] == [0x64, 0xff9b, 0, 0, 0, 0]).then(|| {
-                    let ([w, x], [y, z]) = (hi.to_be_bytes(), lo.to_be_bytes());
-                    IpAddr::from([w, x, y, z])
-                })
-            });
+            let [a, b, c, ..] = ip.segments();
             ip.is_loopback()
-                || ip.is_unspecified()
+                || (a & 0xfe00) == 0xfc00
+                // Site-local (RFC 3879), documentation, Teredo and the rest of 2001::/23, discard-only, local NAT64.
+                || (a & 0xffc0) == 0xfec0
+                || (a == 0x2001 && (b < 0x200 || b == 0xdb8))
+                || a == 0x100
+                || (a == 0x64 && b == 0xff9b && c == 1)
+                || embedded(ip).is_some_and(|ip| is_private(IpAddr::V4(ip)))
+                || is_nowhere(IpAddr::V6(ip))
+        }
+    }
+}
+
+/// Whether an address is one where no service of the organisation is: this machine's link, where clouds keep their
+/// metadata, groups, and what is not in use. Only an address that the configuration itself spells out leads there.
+#[must_use]
+pub fn is_nowhere(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => {
+            let [a, ..] = ip.octets();
+            ip.is_link_local() || ip.is_multicast() || a == 0 || a >= 240 || ip == Ipv4Addr::new(100, 100, 100, 200)
+        }
+        IpAddr::V6(ip) => {
+            ip.is_unspecified()
                 || ip.is_multicast()
-                || (first & 0xfe00) == 0xfc00
-                || (first & 0xffc0) == 0xfe80
-                || embedded.is_some_and(is_private)
+                || (ip.segments()[0] & 0xffc0) == 0xfe80
+                || ip == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)
+                || (!ip.is_loopback() && embedded(ip).is_some_and(|ip| is_nowhere(IpAddr::V4(ip))))
         }
     }
 }
 
 struct Checked {
     named: Arc<BTreeSet<String>>,
+    lookup: Arc<dyn Lookup>,
 }
 
 impl Resolve for Checked {
     fn resolve(&self, name: Name) -> Resolving {
-        let named = self.named.contains(&name.as_str().to_lowercase());
+        let host = name.as_str().to_lowercase();
+        let named = self.named.contains(&host);
+        let found = self.lookup.look_up(host.clone());
         Box::pin(async move {
-            let host = name.as_str().to_owned();
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
-            let allowed: Vec<SocketAddr> = found.into_iter().filter(|a| named || !is_private(a.ip())).collect();
-            if allowed.is_empty() {
+            // The connection is made to one of these, so there is no second answer to be different from this one.
+            let allowed = |ip: &IpAddr| if named { !is_nowhere(*ip) } else { !is_private(*ip) };
+            let found: Vec<SocketAddr> = found.await?.into_iter().filter(allowed).map(|ip| SocketAddr::new(ip, 0)).collect();
+            if found.is_empty() {
                 return Err(HttpError::Private(host).into());
             }
-            Ok(Box::new(allowed.into_iter()) as Addrs)
+            Ok(Box::new(found.into_iter()) as Addrs)
         })
     }
 }
@@ -112,14 +159,22 @@ impl Client {
     /// # Errors
     /// When TLS cannot be set up.
     pub fn new(named: impl IntoIterator<Item = String>) -> Result<Self, HttpError> {
+        Self::with(named, Arc::new(System), TIMEOUT)
+    }
+
+    /// The same with another look-up of names and another patience.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn with(named: impl IntoIterator<Item = String>, lookup: Arc<dyn Lookup>, patience: Duration) -> Result<Self, HttpError> {
         let named: Arc<BTreeSet<String>> = Arc::new(named.into_iter().map(|h| h.to_lowercase()).collect());
         let inner = reqwest::Client::builder()
             .redirect(Policy::none())
             .no_proxy()
-            .timeout(TIMEOUT)
+            .timeout(patience)
             .connect_timeout(Duration::from_secs(5))
             .user_agent(concat!("countersign/", env!("CARGO_PKG_VERSION")))
-            .dns_resolver(Arc::new(Checked { named: Arc::clone(&named) }))
+            .dns_resolver(Arc::new(Checked { named: Arc::clone(&named), lookup }))
             .build()
             .map_err(|e| HttpError::NoAnswer(e.to_string()))?;
         Ok(Self { inner, named })
@@ -130,7 +185,7 @@ impl Client {
     /// # Errors
     /// When the address may not be asked, there is no answer in time, or it is too long.
     pub async fn post(&self, url: &str, content_type: &'static str, body: Vec<u8>) -> Result<Answered, HttpError> {
-        let url = reqwest::Url::parse(url).map_err(|_| HttpError::Address(url.to_owned()))?;
+        let url = reqwest::Url::parse(url).map_err(|_| HttpError::Address)?;
         self.check(&url)?;
         let request = self.inner.post(url).header(reqwest::header::CONTENT_TYPE, content_type).body(body);
         let mut response = request.send().await.map_err(|e| HttpError::NoAnswer(why(&e)))?;
@@ -148,7 +203,7 @@ impl Client {
     /// Names are checked when they are resolved; a literal address never is, so it is checked here.
     fn check(&self, url: &reqwest::Url) -> Result<(), HttpError> {
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(HttpError::Address(url.to_string()));
+            return Err(HttpError::Address);
         }
         let host = url.host_str().unwrap_or_default().to_lowercase();
         let literal: Option<IpAddr> = host.trim_start_matches('[').trim_end_matches(']').parse().ok();
@@ -194,12 +249,36 @@ mod tests {
             "fd00::1",
             "::ffff:127.0.0.1",
             "64:ff9b::7f00:1",
+            "64:ff9b:1::1",
+            "2002:7f00:1::",
+            "2002:a9fe:a9fe::1",
+            "::127.0.0.1",
+            "::ffff:169.254.169.254",
+            "fd00:ec2::254",
+            "fec0::1",
+            "2001::1",
+            "2001:db8::1",
+            "192.0.0.8",
+            "198.18.0.1",
+            "203.0.113.7",
+            "224.0.0.1",
+            "ff02::1",
             "::",
         ] {
             assert!(is_private(ip.parse().unwrap()), "{ip}");
         }
-        for ip in ["1.1.1.1", "8.8.8.8", "2606:4700:4700::1111", "::ffff:1.1.1.1"] {
+        for ip in ["1.1.1.1", "8.8.8.8", "2606:4700:4700::1111", "::ffff:1.1.1.1", "2002:101:101::1", "2001:4860:4860::8888"] {
             assert!(!is_private(ip.parse().unwrap()), "{ip}");
+        }
+    }
+
+    #[test]
+    fn a_cloud_s_metadata_is_where_no_name_leads() {
+        for ip in ["169.254.169.254", "::ffff:169.254.169.254", "100.100.100.200", "fd00:ec2::254", "fe80::1", "0.0.0.0", "::"] {
+            assert!(is_nowhere(ip.parse().unwrap()), "{ip}");
+        }
+        for ip in ["127.0.0.1", "::1", "10.0.0.1", "fd00::1", "8.8.8.8"] {
+            assert!(!is_nowhere(ip.parse().unwrap()), "{ip}");
         }
     }
 
@@ -218,6 +297,6 @@ mod tests {
     #[tokio::test]
     async fn other_schemes_are_refused() {
         let client = Client::new([]).unwrap();
-        assert!(matches!(client.post("file:///etc/passwd", "text/plain", Vec::new()).await, Err(HttpError::Address(_))));
+        assert!(matches!(client.post("file:///etc/passwd", "text/plain", Vec::new()).await, Err(HttpError::Address)));
     }
 }

@@ -155,6 +155,19 @@ pub struct SessionRow {
     pub expires_at: i64,
 }
 
+/// Refusals of one person in one hour.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusalRow {
+    /// Whose.
+    pub person: String,
+    /// Hours since 1970.
+    pub hour: i64,
+    /// How many have an event of their own.
+    pub recorded: i64,
+    /// How many more there were.
+    pub beyond: i64,
+}
+
 /// Everything that one commit writes.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
@@ -184,6 +197,10 @@ pub struct Batch {
     pub repeats: BTreeMap<String, RepeatRow>,
     /// Repeats that were told, by alert.
     pub told: Vec<String>,
+    /// Refusals to count, by person and hour: with an event of their own, and beyond those.
+    pub refusals: BTreeMap<(String, i64), (i64, i64)>,
+    /// Refusals that were told: person and hour.
+    pub refusals_told: Vec<(String, i64)>,
     /// Keys of requests, with what a retry is answered: key, microseconds, outcome.
     pub dedupe: Vec<(String, i64, String)>,
     /// What this process leaves for itself and for later ones, written with anything else: key, microseconds, words.
@@ -211,6 +228,8 @@ impl Batch {
         self.events.is_empty()
             && self.deliveries.is_empty()
             && self.told.is_empty()
+            && self.refusals.is_empty()
+            && self.refusals_told.is_empty()
             && self.dedupe.is_empty()
             && self.sessions.is_empty()
             && self.links.is_empty()
@@ -398,6 +417,15 @@ impl Commit<'_> {
             .collect()
     }
 
+    /// Refusals of hours before `hour` that no event counts yet.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn refusals_before(&mut self, hour: i64, at_most: i64) -> Result<Vec<RefusalRow>, StoreError> {
+        let rows = sqlx::query(sql::REFUSALS_BEFORE).bind(hour).bind(at_most).fetch_all(&mut *self.transaction).await?;
+        rows.iter().map(refusal_of).collect()
+    }
+
     /// Whose one-time link this is, if it is still good at `now` (microseconds).
     ///
     /// # Errors
@@ -440,6 +468,11 @@ impl Commit<'_> {
             vec![Text(r.id), OptText(r.ticket), Text(r.group), Int(r.count), Int(r.at.0), Int(r.at.1), Int(first), Int(last), Int(r.due)]
         });
         self.put("repeat_pending", sql::REPEAT_ROWS, rows.collect()).await?;
+        for (person, hour) in batch.refusals_told {
+            self.run("refusal_pending", sql::FORGET_REFUSALS, vec![Text(person), Int(hour)]).await?;
+        }
+        let rows = batch.refusals.into_iter().map(|((person, hour), (own, beyond))| vec![Text(person), Int(hour), Int(own), Int(beyond)]);
+        self.put("refusal_pending", sql::REFUSAL_ROWS, rows.collect()).await?;
         self.put("dedupe", sql::DEDUPE_ROWS, batch.dedupe.into_iter().map(|(k, at, o)| vec![Text(k), Int(at), Text(o)]).collect()).await?;
         for (key, at, words) in batch.marks {
             self.run("mark", sql::MARK, vec![Text(key), Int(at), Text(words)]).await?;
@@ -520,6 +553,10 @@ impl Commit<'_> {
     pub async fn roll_back(self) -> Result<(), StoreError> {
         Ok(self.transaction.rollback().await?)
     }
+}
+
+pub(super) fn refusal_of(row: &AnyRow) -> Result<RefusalRow, StoreError> {
+    Ok(RefusalRow { person: row.try_get(0)?, hour: row.try_get(1)?, recorded: row.try_get(2)?, beyond: row.try_get(3)? })
 }
 
 pub(super) fn hash_of(bytes: Vec<u8>) -> Result<[u8; 32], StoreError> {

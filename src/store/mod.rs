@@ -58,6 +58,9 @@ pub enum StoreError {
     /// Something in it cannot be read back.
     #[error("a stored row cannot be read: {0}")]
     Unreadable(String),
+    /// A text holds NUL, which PostgreSQL cannot keep; so that both databases hold the same, neither does.
+    #[error("a text holds the character NUL, which no database keeps")]
+    Nul,
     /// The address is not one of a database.
     #[error("{0:?} is not a database address: write sqlite:FILE or postgres://USER@HOST/NAME")]
     Address(String),
@@ -95,10 +98,13 @@ impl StoreError {
     /// Whether the database refused because of what was in a statement, rather than because of its own state.
     #[must_use]
     pub fn refused_content(&self) -> bool {
-        let Self::Database(sqlx::Error::Database(e)) = self else { return false };
-        // PostgreSQL: class 22 (data), 23 (constraints), 54 (limits). SQLite: constraint 19, mismatch 20, too big 18.
+        let Self::Database(sqlx::Error::Database(e)) = self else {
+            return matches!(self, Self::Nul | Self::Database(sqlx::Error::Encode(_)));
+        };
+        // PostgreSQL: class 22 (data), 23 (constraints), 54 (limits), P0 (what a trigger raises). SQLite: constraint 19
+        // (a trigger's RAISE as well), mismatch 20, too big 18.
         let code = e.code().unwrap_or_default();
-        ["22", "23", "54"].iter().any(|class| code.len() == 5 && code.starts_with(class))
+        ["22", "23", "54", "P0"].iter().any(|class| code.len() == 5 && code.starts_with(class))
             || code.parse::<i64>().is_ok_and(|c| matches!(c & 0xff, 18..=20))
     }
 }

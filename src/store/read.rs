@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::commit::{Head, SealedRow, hash_of, head_of};
+use super::commit::{Head, RefusalRow, SealedRow, hash_of, head_of};
 use super::rows::Lookup;
 use super::{Store, StoreError, statements as sql};
 
@@ -279,6 +279,15 @@ impl Store {
     /// When the database does not answer.
     pub async fn repeats_wait(&self, now: i64) -> Result<bool, StoreError> {
         Ok(!sqlx::query(sql::REPEATS_DUE).bind(now).bind(1_i64).fetch_all(self.readers()).await?.is_empty())
+    }
+
+    /// Refusals of hours before `hour` that no event counts yet, at most so many.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn refusals_before(&self, hour: i64, at_most: i64) -> Result<Vec<RefusalRow>, StoreError> {
+        let rows = sqlx::query(sql::REFUSALS_BEFORE).bind(hour).bind(at_most).fetch_all(self.readers()).await?;
+        rows.iter().map(super::commit::refusal_of).collect()
     }
 
     /// A session by the SHA-256 of its token.

@@ -97,6 +97,10 @@ impl Rows {
 
     /// Writes `rows`, each with as many values as there are columns.
     pub(super) async fn write(self, connection: &mut AnyConnection, mut rows: Vec<Vec<Value>>) -> Result<(), StoreError> {
+        let nul = |value: &Value| matches!(value, Value::Text(text) | Value::OptText(Some(text)) if text.contains('\0'));
+        if rows.iter().flatten().any(nul) {
+            return Err(StoreError::Nul);
+        }
         for size in SIZES {
             while rows.len() >= size {
                 let rest = rows.split_off(size);

@@ -82,6 +82,11 @@ pub const LAST_HEARD: &str = "SELECT received_at FROM delivery WHERE source = $1
 pub const REPEATS_DUE: &str = "SELECT id, ticket, count, first_at, last_at, first_delivery, last_delivery FROM repeat_pending WHERE due <= $1 ORDER BY due, id LIMIT $2";
 /// Takes pending repeats out.
 pub const FORGET_REPEATS: &str = "DELETE FROM repeat_pending WHERE id = $1";
+/// Refusals of hours before $1.
+pub const REFUSALS_BEFORE: &str =
+    "SELECT person, hour, recorded, beyond FROM refusal_pending WHERE hour < $1 ORDER BY hour, person LIMIT $2";
+/// Takes the pending refusals of one person and hour out.
+pub const FORGET_REFUSALS: &str = "DELETE FROM refusal_pending WHERE person = $1 AND hour = $2";
 /// What a process leaves: its latest commit, so that it can be found again when the connection broke, and its clocks.
 pub const MARK: &str = "INSERT INTO dedupe (key, at, outcome) VALUES ($1, $2, $3) ON CONFLICT (key) DO UPDATE SET at = excluded.at, outcome = excluded.outcome";
 /// What was left under a key.
@@ -207,6 +212,12 @@ pub const REPEAT_ROWS: Rows = Rows::new(
     9,
     "ON CONFLICT (id) DO UPDATE SET count = repeat_pending.count + excluded.count, last_at = excluded.last_at, last_delivery = excluded.last_delivery",
 );
+/// Refusals that wait to be told.
+pub const REFUSAL_ROWS: Rows = Rows::new(
+    "INSERT INTO refusal_pending (person, hour, recorded, beyond) VALUES",
+    4,
+    "ON CONFLICT (person, hour) DO UPDATE SET recorded = refusal_pending.recorded + excluded.recorded, beyond = refusal_pending.beyond + excluded.beyond",
+);
 /// What a retry with the same key is answered.
 pub const DEDUPE_ROWS: Rows = Rows::new("INSERT INTO dedupe (key, at, outcome) VALUES", 3, "");
 /// Sessions.
@@ -268,6 +279,8 @@ pub const ALL: &[&str] = &[
     FORGET_REPEATS,
     MARK,
     LEFT,
+    REFUSALS_BEFORE,
+    FORGET_REFUSALS,
     FORGET_DEDUPE,
     SESSION,
     END_SESSION,
@@ -318,6 +331,7 @@ pub const ALL_ROWS: &[Rows] = &[
     PLAYBOOK_ROWS,
     DELIVERY_ROWS,
     REPEAT_ROWS,
+    REFUSAL_ROWS,
     DEDUPE_ROWS,
     SESSION_ROWS,
     LINK_ROWS,

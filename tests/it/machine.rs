@@ -71,6 +71,17 @@ impl Running {
         Self { child, name, lines, said: Vec::new() }
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until it has ended by itself.
+    pub fn ended(&mut self) {
+        // However it ended.
+        let _ = self.child.wait();
+    }
+
     /// Waits until the program says a line that contains `text`, and returns the line.
     pub fn wait_for(&mut self, text: &str) -> String {
         let patience = Duration::from_secs(60);

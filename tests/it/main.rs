@@ -20,6 +20,7 @@ mod console_browser;
 mod correlation;
 mod documents;
 mod exports;
+mod hostile;
 mod integrity;
 mod life;
 mod machine;

@@ -27,7 +27,7 @@ const GLANCE: Duration = Duration::from_millis(100);
 
 /// A running service. Fields drop in order: the program before its folder.
 pub struct Server {
-    _program: Running,
+    program: Running,
     folder: TempDir,
     /// Host and port.
     pub address: String,
@@ -54,12 +54,25 @@ impl Server {
         command.current_dir(folder.path()).arg("serve");
         let mut program = Running::spawn(command);
         program.wait_for("listening");
-        Self { _program: program, folder, address }
+        Self { program, folder, address }
     }
 
     /// Its address as a browser writes it.
     pub fn base(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// The most memory it ever had, in KiB.
+    pub fn memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.program.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux says so");
+        line.split_whitespace().next().and_then(|n| n.parse().ok()).expect("a number")
+    }
+
+    /// Ends it as SIGTERM does; its folder stays.
+    pub fn stops(&mut self) {
+        self.program.signal("TERM");
+        self.program.ended();
     }
 
     /// A file or folder of the service.
@@ -107,6 +120,11 @@ pub struct Api {
 }
 
 impl Api {
+    /// What it proves itself with.
+    pub fn bearer(&self) -> &str {
+        &self.bearer
+    }
+
     /// Asks for `path`: the status and the bytes.
     pub async fn bytes(&self, path: &str) -> (StatusCode, Vec<u8>) {
         let answer = self.client.get(format!("{}{path}", self.base)).bearer_auth(&self.bearer).send().await.expect("the service answers");

@@ -16,6 +16,7 @@ use crate::inbound::problem::Problem;
 use crate::procedure::model::Permission;
 use crate::ticket::command::{AttachEvidence, Command};
 use crate::ticket::media;
+use crate::ticket::number::Number;
 
 /// Bytes of a file at most.
 pub const MOST_BYTES: usize = 25 << 20;
@@ -135,6 +136,16 @@ impl Upload {
     }
 }
 
+/// The refusal of a file that was not read, because whoever sends it may attach none. It goes through the desk like every
+/// other, so that the record has it; a file without a name is never attached, whatever roles may change meanwhile.
+pub(in crate::inbound) async fn refused_unread(app: &App, caller: &Caller, ticket: Number) -> Unanswered {
+    let nothing = || app.desk.seal("");
+    let (name, sha256, media_type) = (nothing(), nothing(), String::new());
+    let file = AttachEvidence { ticket, name, sha256, size: 0, media_type, phase: None, captured_at: None };
+    let request = caller.request(Asked::Ticket(Box::new(Command::AttachEvidence(file))), None, "attachments", &[]);
+    app.desk.ask(request).await.err().unwrap_or(Unanswered::Unknown)
+}
+
 pub(super) async fn attach(
     State(app): State<App>,
     Path(ticket): Path<String>,
@@ -144,8 +155,7 @@ pub(super) async fn attach(
     let key = key_of(request.headers())?;
     // Before a byte is read: whoever may only look cannot fill the disk.
     if app.desk.allow(&caller.person, Permission::Work).is_err() {
-        let what = "Your roles do not allow you to attach a file. Ask somebody who may, or an administrator.";
-        return Err(Problem::new(StatusCode::FORBIDDEN, Code::NotAllowed, what));
+        return Err(refused_unread(&app, &caller, number(&ticket)?).await.into());
     }
     let upload = Upload::read(request, &app).await?;
     let answer = upload.file(&app, &caller, &ticket, key.as_deref()).await?;

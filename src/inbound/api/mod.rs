@@ -4,7 +4,7 @@
 //! Every write takes an `Idempotency-Key`; every refusal is `application/problem+json` with the refusal's name.
 
 mod body;
-mod files;
+pub(in crate::inbound) mod files;
 pub mod openapi;
 mod query;
 mod read;

@@ -17,6 +17,17 @@ use crate::inbound::caller::Caller;
 use crate::inbound::problem::Problem;
 use crate::procedure::model::Permission;
 
+/// Bytes of a name at most.
+const MOST_NAME: usize = 256;
+
+/// A name as it stands in a path: nothing that could not be one reaches the database.
+fn name(what: &str, text: &str) -> Result<(), Problem> {
+    if text.len() <= MOST_NAME && !text.chars().any(char::is_control) {
+        return Ok(());
+    }
+    Err(Problem::bad_request(format!("{what} is a name of at most {MOST_NAME} bytes without control characters.")))
+}
+
 /// The cursor of the next page: none when this one was not full.
 fn next<T>(rows: &[T], limit: i64, position: impl Fn(&T) -> i64) -> Option<i64> {
     if i64::try_from(rows.len()).unwrap_or(0) == limit { rows.last().map(position) } else { None }
@@ -173,6 +184,8 @@ pub(super) async fn alert(
     Path((source, fingerprint)): Path<(String, String)>,
     caller: Caller,
 ) -> Result<Json<Value>, Problem> {
+    name("A source", &source)?;
+    name("A fingerprint", &fingerprint)?;
     Ok(Json(app.desk.alert(&caller.person, &source, &fingerprint).await?))
 }
 

@@ -16,6 +16,7 @@ use crate::card::replies;
 use crate::card::words::one_line;
 use crate::desk::query::NoView;
 use crate::desk::request::{Ask, Unanswered};
+use crate::inbound::api::files::refused_unread;
 use crate::inbound::app::App;
 use crate::procedure::model::Permission;
 use crate::ticket::command::{AttachEvidence, Command};
@@ -58,14 +59,17 @@ pub(super) async fn file(
         let look = Look::new(&app, &caller.person)?;
         let pinned = look.ticket(&number(&name)?).await?;
         let form = form_of(&look, &pinned, "evidence")?;
-        // Before a byte is read: whoever may only look cannot fill the disk.
-        app.desk.allow(&caller.person, Permission::Work)?;
         Ok::<_, NoView>((view_of(&look, form, Some(pinned.ticket.number.to_string())), pinned.ticket.number))
     };
     let (view, number) = match made.await {
         Ok(made) => made,
         Err(error) => return reply::no_view(&app, &headers, error),
     };
+    // Before a byte is read: whoever may only look cannot fill the disk.
+    if app.desk.allow(&caller.person, Permission::Work).is_err() {
+        let error = refused_unread(&app, &caller, number).await;
+        return reply::unanswered(&app, &headers, error, None);
+    }
     let upload = match read(parts).await {
         Ok(upload) => upload,
         Err(error) => return wrong(&app, &headers, view, Typed::default(), &error),

@@ -53,7 +53,7 @@ async fn exported(w: &mut World) -> Exported {
     Exported {
         root: w.path("bundle"),
         zip: w.path("bundle.zip"),
-        outside: Outside { log, witnesses: vec![key], quorum: None, anchor: None },
+        outside: Outside { log, witnesses: vec![key], quorum: None, anchor: None, anchor_beside: false },
     }
 }
 
