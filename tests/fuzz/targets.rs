@@ -30,6 +30,7 @@ use countersign::ledger::witness::{AddCheckpoint, parse_answer};
 use countersign::procedure;
 use countersign::procedure::expression::{Expression, Template, Variables};
 use countersign::procedure::model::Library;
+use countersign::ticket::number::Number;
 use countersign::ticket::{fields, media};
 use serde_json::Value;
 
@@ -320,7 +321,10 @@ fn event(bytes: &[u8]) {
 fn text(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let _ = (Timestamp::parse(&text), typed::read_time(&text), media::sniff(bytes), document::fit_url(&text));
-    let _ = text.parse::<countersign::ticket::number::Number>().map(|number| assert_eq!(number.to_string(), text));
+    // People may write inc-42; what is written of it then reads back as the same.
+    if let Ok(number) = text.parse::<Number>() {
+        assert_eq!(number.to_string().parse(), Ok(number));
+    }
     let line = document::fit_line(&text);
     assert!(!line.chars().any(char::is_control) && line.len() <= document::MAX_LINE + 40);
     let _ = (fields::text(&text, 200), fields::fitted(&text));
