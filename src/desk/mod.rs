@@ -8,7 +8,7 @@
 //! - [`known`]: what the clerk holds in memory: tickets, people, procedures, the tree's edge;
 //! - [`procedures`]: what was adopted, in every version;
 //! - [`append`]: events into canonical bytes, leaves and tiles;
-//! - [`prepare`]: alerts matched and sealed before the queue;
+//! - [`prepare`]: alerts sealed before the queue; [`matching`]: which playbook takes them;
 //! - [`query`]: what pages and programs ask, by people who may;
 //! - [`tick`]: what time does: deadlines, repeats to tell, forgeries to count;
 //! - [`heartbeat`]: monitoring tools that fall silent;
@@ -26,6 +26,7 @@ pub mod compare;
 pub mod founding;
 pub mod heartbeat;
 pub mod known;
+pub mod matching;
 pub mod overlay;
 pub mod prepare;
 pub mod procedures;
@@ -102,6 +103,7 @@ pub(crate) struct Inner {
     pub(crate) env: Env,
     pub(crate) snapshot: RwLock<Snapshot>,
     pub(crate) gauges: Gauges,
+    pub(crate) matcher: matching::Matcher,
     pub(crate) forgeries: Mutex<tick::Forgeries>,
     pub(crate) signing: RwLock<publish::Signing>,
     /// What somebody outside knows of the log that this database does not: then nothing is signed.
@@ -151,6 +153,7 @@ impl Desk {
             env,
             snapshot: RwLock::new(snapshot),
             gauges: Gauges::default(),
+            matcher: matching::Matcher::default(),
             forgeries: Mutex::default(),
             signing: RwLock::default(),
             distrusted: RwLock::default(),

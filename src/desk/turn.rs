@@ -17,56 +17,58 @@ use crate::ticket::event::{Actor, AdoptedFile, Fact, NewEvent};
 impl Overlay<'_> {
     /// Decides one request. What it decided is on the overlay when this returns, also when it is a refusal that an
     /// assessor wants to see.
-    pub fn turn(&mut self, request: Request, refusals: &mut RefusalCounts) -> Result<Answer, Unanswered> {
-        let actor = self.actor_of(&request)?;
-        let outcome = match request.ask.clone() {
-            Ask::Ticket(command) => self.ticket(&request, &actor, &command, refusals)?,
+    pub fn turn(&mut self, request: &Request, refusals: &mut RefusalCounts) -> Result<Answer, Unanswered> {
+        let actor = self.actor_of(request)?;
+        let outcome = match &request.ask {
+            Ask::Ticket(command) => self.ticket(request, &actor, command, refusals)?,
             Ask::People(command) => {
                 let library = self.library()?;
-                let person = person_of(&command);
-                let actor = founder(&actor, &command);
-                let decided = people::decide::decide(&self.known.directory, &library.organisation, &actor, command);
+                let person = person_of(command);
+                let actor = founder(&actor, command);
+                let decided = people::decide::decide(&self.known.directory, &library.organisation, &actor, command.clone());
                 let events = match decided {
                     Ok(events) => events,
-                    Err(refusal) => return Err(self.refuse_administration(&request, &actor, refusal, refusals, &library)),
+                    Err(refusal) => return Err(self.refuse_administration(request, &actor, refusal, refusals, &library)),
                 };
-                let mut answer = self.append(&request, &actor, events)?;
+                let mut answer = self.append(request, &actor, events)?;
                 answer.person = person;
                 answer
             }
             Ask::IssueLink { person, hash, expires_at } => {
-                self.allow(&request, &actor, Permission::Administer, refusals)?;
-                self.issue_link(&request, &actor, &person, hash, expires_at)?
+                self.allow(request, &actor, Permission::Administer, refusals)?;
+                self.issue_link(request, &actor, person, hash.clone(), *expires_at)?
             }
-            Ask::SignIn(sign_in) => self.sign_in(&request, sign_in)?,
+            Ask::SignIn(sign_in) => self.sign_in(request, sign_in.clone())?,
             Ask::SignOut { hash } => {
-                self.batch.ended_sessions.push(hash);
+                self.batch.ended_sessions.push(hash.clone());
                 Answer::default()
             }
             Ask::OpenLog { origin, demo } => {
-                let opening = Fact::LogOpened { origin, demo, schema: super::SCHEMA };
+                let opening = Fact::LogOpened { origin: origin.clone(), demo: *demo, schema: super::SCHEMA };
                 let events = if self.known.size == 0 { vec![NewEvent::outside(opening)] } else { Vec::new() };
-                self.append(&request, &actor, events)?
+                self.append(request, &actor, events)?
             }
             Ask::Adopt { library, why } => {
                 if self.known.procedures.current().is_some_and(|current| current.files != library.files) {
-                    self.allow(&request, &actor, Permission::Administer, refusals)?;
+                    self.allow(request, &actor, Permission::Administer, refusals)?;
                 }
-                self.adopt(&request, &actor, &library, why)?
+                self.adopt(request, &actor, library, why.clone())?
             }
             Ask::CountForgeries { source, reason, minute, count } => {
-                self.append(&request, &actor, vec![NewEvent::outside(Fact::ForgeriesCounted { source, reason, minute, count })])?
+                let fact = Fact::ForgeriesCounted { source: source.clone(), reason: reason.clone(), minute: *minute, count: *count };
+                self.append(request, &actor, vec![NewEvent::outside(fact)])?
             }
-            Ask::TellRepeats => self.tell_repeats(&request, &actor, refusals)?,
+            Ask::TellRepeats => self.tell_repeats(request, &actor, refusals)?,
             Ask::RecordExport { digest, position, tickets, query } => {
-                self.allow(&request, &actor, Permission::Export, refusals)?;
-                self.append(&request, &actor, vec![NewEvent::outside(Fact::Exported { digest, position, tickets }).seal("query", query)])?
+                self.allow(request, &actor, Permission::Export, refusals)?;
+                let fact = Fact::Exported { digest: digest.clone(), position: *position, tickets: *tickets };
+                self.append(request, &actor, vec![NewEvent::outside(fact).seal("query", query.clone())])?
             }
             Ask::CatchUp => Answer::default(),
             Ask::ConfirmClock => {
-                self.allow(&request, &actor, Permission::Administer, refusals)?;
+                self.allow(request, &actor, Permission::Administer, refusals)?;
                 let before = Timestamp::from_micros(self.known.last_at).unwrap_or(self.now);
-                self.append(&request, &actor, vec![NewEvent::outside(Fact::ClockStepConfirmed { before, after: self.now })])?
+                self.append(request, &actor, vec![NewEvent::outside(Fact::ClockStepConfirmed { before, after: self.now })])?
             }
         };
         Ok(outcome)

@@ -8,7 +8,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Any, Connection, Row, Transaction};
 
 use super::rows::Value;
-use super::{Store, StoreError, statements as sql};
+use super::{Store, StoreError, Turn, statements as sql};
 
 /// The head of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,9 +103,10 @@ pub struct TicketRow {
     pub rev: i64,
     /// JSON.
     pub state: String,
-    /// All its deadlines: id and when, microseconds.
-    pub deadlines: Vec<(String, i64)>,
 }
+
+/// A ticket's deadlines, all of them: id and when, microseconds.
+pub type Deadlines = Vec<(String, i64)>;
 
 /// An identical repeat of an alert.
 #[derive(Clone, Debug)]
@@ -165,6 +166,8 @@ pub struct Batch {
     pub sealed: Vec<SealedRow>,
     /// Tickets that changed.
     pub tickets: Vec<TicketRow>,
+    /// Tickets whose deadlines changed: number, and what they are now.
+    pub deadlines: Vec<(String, Deadlines)>,
     /// Counters that moved.
     pub counters: BTreeMap<String, i64>,
     /// Alerts that changed: id, ticket, record.
@@ -217,6 +220,8 @@ impl Batch {
 /// A transaction that holds the head.
 pub struct Commit<'c> {
     transaction: Transaction<'c, Any>,
+    /// Given back after the transaction has ended.
+    _turn: Turn,
 }
 
 /// A connection for commits.
@@ -252,6 +257,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn name_key(&self, vkey: &str) -> Result<(), StoreError> {
+        let _turn = self.turn().await;
         sqlx::query(sql::NAME_KEY).bind(vkey).execute(self.writer()).await?;
         Ok(())
     }
@@ -263,9 +269,10 @@ impl Writer {
     /// # Errors
     /// When the database does not answer, or the log has no head yet.
     pub async fn begin(&mut self, store: &Store) -> Result<(Commit<'_>, Head), StoreError> {
+        let turn = store.turn().await;
         let mut transaction = self.0.begin_with(store.dialect().begin_writing()).await?;
         let row = sqlx::query(sql::TAKE_HEAD).fetch_one(&mut *transaction).await?;
-        Ok((Commit { transaction }, head_of(&row)?))
+        Ok((Commit { transaction, _turn: turn }, head_of(&row)?))
     }
 }
 
@@ -410,23 +417,16 @@ impl Commit<'_> {
         sql::TILE_ROWS.write(c, rows.collect()).await?;
         let rows = batch.sealed.into_iter().map(|s| vec![Int(s.seq), Text(s.name), Bytes(s.salt), Bytes(s.bytes)]);
         sql::SEALED_ROWS.write(c, rows.collect()).await?;
-        let mut deadlines = Vec::new();
-        let mut rows = Vec::with_capacity(batch.tickets.len());
-        for t in batch.tickets {
-            sqlx::query(sql::FORGET_DEADLINES).bind(t.number.clone()).execute(&mut *c).await?;
-            deadlines.extend(t.deadlines.into_iter().map(|(id, at)| vec![Text(t.number.clone()), Text(id), Int(at)]));
-            rows.push(vec![
-                Text(t.number),
-                Text(t.kind),
-                Text(t.status),
-                Int(i64::from(t.ended)),
-                Int(t.opened_seq),
-                Int(t.rev),
-                Text(t.state),
-            ]);
-        }
-        sql::TICKET_ROWS.write(c, rows).await?;
-        sql::DEADLINE_ROWS.write(c, deadlines).await?;
+        let rows = batch.tickets.into_iter().map(|t| {
+            let ended = Int(i64::from(t.ended));
+            vec![Text(t.number), Text(t.kind), Text(t.status), ended, Int(t.opened_seq), Int(t.rev), Text(t.state)]
+        });
+        sql::TICKET_ROWS.write(c, rows.collect()).await?;
+        sql::FORGET_DEADLINES.apply(c, batch.deadlines.iter().map(|(number, _)| number.clone()).collect()).await?;
+        let rows = batch.deadlines.into_iter().flat_map(|(number, all)| {
+            all.into_iter().map(move |(id, at)| vec![Text(number.clone()), Text(id), Int(at)])
+        });
+        sql::DEADLINE_ROWS.write(c, rows.collect()).await?;
         sql::COUNTER_ROWS.write(c, batch.counters.into_iter().map(|(p, n)| vec![Text(p), Int(n)]).collect()).await?;
         sql::ALERT_ROWS.write(c, batch.alerts.into_iter().map(|(id, t, r)| vec![Text(id), OptText(t), Text(r)]).collect()).await?;
         sql::GROUP_ROWS.write(c, batch.groups.into_iter().map(|(id, r)| vec![Text(id), Text(r)]).collect()).await?;
@@ -435,9 +435,7 @@ impl Commit<'_> {
         sql::PLAYBOOK_ROWS.write(c, batch.playbooks.into_iter().map(|(d, p, b)| vec![Text(d), Text(p), Bytes(b)]).collect()).await?;
         let rows = batch.deliveries.into_iter().map(|d| vec![Int(d.id), Text(d.source), Int(d.received_at), Text(d.alerts)]);
         sql::DELIVERY_ROWS.write(c, rows.collect()).await?;
-        for id in &batch.told {
-            sqlx::query(sql::FORGET_REPEATS).bind(id.clone()).execute(&mut *c).await?;
-        }
+        sql::FORGET_REPEATS.apply(c, batch.told).await?;
         let rows = batch.repeats.into_values().map(|r| {
             let (first, last) = r.deliveries;
             vec![Text(r.id), OptText(r.ticket), Text(r.group), Int(r.count), Int(r.at.0), Int(r.at.1), Int(first), Int(last), Int(r.due)]

@@ -21,10 +21,12 @@ pub mod statements;
 pub mod whole;
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyPool, ConnectOptions, Executor};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 pub use dialect::Dialect;
 
@@ -100,7 +102,12 @@ pub struct Store {
     writer: AnyPool,
     readers: AnyPool,
     dialect: Dialect,
+    turn: Arc<Mutex<()>>,
 }
+
+/// Whoever holds it is the only one of this process who writes to an SQLite file: the others wait in line, instead of
+/// asking SQLite again and again whether the file is free.
+type Turn = Option<OwnedMutexGuard<()>>;
 
 /// Reads the folder-relative `sqlite:FILE` and `postgres://…` into what the driver wants.
 fn address_of(database: &str) -> Result<(Dialect, String), StoreError> {
@@ -171,13 +178,21 @@ impl Store {
         };
         let writer = pool(2).connect_with(options.clone()).await?;
         let readers = pool(6).connect_lazy_with(options);
-        Ok(Self { writer, readers, dialect })
+        Ok(Self { writer, readers, dialect, turn: Arc::default() })
     }
 
     /// Which database it is.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
         self.dialect
+    }
+
+    /// Waits for the turn to write.
+    pub(crate) async fn turn(&self) -> Turn {
+        match self.dialect {
+            Dialect::Sqlite => Some(Arc::clone(&self.turn).lock_owned().await),
+            Dialect::Postgres => None,
+        }
     }
 
     pub(crate) fn writer(&self) -> &AnyPool {

@@ -56,8 +56,6 @@ pub const ALERT: &str = "SELECT record FROM alert WHERE id = $1";
 pub const DEADLINES_DUE: &str = "SELECT ticket, id, due FROM deadline WHERE due <= $1 ORDER BY due, ticket, id LIMIT $2";
 /// The next one.
 pub const DEADLINE_NEXT: &str = "SELECT COALESCE(MIN(due), -1) FROM deadline";
-/// Forgets a ticket's deadlines before its new ones are written.
-pub const FORGET_DEADLINES: &str = "DELETE FROM deadline WHERE ticket = $1";
 /// Every person.
 pub const PEOPLE: &str = "SELECT id, state FROM person ORDER BY id";
 /// Every adoption.
@@ -73,8 +71,6 @@ pub const DELIVERY: &str = "SELECT source, received_at, alerts FROM delivery WHE
 pub const LAST_HEARD: &str = "SELECT received_at FROM delivery WHERE source = $1 ORDER BY id DESC LIMIT 1";
 /// Repeats that are due to be told.
 pub const REPEATS_DUE: &str = "SELECT id, ticket, count, first_at, last_at, first_delivery, last_delivery FROM repeat_pending WHERE due <= $1 ORDER BY due, id LIMIT $2";
-/// Takes pending repeats out.
-pub const FORGET_REPEATS: &str = "DELETE FROM repeat_pending WHERE id = $1";
 /// This process's latest commit, so that it can be found again when the connection broke.
 pub const MARK: &str = "INSERT INTO dedupe (key, at, outcome) VALUES ($1, $2, $3) ON CONFLICT (key) DO UPDATE SET at = excluded.at, outcome = excluded.outcome";
 /// Forgets what nobody will retry any more.
@@ -216,6 +212,11 @@ pub const GROUPS_BY_ID: Lookup = Lookup::new("SELECT id, record FROM alert_group
 /// When each of these groups was last repeated, as far as no event tells yet.
 pub const REPEATED_BY_GROUP: Lookup = Lookup::new("SELECT grp, last_at FROM repeat_pending WHERE grp IN");
 
+/// Forgets tickets' deadlines before their new ones are written.
+pub const FORGET_DEADLINES: Lookup = Lookup::new("DELETE FROM deadline WHERE ticket IN");
+/// Forgets repeats that were told.
+pub const FORGET_REPEATS: Lookup = Lookup::new("DELETE FROM repeat_pending WHERE id IN");
+
 /// Single statements, for the test that prepares each of them.
 pub const ALL: &[&str] = &[
     SCHEMA_VERSION,
@@ -243,7 +244,6 @@ pub const ALL: &[&str] = &[
     ALERT,
     DEADLINES_DUE,
     DEADLINE_NEXT,
-    FORGET_DEADLINES,
     PEOPLE,
     ADOPTED,
     PLAYBOOK,
@@ -251,7 +251,6 @@ pub const ALL: &[&str] = &[
     DELIVERY,
     LAST_HEARD,
     REPEATS_DUE,
-    FORGET_REPEATS,
     FORGET_DEDUPE,
     SESSION,
     END_SESSION,
@@ -307,4 +306,4 @@ pub const ALL_ROWS: &[Rows] = &[
     LINK_ROWS,
 ];
 /// Look-ups, for the same test.
-pub const ALL_LOOKUPS: &[Lookup] = &[DEDUPES, TICKETS_BY_NUMBER, ALERTS_BY_ID, GROUPS_BY_ID, REPEATED_BY_GROUP];
+pub const ALL_LOOKUPS: &[Lookup] = &[DEDUPES, TICKETS_BY_NUMBER, ALERTS_BY_ID, GROUPS_BY_ID, REPEATED_BY_GROUP, FORGET_DEADLINES, FORGET_REPEATS];
