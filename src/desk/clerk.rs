@@ -48,6 +48,10 @@ const MOST_REQUESTS: usize = 256;
 const MOST_EVENTS: usize = 1000;
 /// Bytes of events in one commit at most; checked between requests.
 const MOST_BYTES: usize = 1 << 20;
+/// From so many requests in a commit on, the next one gathers.
+const GATHER_FROM: usize = 8;
+/// Gathering takes at most this part of what the last commit took.
+const GATHER_PART: u32 = 3;
 /// Repeats that are told in one commit.
 const MOST_REPEATS: i64 = 256;
 
@@ -95,6 +99,7 @@ pub(super) async fn run(inner: Weak<Inner>, known: Known, mut people: mpsc::Rece
     let mark = (desk.env.id("clerk:"), 0);
     drop(desk);
     let mut clerk = Clerk { known: Some(known), writer: None, mark };
+    let mut last = Last::default();
     loop {
         let first = tokio::select! {
             biased;
@@ -102,6 +107,9 @@ pub(super) async fn run(inner: Weak<Inner>, known: Known, mut people: mpsc::Rece
             Some(queued) = machines.recv() => queued,
             else => return,
         };
+        if last.requests >= GATHER_FROM {
+            gather(last.took / GATHER_PART, || 1 + people.len() + machines.len() >= last.asked.min(MOST_REQUESTS)).await;
+        }
         let mut batch = vec![first];
         while batch.len() < MOST_REQUESTS {
             match people.try_recv().or_else(|_| machines.try_recv()) {
@@ -111,8 +119,33 @@ pub(super) async fn run(inner: Weak<Inner>, known: Known, mut people: mpsc::Rece
         }
         let Some(desk) = inner.upgrade() else { return };
         desk.gauges.queue.fetch_sub(i64::try_from(batch.len()).unwrap_or(0), Ordering::Relaxed);
+        let (requests, started) = (batch.len(), desk.env.clock.monotonic());
         clerk.serve(&desk, batch).await;
+        last = Last { requests, asked: requests + people.len() + machines.len(), took: desk.env.clock.monotonic().saturating_sub(started) };
     }
+}
+
+/// The commit before.
+#[derive(Default)]
+struct Last {
+    /// Requests in it.
+    requests: usize,
+    /// The same, and those that had come by its end.
+    asked: usize,
+    /// How long it took.
+    took: Duration,
+}
+
+/// Senders who wait for an answer before they ask again would split into two halves, one of which always waits for the
+/// other's commit. So under load those who were just answered are given a moment to come back, and all share one commit.
+async fn gather(at_most: Duration, enough: impl Fn() -> bool) {
+    let all_there = async {
+        while !enough() {
+            tokio::task::yield_now().await;
+        }
+    };
+    // When the time is over, whoever is there goes ahead.
+    let _ = tokio::time::timeout(at_most, all_there).await;
 }
 
 impl Clerk {
@@ -125,9 +158,8 @@ impl Clerk {
                 continue;
             }
             self.mark.1 += 1;
-            let requests: Vec<Request> = batch.iter().map(|q| q.request.clone()).collect();
             let started = desk.env.clock.monotonic();
-            match self.commit(desk, &requests).await {
+            match self.commit(desk, &batch).await {
                 Ok(Done { answers, wrote }) => {
                     // What wrote nothing says nothing of a full disk.
                     if wrote {
@@ -214,7 +246,7 @@ impl Clerk {
     }
 
     /// One transaction.
-    async fn commit(&mut self, desk: &Inner, requests: &[Request]) -> Result<Done, Failed> {
+    async fn commit(&mut self, desk: &Inner, requests: &[Queued]) -> Result<Done, Failed> {
         let not_stored = |e: StoreError| Failed::NotStored(e.to_string());
         if self.known.is_none() {
             let procedures = desk.snapshot.read().unwrap_or_else(PoisonError::into_inner).procedures.clone();
@@ -319,10 +351,10 @@ struct Kept {
 }
 
 /// Decides the requests one after the other, as many as fit into one commit.
-fn decide_all(overlay: &mut Overlay<'_>, outcomes: &mut HashMap<String, String>, requests: &[Request]) -> Answers {
+fn decide_all(overlay: &mut Overlay<'_>, outcomes: &mut HashMap<String, String>, requests: &[Queued]) -> Answers {
     let mut answers = Vec::with_capacity(requests.len());
     let mut bytes = 0;
-    for request in requests {
+    for Queued { request, .. } in requests {
         let measured = overlay.batch.events.len();
         answers.push(one(overlay, outcomes, request));
         bytes += overlay.batch.events[measured..].iter().map(|e| e.bytes.len()).sum::<usize>();
@@ -343,7 +375,7 @@ fn one(overlay: &mut Overlay<'_>, outcomes: &mut HashMap<String, String>, reques
         }
         return Ok(Answer { repeated: true, ..kept.answer });
     }
-    let answer = overlay.turn(request.clone())?;
+    let answer = overlay.turn(request)?;
     if let Some(Dedupe { key, digest }) = &request.dedupe {
         let kept = super::overlay::json(&Kept { of: digest.clone(), answer: answer.clone() });
         overlay.batch.dedupe.push((key.clone(), overlay.now.micros(), kept.clone()));
@@ -353,13 +385,13 @@ fn one(overlay: &mut Overlay<'_>, outcomes: &mut HashMap<String, String>, reques
 }
 
 /// Reads everything that the requests may need, before any is decided. Gives the outcomes of retried keys.
-async fn read_ahead(commit: &mut Commit<'_>, overlay: &mut Overlay<'_>, requests: &[Request]) -> Result<HashMap<String, String>, Failed> {
-    let keys = requests.iter().filter_map(|r| r.dedupe.as_ref().map(|d| d.key.clone())).collect();
+async fn read_ahead(commit: &mut Commit<'_>, overlay: &mut Overlay<'_>, requests: &[Queued]) -> Result<HashMap<String, String>, Failed> {
+    let keys = requests.iter().filter_map(|q| q.request.dedupe.as_ref().map(|d| d.key.clone())).collect();
     let outcomes = commit.dedupes(keys).await?.into_iter().collect();
     let mut numbers: HashSet<Number> = HashSet::new();
     let mut alerts: HashSet<String> = HashSet::new();
     let mut groups: HashSet<String> = HashSet::new();
-    for request in requests {
+    for Queued { request, .. } in requests {
         match &request.ask {
             Ask::Ticket(command) => {
                 numbers.extend(numbers_of(command));

@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest, Sha256};
 
 use super::DeskError;
-use super::overlay::{json, ticket_row};
+use super::overlay::{deadlines_of, json, ticket_row};
 use super::rebuild::{Rebuilt, Told};
 use crate::store::commit::{DeliveryRow, Head};
 use crate::store::whole::{Columns, Projection};
 use crate::store::{Store, StoreError};
 use crate::ticket::alert::AlertStatus;
+use crate::ticket::number::Number;
 
 /// Rows read at a time.
 const PAGE: i64 = 1000;
@@ -67,11 +68,8 @@ impl Rebuilt {
             Projection::People => self.people.iter().map(|(id, s)| (id.clone(), vec![Some(json(s))])).collect(),
             Projection::Counters => self.counters.iter().map(|(prefix, last)| (prefix.clone(), vec![text(last)])).collect(),
             Projection::Deadlines => {
-                let of = |row: crate::store::commit::TicketRow| {
-                    let number = row.number;
-                    row.deadlines.into_iter().map(move |(id, at)| (format!("{number}/{id}"), vec![Some(at.to_string())]))
-                };
-                self.tickets.values().flat_map(|t| of(ticket_row(t))).collect()
+                let row = |number: &Number, id: String, at: i64| (format!("{number}/{id}"), vec![Some(at.to_string())]);
+                self.tickets.iter().flat_map(|(n, t)| deadlines_of(t).into_iter().map(move |(id, at)| row(n, id, at))).collect()
             }
             Projection::Adopted => {
                 self.adopted.iter().map(|(seq, path, digest)| (format!("{seq}/{path}"), vec![Some(digest.clone())])).collect()

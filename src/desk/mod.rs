@@ -9,7 +9,7 @@
 //! - [`known`]: what the clerk holds in memory: tickets, people, procedures, the tree's edge;
 //! - [`procedures`]: what was adopted, in every version;
 //! - [`append`]: events into canonical bytes, leaves and tiles;
-//! - [`prepare`]: alerts matched and sealed before the queue;
+//! - [`prepare`]: alerts sealed before the queue; [`matching`]: which playbook takes them;
 //! - `moved`: a ticket's versions, and what changed while somebody was reading;
 //! - [`query`]: what pages and programs ask, by people who may;
 //! - [`tick`]: what time does: deadlines, repeats to tell, forgeries to count;
@@ -29,6 +29,7 @@ pub mod founding;
 pub mod health;
 pub mod heartbeat;
 pub mod known;
+pub mod matching;
 mod moved;
 pub mod overlay;
 pub mod prepare;
@@ -108,6 +109,7 @@ pub(crate) struct Inner {
     pub(crate) env: Env,
     pub(crate) snapshot: RwLock<Snapshot>,
     pub(crate) gauges: Gauges,
+    pub(crate) matcher: matching::Matcher,
     pub(crate) forgeries: Mutex<tick::Forgeries>,
     /// Held while somebody does what is due: whoever comes meanwhile waits for it, instead of finding nothing to do.
     pub(crate) ticking: tokio::sync::Mutex<()>,
@@ -164,6 +166,7 @@ impl Desk {
             env,
             snapshot: RwLock::new(snapshot),
             gauges: Gauges::default(),
+            matcher: matching::Matcher::default(),
             forgeries: Mutex::default(),
             ticking: tokio::sync::Mutex::default(),
             signing: RwLock::default(),

@@ -1,7 +1,7 @@
 //! What a batch has decided and not yet written: the log as of the events so far, with everything that projections need.
 //! No database here.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::append::{Rows, not_before, render};
 use super::known::Known;
@@ -9,7 +9,7 @@ use super::request::{Answer, Request, Unanswered};
 use crate::env::Timestamp;
 use crate::ledger::merkle::Hash;
 use crate::people;
-use crate::store::commit::{Batch, RefusalRow, RepeatRow, TicketRow};
+use crate::store::commit::{Batch, Deadlines, RefusalRow, RepeatRow, TicketRow};
 use crate::ticket::correlation::{self, AlertRecord, GroupRecord};
 use crate::ticket::deadlines::deadlines;
 use crate::ticket::decide::World;
@@ -37,7 +37,8 @@ pub struct Overlay<'k> {
     pub batch: Batch,
     /// The time of this batch.
     pub now: Timestamp,
-    touched_tickets: BTreeSet<Number>,
+    /// Tickets that changed, with the deadlines that they had before.
+    touched_tickets: BTreeMap<Number, Deadlines>,
     touched_alerts: BTreeSet<String>,
     touched_groups: BTreeSet<String>,
     touched_people: BTreeSet<String>,
@@ -87,7 +88,7 @@ impl<'k> Overlay<'k> {
             past_refusals: Vec::new(),
             links: HashMap::new(),
             batch: Batch::default(),
-            touched_tickets: BTreeSet::new(),
+            touched_tickets: BTreeMap::new(),
             touched_alerts: BTreeSet::new(),
             touched_groups: BTreeSet::new(),
             touched_people: BTreeSet::new(),
@@ -126,10 +127,13 @@ impl<'k> Overlay<'k> {
 
     fn keep(&mut self, event: &Event, rows: Rows) {
         self.batch.tiles.extend(self.known.edge.append(Hash(rows.event.leaf)));
-        self.known.apply(event, &rows.sealed);
-        if let Some(number) = &event.ticket {
-            self.touched_tickets.insert(number.clone());
+        if let Some(number) = &event.ticket
+            && !self.touched_tickets.contains_key(number)
+        {
+            let before = self.known.tickets.get(number).map(deadlines_of).unwrap_or_default();
+            self.touched_tickets.insert(number.clone(), before);
         }
+        self.known.apply(event, &rows.sealed);
         if let Some(id) = people::directory::subject(&event.fact) {
             self.touched_people.insert(id.to_owned());
             if matches!(event.fact, Fact::PersonDisabled { .. }) {
@@ -163,9 +167,13 @@ impl<'k> Overlay<'k> {
     /// Everything that the batch writes, projections included.
     pub fn into_batch(self) -> Batch {
         let mut batch = self.batch;
-        for number in self.touched_tickets {
+        for (number, before) in self.touched_tickets {
             if let Some(ticket) = self.known.tickets.get(&number) {
                 batch.tickets.push(ticket_row(ticket));
+                let now = deadlines_of(ticket);
+                if now != before {
+                    batch.deadlines.push((number.to_string(), now));
+                }
                 batch.counters.insert(number.prefix().to_owned(), self.known.counters.get(number.prefix()).copied().unwrap_or(0));
             }
         }
@@ -204,6 +212,11 @@ pub fn ticket_row(ticket: &Ticket) -> TicketRow {
         opened_seq: ticket.opened_seq,
         rev: ticket.rev,
         state: json(ticket),
-        deadlines: deadlines(ticket).into_iter().map(|d| (d.id, d.at.micros())).collect(),
     }
+}
+
+/// A ticket's deadlines, as the database keeps them.
+#[must_use]
+pub fn deadlines_of(ticket: &Ticket) -> Deadlines {
+    deadlines(ticket).into_iter().map(|d| (d.id, d.at.micros())).collect()
 }

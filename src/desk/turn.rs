@@ -17,10 +17,15 @@ use crate::ticket::event::{Actor, AdoptedFile, Fact, NewEvent};
 impl Overlay<'_> {
     /// Decides one request. What it decided is on the overlay when this returns, also when it is a refusal that an
     /// assessor wants to see.
-    pub fn turn(&mut self, request: Request) -> Result<Answer, Unanswered> {
-        let actor = self.actor_of(&request)?;
-        let outcome = match request.ask.clone() {
-            Ask::Ticket(command) => self.ticket(&request, &actor, &command)?,
+    pub fn turn(&mut self, request: &Request) -> Result<Answer, Unanswered> {
+        let actor = self.actor_of(request)?;
+        let ask = match &request.ask {
+            // To copy what a delivery brings would cost more than to decide it.
+            Ask::Ticket(command) => return self.ticket(request, &actor, command),
+            other => other.clone(),
+        };
+        let outcome = match ask {
+            Ask::Ticket(command) => self.ticket(request, &actor, &command)?,
             Ask::People(command) => {
                 let library = self.library()?;
                 let person = person_of(&command);
@@ -28,17 +33,17 @@ impl Overlay<'_> {
                 let decided = people::decide::decide(&self.known.directory, &library.organisation, &actor, command);
                 let events = match decided {
                     Ok(events) => events,
-                    Err(refusal) => return Err(self.refuse_administration(&request, &actor, refusal, &library)),
+                    Err(refusal) => return Err(self.refuse_administration(request, &actor, refusal, &library)),
                 };
-                let mut answer = self.append(&request, &actor, events)?;
+                let mut answer = self.append(request, &actor, events)?;
                 answer.person = person;
                 answer
             }
             Ask::IssueLink { person, hash, expires_at } => {
-                self.allow(&request, &actor, Permission::Administer)?;
-                self.issue_link(&request, &actor, &person, hash, expires_at)?
+                self.allow(request, &actor, Permission::Administer)?;
+                self.issue_link(request, &actor, &person, hash, expires_at)?
             }
-            Ask::SignIn(sign_in) => self.sign_in(&request, sign_in)?,
+            Ask::SignIn(sign_in) => self.sign_in(request, sign_in)?,
             Ask::SignOut { hash } => {
                 self.batch.ended_sessions.push(hash);
                 Answer::default()
@@ -46,30 +51,30 @@ impl Overlay<'_> {
             Ask::OpenLog { origin, demo } => {
                 let opening = Fact::LogOpened { origin, demo, schema: super::SCHEMA };
                 let events = if self.known.size == 0 { vec![NewEvent::outside(opening)] } else { Vec::new() };
-                self.append(&request, &actor, events)?
+                self.append(request, &actor, events)?
             }
             Ask::Adopt { library, why } => {
                 if self.known.procedures.current().is_some_and(|current| current.files != library.files) {
-                    self.allow(&request, &actor, Permission::Administer)?;
+                    self.allow(request, &actor, Permission::Administer)?;
                 }
-                self.adopt(&request, &actor, &library, why)?
+                self.adopt(request, &actor, &library, why)?
             }
             Ask::CountForgeries { source, reason, minute, count } => {
-                self.append(&request, &actor, vec![NewEvent::outside(Fact::ForgeriesCounted { source, reason, minute, count })])?
+                self.append(request, &actor, vec![NewEvent::outside(Fact::ForgeriesCounted { source, reason, minute, count })])?
             }
-            Ask::TellRepeats => self.tell_repeats(&request, &actor)?,
+            Ask::TellRepeats => self.tell_repeats(request, &actor)?,
             Ask::RecordExport { digest, position, tickets, query } => {
-                self.allow(&request, &actor, Permission::Export)?;
-                self.append(&request, &actor, vec![NewEvent::outside(Fact::Exported { digest, position, tickets }).seal("query", query)])?
+                self.allow(request, &actor, Permission::Export)?;
+                self.append(request, &actor, vec![NewEvent::outside(Fact::Exported { digest, position, tickets }).seal("query", query)])?
             }
             Ask::OpenEpoch { epoch, reason } => {
-                self.allow(&request, &actor, Permission::Administer)?;
+                self.allow(request, &actor, Permission::Administer)?;
                 if epoch.old_origin != self.known.origin {
                     return Err(Unanswered::NotStored(format!("the log goes by {} by now", self.known.origin)));
                 }
                 self.known.origin.clone_from(&epoch.origin);
                 self.batch.epoch = Some((epoch.origin.clone(), epoch.vkey.clone()));
-                self.append(&request, &actor, vec![NewEvent::outside(Fact::EpochOpened(epoch)).seal("reason", reason)])?
+                self.append(request, &actor, vec![NewEvent::outside(Fact::EpochOpened(epoch)).seal("reason", reason)])?
             }
             Ask::CatchUp => Answer::default(),
             Ask::Try => {
@@ -77,9 +82,9 @@ impl Overlay<'_> {
                 Answer::default()
             }
             Ask::ConfirmClock => {
-                self.allow(&request, &actor, Permission::Administer)?;
+                self.allow(request, &actor, Permission::Administer)?;
                 let before = Timestamp::from_micros(self.known.last_at).unwrap_or(self.now);
-                self.append(&request, &actor, vec![NewEvent::outside(Fact::ClockStepConfirmed { before, after: self.now })])?
+                self.append(request, &actor, vec![NewEvent::outside(Fact::ClockStepConfirmed { before, after: self.now })])?
             }
         };
         Ok(outcome)

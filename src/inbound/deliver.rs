@@ -26,6 +26,9 @@ use crate::ticket::event::Via;
 /// Nothing larger is read, whatever a source allows.
 const READ_AT_MOST: usize = 16 << 20;
 
+/// Alerts that are matched in the request's own task at most.
+const PREPARED_AT_ONCE: usize = 16;
+
 /// The routes of monitoring tools.
 pub fn routes() -> Router<App> {
     Router::new()
@@ -158,16 +161,18 @@ async fn take(app: &App, source: &SourceConfig, verified: &Verified, incoming: &
     for why in &parsed.reasons {
         tracing::info!(source = source.name, why, "part of a delivery maps to no alert; it is kept");
     }
-    // Matching a large delivery takes a while: beside the tasks that answer and commit, so that none of them waits for it.
     let (unmapped, truncated) = (parsed.unmapped, parsed.truncated);
     let keeps = unmapped + truncated > 0 && !app.kept.lately(&source.name, &incoming.body, received_at);
     let (desk, name, body, alerts) = (app.desk.clone(), source.name.clone(), incoming.body.clone(), parsed.alerts);
+    let many = alerts.len() > PREPARED_AT_ONCE;
     let key = source.routing_key.as_ref().map(|key| key.expose().to_owned());
     let prepare = move || {
         let remainder = keeps.then(|| desk.remainder(&body, key.as_deref(), unmapped, truncated));
         Receive { remainder, ..desk.prepare(&name, received_at, &body, alerts) }
     };
-    let Ok(receive) = tokio::task::spawn_blocking(prepare).await else {
+    // Matching a large delivery takes a while: beside the tasks that answer and commit, so that none of them waits for it.
+    let prepared = if many { tokio::task::spawn_blocking(prepare).await.ok() } else { Some(prepare()) };
+    let Some(receive) = prepared else {
         app.metrics.delivery(&source.name, Code::NotStored.name());
         return reply::not_stored(source.format).into_response();
     };

@@ -29,6 +29,36 @@ const MAX_VALUE_DEPTH: usize = 64;
 /// The largest list or map, when one comprehension walks it and when one walks it within another.
 const MAX_ELEMENTS: [usize; 3] = [MAX_VALUES, 10_000, 500];
 
+/// Variables made ready for many expressions, so that each need not read them anew.
+#[derive(Debug, Default)]
+pub struct Seen(Vec<(String, Option<Ready>)>);
+
+#[derive(Debug)]
+struct Ready {
+    value: cel::Value,
+    /// Members of the largest list or map within.
+    widest: usize,
+}
+
+impl Seen {
+    /// All of them.
+    #[must_use]
+    pub fn of(variables: &Variables) -> Self {
+        Self::only(variables, |_| true)
+    }
+
+    /// Those that are wanted. What is too large to be looked at is kept as such.
+    fn only(variables: &Variables, wanted: impl Fn(&str) -> bool) -> Self {
+        let mut budget = MAX_VALUES;
+        let ready = variables.iter().filter(|(name, _)| wanted(name)).map(|(name, value)| {
+            let mut widest = 0;
+            let value = to_cel(value, 0, &mut widest, &mut budget);
+            (name.clone(), value.map(|value| Ready { value, widest }))
+        });
+        Self(ready.collect())
+    }
+}
+
 /// A compiled CEL expression.
 #[derive(Clone)]
 pub struct Expression {
@@ -103,7 +133,15 @@ impl Expression {
     /// # Errors
     /// When a key is missing, types do not fit, or the result is not a JSON value.
     pub fn value(&self, variables: &Variables) -> Result<Value, EvaluationError> {
-        self.evaluate(variables).map_err(|e| match e {
+        self.value_in(&self.seen(variables))
+    }
+
+    /// [`Expression::value`] on variables that are ready.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn value_in(&self, seen: &Seen) -> Result<Value, EvaluationError> {
+        self.evaluate(seen).map_err(|e| match e {
             NoValue::Missing(key) => EvaluationError(format!("there is no `{key}`")),
             NoValue::Other(message) => EvaluationError(message),
         })
@@ -115,7 +153,15 @@ impl Expression {
     /// # Errors
     /// When types do not fit or the result is neither true nor false.
     pub fn holds(&self, variables: &Variables) -> Result<bool, EvaluationError> {
-        match self.evaluate(variables) {
+        self.holds_in(&self.seen(variables))
+    }
+
+    /// [`Expression::holds`] on variables that are ready.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn holds_in(&self, seen: &Seen) -> Result<bool, EvaluationError> {
+        match self.evaluate(seen) {
             Ok(Value::Bool(holds)) => Ok(holds),
             Ok(_) => Err(EvaluationError(format!("`{}` is neither true nor false", self.source))),
             Err(NoValue::Missing(_)) => Ok(false),
@@ -123,14 +169,21 @@ impl Expression {
         }
     }
 
-    fn evaluate(&self, variables: &Variables) -> Result<Value, NoValue> {
+    fn reads_of(&self, name: &str) -> bool {
+        self.reads.iter().any(|r| r.path.first().is_some_and(|first| first == name))
+    }
+
+    fn seen(&self, variables: &Variables) -> Seen {
+        Seen::only(variables, |name| self.reads_of(name))
+    }
+
+    fn evaluate(&self, seen: &Seen) -> Result<Value, NoValue> {
         let mut context = cel::Context::with_env(Arc::clone(&FUNCTIONS));
-        let mut budget = MAX_VALUES;
-        for (name, value) in variables {
-            if self.reads.iter().any(|r| r.path.first() == Some(name)) {
-                let value = to_cel(value, 0, self.largest, &mut budget)?;
-                context.add_variable_from_value(name.clone(), value);
-            }
+        for (name, ready) in seen.0.iter().filter(|(name, _)| self.reads_of(name)) {
+            let Some(ready) = ready.as_ref().filter(|ready| ready.widest <= self.largest) else {
+                return Err(NoValue::Other("what the expression should look at is too large".to_owned()));
+            };
+            context.add_variable_from_value(name.clone(), ready.value.clone());
         }
         match self.program.execute(&context) {
             Ok(value) => to_json(&value, 0),
@@ -216,17 +269,19 @@ fn first_of(errors: &cel::ParseErrors) -> ExpressionError {
     }
 }
 
-fn to_cel(value: &Value, depth: usize, largest: usize, budget: &mut usize) -> Result<cel::Value, NoValue> {
+/// None when it is too deep, or there is too much of it altogether.
+fn to_cel(value: &Value, depth: usize, widest: &mut usize, budget: &mut usize) -> Option<cel::Value> {
     let size = match value {
         Value::Array(items) => items.len(),
         Value::Object(members) => members.len(),
         _ => 0,
     };
-    if depth > MAX_VALUE_DEPTH || size > largest || *budget == 0 {
-        return Err(NoValue::Other("what the expression should look at is too large".to_owned()));
+    *widest = size.max(*widest);
+    if depth > MAX_VALUE_DEPTH || *budget == 0 {
+        return None;
     }
     *budget -= 1;
-    Ok(match value {
+    Some(match value {
         Value::Null => cel::Value::Null,
         Value::Bool(b) => cel::Value::Bool(*b),
         Value::Number(n) => match (n.as_i64(), n.as_u64()) {
@@ -236,12 +291,12 @@ fn to_cel(value: &Value, depth: usize, largest: usize, budget: &mut usize) -> Re
         },
         Value::String(text) => cel::Value::String(Arc::new(text.clone())),
         Value::Array(items) => {
-            let items = items.iter().map(|item| to_cel(item, depth + 1, largest, budget));
-            cel::Value::List(Arc::new(items.collect::<Result<_, _>>()?))
+            let items = items.iter().map(|item| to_cel(item, depth + 1, widest, budget));
+            cel::Value::List(Arc::new(items.collect::<Option<_>>()?))
         }
         Value::Object(members) => {
-            let members = members.iter().map(|(k, v)| Ok((Key::String(Arc::new(k.clone())), to_cel(v, depth + 1, largest, budget)?)));
-            cel::Value::Map(CelMap { map: Arc::new(members.collect::<Result<HashMap<_, _>, _>>()?) })
+            let members = members.iter().map(|(k, v)| Some((Key::String(Arc::new(k.clone())), to_cel(v, depth + 1, widest, budget)?)));
+            cel::Value::Map(CelMap { map: Arc::new(members.collect::<Option<HashMap<_, _>>>()?) })
         }
     })
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::expression::{Expression, ExpressionError, MAX_EXPRESSION, Variables};
+use super::expression::{Expression, ExpressionError, MAX_EXPRESSION, Seen, Variables};
 use super::tokens::{Read, place};
 
 /// Text with `{alert.labels.service}`-like places, each a CEL expression; a missing value becomes nothing.
@@ -78,18 +78,24 @@ impl Template {
     /// commas. White space is tidied to single spaces. The caller bounds its length.
     #[must_use]
     pub fn render(&self, variables: &Variables) -> String {
+        self.render_in(&Seen::of(variables))
+    }
+
+    /// [`Template::render`] on variables that are ready.
+    #[must_use]
+    pub fn render_in(&self, seen: &Seen) -> String {
         let mut out = String::new();
         for part in &self.parts {
             match part {
                 Part::Words(words) => out.push_str(words),
-                Part::Place(expression, _) => out.push_str(&expression.value(variables).map(|v| words_of(&v)).unwrap_or_default()),
+                Part::Place(expression, _) => out.push_str(&expression.value_in(seen).map(|v| words_of(&v)).unwrap_or_default()),
             }
         }
         out.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
     /// What its expressions read, with places within the template.
-    pub(super) fn reads(&self) -> Vec<Read> {
+    pub(crate) fn reads(&self) -> Vec<Read> {
         let places = self.parts.iter().filter_map(|p| match p {
             Part::Place(expression, begins) => Some((expression, *begins)),
             Part::Words(_) => None,

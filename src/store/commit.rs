@@ -8,8 +8,8 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Any, Connection, Row, Transaction};
 
 use super::faults::{Moment, Plan, strike};
-use super::rows::{Rows, Value, execute};
-use super::{Store, StoreError, statements as sql};
+use super::rows::{Lookup, Rows, Value, execute};
+use super::{Store, StoreError, Turn, statements as sql};
 
 /// The head of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,9 +104,10 @@ pub struct TicketRow {
     pub rev: i64,
     /// JSON.
     pub state: String,
-    /// All its deadlines: id and when, microseconds.
-    pub deadlines: Vec<(String, i64)>,
 }
+
+/// A ticket's deadlines, all of them: id and when, microseconds.
+pub type Deadlines = Vec<(String, i64)>;
 
 /// An identical repeat of an alert.
 #[derive(Clone, Debug)]
@@ -179,6 +180,8 @@ pub struct Batch {
     pub sealed: Vec<SealedRow>,
     /// Tickets that changed.
     pub tickets: Vec<TicketRow>,
+    /// Tickets whose deadlines changed: number, and what they are now.
+    pub deadlines: Vec<(String, Deadlines)>,
     /// Counters that moved.
     pub counters: BTreeMap<String, i64>,
     /// Alerts that changed: id, ticket, record.
@@ -243,6 +246,8 @@ impl Batch {
 pub struct Commit<'c> {
     transaction: Transaction<'c, Any>,
     faults: Plan,
+    /// Given back after the transaction has ended.
+    _turn: Turn,
 }
 
 /// A connection for commits.
@@ -278,6 +283,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn name_key(&self, vkey: &str) -> Result<(), StoreError> {
+        let _turn = self.turn().await;
         sqlx::query(sql::NAME_KEY).bind(vkey).execute(self.writer()).await?;
         Ok(())
     }
@@ -291,11 +297,12 @@ impl Writer {
     pub async fn begin(&mut self, store: &Store) -> Result<(Commit<'_>, Head), StoreError> {
         let faults = self.1.clone();
         strike(&faults, "begin", Moment::Before)?;
+        let turn = store.turn().await;
         let mut transaction = self.0.begin_with(store.dialect().begin_writing()).await?;
         strike(&faults, "head", Moment::Before)?;
         let row = sqlx::query(sql::TAKE_HEAD).fetch_one(&mut *transaction).await?;
         strike(&faults, "head", Moment::After)?;
-        Ok((Commit { transaction, faults }, head_of(&row)?))
+        Ok((Commit { transaction, faults, _turn: turn }, head_of(&row)?))
     }
 }
 
@@ -448,7 +455,7 @@ impl Commit<'_> {
         self.put("tile", sql::TILE_ROWS, rows.collect()).await?;
         let rows = batch.sealed.into_iter().map(|s| vec![Int(s.seq), Text(s.name), Bytes(s.salt), Bytes(s.bytes)]);
         self.put("sealed", sql::SEALED_ROWS, rows.collect()).await?;
-        self.write_tickets(batch.tickets).await?;
+        self.write_tickets(batch.tickets, batch.deadlines).await?;
         self.put("counter", sql::COUNTER_ROWS, batch.counters.into_iter().map(|(p, n)| vec![Text(p), Int(n)]).collect()).await?;
         self.put("alert", sql::ALERT_ROWS, batch.alerts.into_iter().map(|(id, t, r)| vec![Text(id), OptText(t), Text(r)]).collect())
             .await?;
@@ -460,9 +467,7 @@ impl Commit<'_> {
         self.put("playbook", sql::PLAYBOOK_ROWS, rows.collect()).await?;
         let rows = batch.deliveries.into_iter().map(|d| vec![Int(d.id), Text(d.source), Int(d.received_at), Text(d.alerts)]);
         self.put("delivery", sql::DELIVERY_ROWS, rows.collect()).await?;
-        for id in batch.told {
-            self.run("repeat_pending", sql::FORGET_REPEATS, vec![Text(id)]).await?;
-        }
+        self.take_out("repeat_pending", sql::FORGET_REPEATS, batch.told).await?;
         let rows = batch.repeats.into_values().map(|r| {
             let (first, last) = r.deliveries;
             vec![Text(r.id), OptText(r.ticket), Text(r.group), Int(r.count), Int(r.at.0), Int(r.at.1), Int(first), Int(last), Int(r.due)]
@@ -498,24 +503,28 @@ impl Commit<'_> {
     }
 
     /// Tickets, with their deadlines in the place of those that they had.
-    async fn write_tickets(&mut self, tickets: Vec<TicketRow>) -> Result<(), StoreError> {
+    async fn write_tickets(&mut self, tickets: Vec<TicketRow>, deadlines: Vec<(String, Deadlines)>) -> Result<(), StoreError> {
         use Value::{Int, Text};
-        let (mut rows, mut deadlines) = (Vec::with_capacity(tickets.len()), Vec::new());
-        for t in tickets {
-            self.run("deadline", sql::FORGET_DEADLINES, vec![Text(t.number.clone())]).await?;
-            deadlines.extend(t.deadlines.into_iter().map(|(id, at)| vec![Text(t.number.clone()), Text(id), Int(at)]));
-            rows.push(vec![
-                Text(t.number),
-                Text(t.kind),
-                Text(t.status),
-                Int(i64::from(t.ended)),
-                Int(t.opened_seq),
-                Int(t.rev),
-                Text(t.state),
-            ]);
+        let rows = tickets.into_iter().map(|t| {
+            let ended = Int(i64::from(t.ended));
+            vec![Text(t.number), Text(t.kind), Text(t.status), ended, Int(t.opened_seq), Int(t.rev), Text(t.state)]
+        });
+        self.put("ticket", sql::TICKET_ROWS, rows.collect()).await?;
+        self.take_out("deadline", sql::FORGET_DEADLINES, deadlines.iter().map(|(number, _)| number.clone()).collect()).await?;
+        let rows = deadlines
+            .into_iter()
+            .flat_map(|(number, all)| all.into_iter().map(move |(id, at)| vec![Text(number.clone()), Text(id), Int(at)]));
+        self.put("deadline", sql::DEADLINE_ROWS, rows.collect()).await
+    }
+
+    /// Rows of one table, by their keys, taken out.
+    async fn take_out(&mut self, name: &'static str, statement: Lookup, keys: Vec<String>) -> Result<(), StoreError> {
+        if keys.is_empty() {
+            return Ok(());
         }
-        self.put("ticket", sql::TICKET_ROWS, rows).await?;
-        self.put("deadline", sql::DEADLINE_ROWS, deadlines).await
+        strike(&self.faults, name, Moment::Before)?;
+        statement.read(&mut self.transaction, keys).await?;
+        strike(&self.faults, name, Moment::After)
     }
 
     /// Many rows of one table.

@@ -30,6 +30,7 @@ use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyPool, ConnectOptions, Executor};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 pub use dialect::Dialect;
 
@@ -121,7 +122,12 @@ pub struct Store {
     /// Where the file lies, if it is one.
     folder: Option<PathBuf>,
     faults: faults::Plan,
+    turn: Arc<Mutex<()>>,
 }
+
+/// Whoever holds it is the only one of this process who writes to an SQLite file: the others wait in line, instead of
+/// asking SQLite again and again whether the file is free.
+type Turn = Option<OwnedMutexGuard<()>>;
 
 /// Reads the folder-relative `sqlite:FILE` and `postgres://…` into what the driver wants.
 fn address_of(database: &str) -> Result<(Dialect, String), StoreError> {
@@ -196,7 +202,7 @@ impl Store {
         let readers = pool(6).connect_lazy_with(options);
         let folder = database.strip_prefix("sqlite:").and_then(|path| Path::new(path.strip_prefix("//").unwrap_or(path)).parent());
         let folder = folder.map(|f| if f.as_os_str().is_empty() { PathBuf::from(".") } else { f.to_owned() });
-        Ok(Self { writer, readers, dialect, folder, faults: None })
+        Ok(Self { writer, readers, dialect, folder, faults: None, turn: Arc::default() })
     }
 
     /// Which database it is.
@@ -215,6 +221,14 @@ impl Store {
     #[must_use]
     pub fn breaking(self, faults: Arc<dyn faults::Faults>) -> Self {
         Self { faults: Some(faults), ..self }
+    }
+
+    /// Waits for the turn to write.
+    pub(crate) async fn turn(&self) -> Turn {
+        match self.dialect {
+            Dialect::Sqlite => Some(Arc::clone(&self.turn).lock_owned().await),
+            Dialect::Postgres => None,
+        }
     }
 
     pub(crate) fn writer(&self) -> &AnyPool {

@@ -333,6 +333,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn cosign_checkpoint(&self, size: i64, note: &str, more: &str) -> Result<bool, StoreError> {
+        let _turn = self.turn().await;
         let query = sqlx::query(sql::COSIGN_CHECKPOINT).bind(size).bind(note).bind(more);
         Ok(query.fetch_optional(self.writer()).await?.is_some())
     }
@@ -342,6 +343,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn save_checkpoint(&self, size: i64, note: &str) -> Result<(), StoreError> {
+        let _turn = self.turn().await;
         sqlx::query(sql::SAVE_CHECKPOINT).bind(size).bind(note).execute(self.writer()).await?;
         Ok(())
     }
@@ -360,6 +362,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn witness(&self, origin: &str, old: Option<(i64, [u8; 32])>, new: (i64, [u8; 32])) -> Result<bool, StoreError> {
+        let _turn = self.turn().await;
         let query = match old {
             None => sqlx::query(sql::WITNESS_FIRST).bind(origin).bind(new.0).bind(new.1.to_vec()),
             Some((size, root)) => {
@@ -374,6 +377,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn queue(&self, channel: &str, id: i64, now: i64, payload: &str) -> Result<(), StoreError> {
+        let _turn = self.turn().await;
         sqlx::query(sql::QUEUE).bind(channel).bind(id).bind(now).bind(payload).execute(self.writer()).await?;
         Ok(())
     }
@@ -387,6 +391,7 @@ impl Store {
             return Ok(None);
         };
         let (id, attempts): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+        let _turn = self.turn().await;
         let taken = sqlx::query(sql::OUTBOX_LEASE).bind(channel).bind(id).bind(until).bind(now).fetch_optional(self.writer()).await?;
         taken.map(|row| Ok(Due { id, attempts, payload: row.try_get(0)?, until })).transpose()
     }
@@ -396,6 +401,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn delivered(&self, channel: &str, due: &Due, now: i64) -> Result<(), StoreError> {
+        let _turn = self.turn().await;
         let done = sqlx::query(sql::OUTBOX_DONE).bind(channel).bind(due.id).bind(due.payload.clone());
         if done.fetch_optional(self.writer()).await?.is_none() {
             sqlx::query(sql::OUTBOX_NEWER).bind(channel).bind(due.id).bind(now).bind(due.until).execute(self.writer()).await?;
@@ -408,6 +414,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn later(&self, channel: &str, due: &Due, at: i64) -> Result<(), StoreError> {
+        let _turn = self.turn().await;
         sqlx::query(sql::OUTBOX_LATER).bind(channel).bind(due.id).bind(at).execute(self.writer()).await?;
         Ok(())
     }
@@ -427,6 +434,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn forget_expired(&self, now: i64, dedupe_before: i64) -> Result<(), StoreError> {
+        let _turn = self.turn().await;
         sqlx::query(sql::FORGET_SESSIONS).bind(now).execute(self.writer()).await?;
         sqlx::query(sql::FORGET_LINKS).bind(now).execute(self.writer()).await?;
         sqlx::query(sql::FORGET_DEDUPE).bind(dedupe_before).execute(self.writer()).await?;

@@ -10,7 +10,9 @@ use sqlx::{Any, AnyConnection, AssertSqlSafe};
 use super::StoreError;
 
 /// Rows a statement takes at most; then the next smaller sizes for the rest.
-const SIZES: [usize; 3] = [64, 8, 1];
+const SIZES: [usize; 5] = [128, 32, 8, 2, 1];
+/// Keys that a look-up takes: the smallest size that holds them all, filled up with the last one.
+const KEYS: [usize; 5] = [1, 4, 16, 64, 256];
 
 /// One value of a row.
 #[derive(Clone, Debug)]
@@ -47,13 +49,13 @@ pub struct Rows {
     then: &'static str,
 }
 
-/// `SELECT … WHERE key IN (…)`
+/// `SELECT … WHERE key IN (…)`, or `DELETE`
 #[derive(Clone, Copy, Debug)]
 pub struct Lookup {
     select: &'static str,
 }
 
-/// Texts made so far. They are few (three sizes a statement) and live as long as the program.
+/// Texts made so far. They are few (five sizes a statement) and live as long as the program.
 static TEXTS: LazyLock<Mutex<HashMap<(&'static str, usize), &'static str>>> = LazyLock::new(Mutex::default);
 
 fn text(key: &'static str, size: usize, make: impl FnOnce() -> String) -> &'static str {
@@ -131,18 +133,16 @@ impl Lookup {
     }
 
     /// The rows whose key is one of `keys`.
-    pub(super) async fn read<K: Into<Value>>(self, connection: &mut AnyConnection, mut keys: Vec<K>) -> Result<Vec<AnyRow>, StoreError> {
+    pub(super) async fn read<K: Into<Value>>(self, connection: &mut AnyConnection, keys: Vec<K>) -> Result<Vec<AnyRow>, StoreError> {
+        let keys: Vec<Value> = keys.into_iter().map(Into::into).collect();
         let mut found = Vec::new();
-        for size in SIZES {
-            while keys.len() >= size {
-                let rest = keys.split_off(size);
-                let mut query = sqlx::query(AssertSqlSafe(self.sql(size)));
-                for key in keys {
-                    query = bind(query, key.into());
-                }
-                found.extend(query.fetch_all(&mut *connection).await?);
-                keys = rest;
+        for keys in keys.chunks(KEYS[KEYS.len() - 1]) {
+            let size = KEYS.into_iter().find(|size| keys.len() <= *size).unwrap_or(keys.len());
+            let mut query = sqlx::query(AssertSqlSafe(self.sql(size)));
+            for key in keys.iter().chain(std::iter::repeat(&keys[keys.len() - 1])).take(size) {
+                query = bind(query, key.clone());
             }
+            found.extend(query.fetch_all(&mut *connection).await?);
         }
         Ok(found)
     }

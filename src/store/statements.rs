@@ -63,8 +63,6 @@ pub const ALERT: &str = "SELECT record FROM alert WHERE id = $1";
 pub const DEADLINES_DUE: &str = "SELECT ticket, id, due FROM deadline WHERE due <= $1 ORDER BY due, ticket, id LIMIT $2";
 /// The next one.
 pub const DEADLINE_NEXT: &str = "SELECT COALESCE(MIN(due), -1) FROM deadline";
-/// Forgets a ticket's deadlines before its new ones are written.
-pub const FORGET_DEADLINES: &str = "DELETE FROM deadline WHERE ticket = $1";
 /// Every person.
 pub const PEOPLE: &str = "SELECT id, state FROM person ORDER BY id";
 /// Every adoption.
@@ -80,8 +78,6 @@ pub const DELIVERY: &str = "SELECT source, received_at, alerts FROM delivery WHE
 pub const LAST_HEARD: &str = "SELECT received_at FROM delivery WHERE source = $1 ORDER BY id DESC LIMIT 1";
 /// Repeats that are due to be told.
 pub const REPEATS_DUE: &str = "SELECT id, ticket, count, first_at, last_at, first_delivery, last_delivery FROM repeat_pending WHERE due <= $1 ORDER BY due, id LIMIT $2";
-/// Takes pending repeats out.
-pub const FORGET_REPEATS: &str = "DELETE FROM repeat_pending WHERE id = $1";
 /// Refusals of hours before $1.
 pub const REFUSALS_BEFORE: &str =
     "SELECT person, hour, recorded, beyond FROM refusal_pending WHERE hour < $1 ORDER BY hour, person LIMIT $2";
@@ -238,6 +234,11 @@ pub const GROUPS_BY_ID: Lookup = Lookup::new("SELECT id, record FROM alert_group
 /// When each of these groups was last repeated, as far as no event tells yet.
 pub const REPEATED_BY_GROUP: Lookup = Lookup::new("SELECT grp, last_at FROM repeat_pending WHERE grp IN");
 
+/// Forgets tickets' deadlines before their new ones are written.
+pub const FORGET_DEADLINES: Lookup = Lookup::new("DELETE FROM deadline WHERE ticket IN");
+/// Takes pending repeats out.
+pub const FORGET_REPEATS: Lookup = Lookup::new("DELETE FROM repeat_pending WHERE id IN");
+
 /// Single statements, for the test that prepares each of them.
 pub const ALL: &[&str] = &[
     SCHEMA_VERSION,
@@ -268,7 +269,6 @@ pub const ALL: &[&str] = &[
     ALERT,
     DEADLINES_DUE,
     DEADLINE_NEXT,
-    FORGET_DEADLINES,
     PEOPLE,
     ADOPTED,
     PLAYBOOK,
@@ -276,7 +276,6 @@ pub const ALL: &[&str] = &[
     DELIVERY,
     LAST_HEARD,
     REPEATS_DUE,
-    FORGET_REPEATS,
     MARK,
     LEFT,
     REFUSALS_BEFORE,
@@ -337,4 +336,5 @@ pub const ALL_ROWS: &[Rows] = &[
     LINK_ROWS,
 ];
 /// Look-ups, for the same test.
-pub const ALL_LOOKUPS: &[Lookup] = &[DEDUPES, TICKETS_BY_NUMBER, SEALED_BY_EVENT, ALERTS_BY_ID, GROUPS_BY_ID, REPEATED_BY_GROUP];
+pub const ALL_LOOKUPS: &[Lookup] =
+    &[DEDUPES, TICKETS_BY_NUMBER, SEALED_BY_EVENT, ALERTS_BY_ID, GROUPS_BY_ID, REPEATED_BY_GROUP, FORGET_DEADLINES, FORGET_REPEATS];
