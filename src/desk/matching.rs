@@ -330,7 +330,10 @@ mod tests {
             assert_eq!((&told.response, &told.group), (&afresh.response, &afresh.group));
             assert_eq!((&again.response, &again.group, title(&again)), (&afresh.response, &afresh.group, title(&afresh)));
         }
-        let remembered = |matcher: &Matcher| (matcher.locked().takers.len(), matcher.locked().taken.len());
+        let remembered = |matcher: &Matcher| {
+            let held = matcher.locked();
+            (held.takers.len(), held.taken.len())
+        };
         assert!(remembered(&matcher).0 <= REMEMBERED && remembered(&matcher).1 <= REMEMBERED);
         let (long, json) = alert("a", "checkout", &"x".repeat(LONGEST_KEY));
         let before = remembered(&matcher);
