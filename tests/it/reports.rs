@@ -140,7 +140,7 @@ async fn whatever_way_it_came_in_the_record_says_so_and_what_came_late_is_told(w
     let console = w.signed_in("ben").await;
     let alert = fires(w, "checkout").await;
     let by_key = ana.declares("Just now", "sev3").await;
-    let answer = console.submits("/console/declare", &[("field.title", "From the desk"), ("field.severity", "sev4")]).await;
+    let answer = console.submits("/console/declare/incident", &[("field.title", "From the desk"), ("field.severity", "sev4")]).await;
     assert!(answer.status < 400, "{}", answer.text());
     let by_form = "INC-000003";
     // Told by telephone an hour ago, and written down now.
