@@ -116,7 +116,8 @@ impl Service {
         }
         let attachments = Attachments::open(&config.attachments).with_context(|| format!("the folder {}", config.attachments.display()))?;
         attachments.sweep(LEFT_BEHIND).with_context(|| format!("the folder {}", config.attachments.display()))?;
-        let founding = Founding { origin: config.log.origin.clone(), demo, playbooks: playbooks_of(&config)? };
+        let own = config.playbooks.is_some();
+        let founding = Founding { origin: config.log.origin.clone(), demo, playbooks: playbooks_of(&config)?, own };
         let desk = founding::open(store, attachments, env.clone(), founding).await?;
         let signer = keyfile::signer(&desk, &config.log.key, &env).await?;
         let (witnesses, channels) = witnesses_of(&config)?.into_iter().unzip();

@@ -108,7 +108,8 @@ pub(super) async fn run(inner: Weak<Inner>, known: Known, mut people: mpsc::Rece
             else => return,
         };
         if last.requests >= GATHER_FROM {
-            gather(last.took / GATHER_PART, || 1 + people.len() + machines.len() >= last.asked.min(MOST_REQUESTS)).await;
+            let Some(desk) = inner.upgrade() else { return };
+            gather(&desk, last.took / GATHER_PART, last.asked.min(MOST_REQUESTS)).await;
         }
         let mut batch = vec![first];
         while batch.len() < MOST_REQUESTS {
@@ -138,14 +139,14 @@ struct Last {
 
 /// Senders who wait for an answer before they ask again would split into two halves, one of which always waits for the
 /// other's commit. So under load those who were just answered are given a moment to come back, and all share one commit.
-async fn gather(at_most: Duration, enough: impl Fn() -> bool) {
-    let all_there = async {
-        while !enough() {
-            tokio::task::yield_now().await;
-        }
-    };
-    // When the time is over, whoever is there goes ahead.
-    let _ = tokio::time::timeout(at_most, all_there).await;
+async fn gather(desk: &Inner, at_most: Duration, wanted: usize) {
+    let wanted = i64::try_from(wanted).unwrap_or(i64::MAX);
+    desk.wanted.store(wanted, Ordering::SeqCst);
+    if desk.gauges.queue.load(Ordering::SeqCst) < wanted {
+        // When the time is over, whoever is there goes ahead.
+        let _ = tokio::time::timeout(at_most, desk.gathered.notified()).await;
+    }
+    desk.wanted.store(i64::MAX, Ordering::SeqCst);
 }
 
 impl Clerk {

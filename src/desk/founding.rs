@@ -19,6 +19,9 @@ pub struct Founding {
     pub demo: bool,
     /// The playbooks at hand: path and bytes.
     pub playbooks: Vec<(String, Vec<u8>)>,
+    /// They are the organisation's own files. Those that come with the program only found a log: a log that was founded
+    /// goes on with what it adopted, whatever a newer program brings.
+    pub own: bool,
 }
 
 fn unanswered(error: &Unanswered) -> DeskError {
@@ -59,6 +62,13 @@ pub async fn open(store: Store, attachments: Attachments, env: Env, founding: Fo
         }
         Some(adopted) => {
             if let Some(difference) = difference(&adopted, &library) {
+                if !founding.own {
+                    tracing::info!(
+                        difference,
+                        "this version comes with other playbooks; the log goes on with the adopted ones until `countersign playbooks adopt`"
+                    );
+                    return Ok(desk);
+                }
                 return Err(DeskError::Playbooks(format!(
                     "the playbooks here are not the ones that were adopted ({difference}). Record the change with `countersign playbooks adopt --why \"…\"`, or put the adopted files back"
                 )));

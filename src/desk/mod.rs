@@ -126,6 +126,9 @@ pub(crate) struct Inner {
     pub(crate) looks: AtomicU64,
     people: mpsc::Sender<Queued>,
     machines: mpsc::Sender<Queued>,
+    /// So many requests the clerk waits for, if it does, and how it hears that they are there.
+    pub(crate) wanted: AtomicI64,
+    pub(crate) gathered: tokio::sync::Notify,
     sizes: watch::Sender<i64>,
     pub(crate) fatal: watch::Sender<Option<String>>,
 }
@@ -177,6 +180,8 @@ impl Desk {
             looks: AtomicU64::new(0),
             people,
             machines,
+            wanted: AtomicI64::new(i64::MAX),
+            gathered: tokio::sync::Notify::new(),
             sizes,
             fatal,
         });
@@ -205,10 +210,13 @@ impl Desk {
         };
         let seen = moved::Seen::of(&request);
         let (reply, answer) = oneshot::channel();
-        self.inner.gauges.queue.fetch_add(1, Ordering::Relaxed);
+        let waiting = self.inner.gauges.queue.fetch_add(1, Ordering::SeqCst) + 1;
         if let Err(refused) = queue.try_send(Queued { request, reply }) {
             self.inner.gauges.queue.fetch_sub(1, Ordering::Relaxed);
             return Err(if matches!(refused, mpsc::error::TrySendError::Full(_)) { Unanswered::Busy } else { Unanswered::Stopping });
+        }
+        if waiting >= self.inner.wanted.load(Ordering::SeqCst) {
+            self.inner.gathered.notify_one();
         }
         // A clerk that breaks down answers nobody, and nobody knows what the disk has.
         let answer = answer.await.unwrap_or(Err(Unanswered::Unknown));

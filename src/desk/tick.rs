@@ -55,6 +55,8 @@ impl Desk {
     pub async fn tick(&self) -> Result<(), StoreError> {
         let _alone = self.inner().ticking.lock().await;
         self.hear_the_databases_clock().await?;
+        // Read before the clock is judged: should it jump right after that, nothing runs out by the wrong time.
+        let now = self.now();
         if self.inner().look_at_the_clock().is_some() {
             // By a wrong clock nothing is due and nothing has run out; an administrator may have confirmed it elsewhere.
             if self.store().size().await? > self.snapshot().size {
@@ -62,7 +64,7 @@ impl Desk {
             }
             return Ok(());
         }
-        if self.inner().failing.load(Ordering::Relaxed) && self.inner().looks.fetch_add(1, Ordering::Relaxed) % TRY_EVERY == 0 {
+        if self.inner().failing.load(Ordering::Relaxed) && self.inner().looks.fetch_add(1, Ordering::Relaxed).is_multiple_of(TRY_EVERY) {
             // Whoever is not ready may be asked for nothing: then this finds out that all is well again. The clerk has
             // said why, if not.
             let _ = self.ask_as_scheduler(Ask::Try).await;
@@ -71,7 +73,6 @@ impl Desk {
             self.catch_up().await;
         }
         self.fire_deadlines().await?;
-        let now = self.now();
         let new_hour = {
             let mut forgeries = self.inner().forgeries.lock().unwrap_or_else(PoisonError::into_inner);
             let hour = now.seconds() / 3600;

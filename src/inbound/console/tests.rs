@@ -49,7 +49,7 @@ impl Browser {
     /// A desk under these playbooks, with nobody in it.
     async fn found(playbooks: Vec<(String, Vec<u8>)>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let founding = Founding { origin: "demo.invalid/log".into(), demo: true, playbooks };
+        let founding = Founding { origin: "demo.invalid/log".into(), demo: true, playbooks, own: false };
         let desk = founding::open_in(folder.path(), Env::system(), founding).await.expect("a desk");
         let config = Config::load(None, []).expect("defaults");
         let router = router(App::new(desk.clone(), Arc::new(config), None, true));
