@@ -60,7 +60,7 @@ impl Desk {
             }
             return Ok(());
         }
-        if self.inner().failing.load(Ordering::Relaxed) && self.inner().looks.fetch_add(1, Ordering::Relaxed) % TRY_EVERY == 0 {
+        if self.inner().failing.load(Ordering::Relaxed) && self.inner().looks.fetch_add(1, Ordering::Relaxed).is_multiple_of(TRY_EVERY) {
             // Whoever is not ready may be asked for nothing: then this finds out that all is well again. The clerk has
             // said why, if not.
             let _ = self.ask_as_scheduler(Ask::Try).await;
