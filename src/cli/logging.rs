@@ -9,7 +9,9 @@ use tracing_subscriber::EnvFilter;
 /// Starts logging to stderr, from this level on if nothing else is wanted; nothing happens when it was started.
 pub fn start(level: &str) {
     let filter = EnvFilter::try_from_env("COUNTERSIGN_LOG_LEVEL").unwrap_or_else(|_| EnvFilter::new(level));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A line that cannot be written (a full disk) is lost: complaining of it on stderr, which is where it could not be
+    // written, would break down whoever had something to say, the clerk among them.
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
     let started = if std::io::stderr().is_terminal() { builder.with_target(false).try_init() } else { builder.json().try_init() };
     // A second start (a test, an embedding program) keeps the first.
     drop(started);

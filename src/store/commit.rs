@@ -259,7 +259,11 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn writer_connection(&self) -> Result<Writer, StoreError> {
-        Ok(Writer(self.writer().acquire().await?, self.faults.clone()))
+        let mut connection = self.writer().acquire().await?;
+        // It is kept until something went wrong with it, and what went wrong must not come back with it: after a COMMIT
+        // that a full disk refused, the driver counts a transaction that SQLite has rolled back by itself, for ever.
+        connection.close_on_drop();
+        Ok(Writer(connection, self.faults.clone()))
     }
 
     /// Makes the head of a new log; nothing happens when there is one.
