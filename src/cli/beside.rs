@@ -88,11 +88,16 @@ pub fn acting_with(desk: &Desk, by: Option<&str>, permission: Permission, what: 
     let allowed = || {
         let names: Vec<&str> =
             snapshot.directory.iter().filter(|p| !p.state.disabled && p.may(organisation, permission)).map(|p| p.email.as_str()).collect();
-        if names.is_empty() { "nobody can yet".to_owned() } else { format!("{} can", names.join(", ")) }
+        if names.is_empty() {
+            let roles: Vec<&str> =
+                organisation.roles.iter().filter(|(_, r)| r.may.contains(&permission)).map(|(name, _)| name.as_str()).collect();
+            return format!("nobody can yet: `countersign people add` somebody with a role that may ({})", roles.join(", "));
+        }
+        format!("{} can: name one with --by EMAIL", names.join(", "))
     };
     match acting(desk, by)? {
         Some(person) if person.may(organisation, permission) => Ok(person),
-        Some(person) => bail!("{} has no role that may {what}; {}: name one with --by EMAIL", person.email, allowed()),
+        Some(person) => bail!("{} has no role that may {what}; {}", person.email, allowed()),
         None => bail!("there is nobody to act yet; add the first administrator with `countersign people add`"),
     }
 }

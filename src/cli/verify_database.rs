@@ -119,7 +119,13 @@ impl<'a> Look<'a> {
         };
         self.epochs = publish::epochs(self.store).await?;
         let Some((size, note)) = self.store.checkpoint().await? else {
-            let why = "nothing in this database was signed yet; start `countersign serve` once".to_owned();
+            let why = match head.size {
+                0..2 => "nothing in this database was signed yet; start `countersign serve` once".to_owned(),
+                size => format!(
+                    "it holds {size} events and no signed checkpoint. If `countersign serve` ever ran on it, somebody took them out: log.checkpoint \
+                     beside the log's key, and the witnesses, know the latest. If not, start it once"
+                ),
+            };
             return Ok(Some(Report::bare(Verdict::Unreadable { why })));
         };
         let note = Note::parse(note.as_bytes()).map_err(|e| Damage::file("the signed checkpoint", e.to_string()))?;

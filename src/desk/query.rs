@@ -23,7 +23,7 @@ pub type Texts = BTreeMap<(i64, String), String>;
 #[derive(Debug, thiserror::Error)]
 pub enum NoView {
     /// The person may not look.
-    #[error("You may not see this. Ask an administrator for a role that may read tickets.")]
+    #[error("Your roles do not allow you to see this. Ask an administrator.")]
     NotAllowed,
     /// There is no such thing, or this person may not know of it.
     #[error("There is no {0}.")]
@@ -164,6 +164,20 @@ impl Desk {
         self.allow(viewer, Permission::Read)?;
         let rows = self.store().events_from(from, at_most).await?;
         rows.into_iter().map(|(seq, bytes)| Ok(read_event(seq, &bytes)?)).collect()
+    }
+
+    /// The transition that can be decided on now: the first one, in the procedure's order, that needs an approval and can be
+    /// started from here; where none does, the first that could be taken, of which the engine then says so.
+    ///
+    /// # Errors
+    /// When the person may not look, or there is no such ticket.
+    pub async fn awaits_decision(&self, viewer: &Person, number: &Number) -> Result<String, NoView> {
+        let ticket = self.ticket(viewer, number).await?;
+        let snapshot = self.snapshot();
+        let Some(kind) = snapshot.procedures.kind(&ticket.kind_digest) else { return Err(NoView::NotFound(number.to_string())) };
+        let here = || kind.transitions.values().filter(|t| t.from.iter().any(|from| from.status == ticket.status));
+        let found = here().find(|t| t.approval.is_some()).or_else(|| here().next());
+        found.map(|t| t.name.clone()).ok_or_else(|| NoView::NotFound(format!("decision that {number} waits for")))
     }
 
     /// Position of the first event that was recorded at `at` or later; the number of events when there is none. Time never

@@ -242,7 +242,9 @@ impl Overlay<'_> {
         expires_at: Timestamp,
     ) -> Result<Answer, Unanswered> {
         if self.known.directory.active(person).is_none() {
-            return Err(Refused::People(people::PeopleRefusal::Unknown(person.to_owned())).into());
+            let known = self.known.directory.get(person);
+            let refusal = if known.is_some() { people::PeopleRefusal::Disabled } else { people::PeopleRefusal::Unknown(person.to_owned()) };
+            return Err(Refused::People(refusal).into());
         }
         let fact = Fact::LinkIssued { person: person.to_owned(), link: hash.clone(), expires_at };
         let mut answer = self.append(request, actor, vec![NewEvent::outside(fact)])?;

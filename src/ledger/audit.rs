@@ -66,9 +66,6 @@ impl Audit {
             self.damages.push(damage);
         } else {
             whole = true;
-            for sha256 in std::mem::take(&mut self.unnamed) {
-                self.blame(format!("attachments/{sha256}"), "no event that is shown names this file");
-            }
         }
         let mut all = true;
         if !self.log.is_empty() {
@@ -77,6 +74,12 @@ impl Audit {
             // Of a log that was not read to its end, the tables cannot be judged.
             if whole {
                 self.check_tickets(&walk, all);
+            }
+        }
+        // Last: what disclosed it may be missing, and that was named then.
+        if whole {
+            for sha256 in std::mem::take(&mut self.unnamed) {
+                self.blame(format!("attachments/{sha256}"), "no event that is shown names this file");
             }
         }
         let shown = Shown { sealed: self.sealed_shown, attachments, selection: !all, tables: !self.log.is_empty() };

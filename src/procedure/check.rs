@@ -257,7 +257,9 @@ fn response(page: &Page, draft: &ResponseDraft, drafts: &Drafts) -> Prefill {
             let known = drafts.kinds.iter().map(|(_, d)| d.kind.name.as_str());
             let hint = nearest(name, known.clone());
             let names = known.collect::<Vec<_>>().join(", ");
-            page.find(draft.kind_at, format!("`{name}` is not a kind{hint}There are {names}."));
+            let there =
+                if names.is_empty() { "There is none yet: put one into `kinds/`.".to_owned() } else { format!("There are {names}.") };
+            page.find(draft.kind_at, format!("`{name}` is not a kind{hint}{there}"));
         }
         return Prefill::new();
     };

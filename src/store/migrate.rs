@@ -67,7 +67,13 @@ pub(super) async fn run(store: &Store) -> Result<(), StoreError> {
 
 /// Refuses a database whose schema is not this program's.
 pub(super) async fn check(store: &Store) -> Result<(), StoreError> {
-    let (found, known) = (version(store).await?, latest(store.dialect()));
+    let known = latest(store.dialect());
+    let found = match version(store).await {
+        Err(error) if error.no_such_table() => {
+            return Err(StoreError::Unreadable("it holds no log yet; start `countersign serve` once, which makes one".to_owned()));
+        }
+        found => found?,
+    };
     match found.cmp(&known) {
         std::cmp::Ordering::Equal => Ok(()),
         std::cmp::Ordering::Greater => Err(StoreError::Newer { found, known }),

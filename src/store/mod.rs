@@ -80,6 +80,12 @@ impl StoreError {
         code.parse::<i64>().is_ok_and(|c| matches!(c & 0xff, 5 | 6 | 19))
     }
 
+    /// Whether a table is not there: PostgreSQL's 42P01, SQLite's words.
+    fn no_such_table(&self) -> bool {
+        let Self::Database(sqlx::Error::Database(e)) = self else { return false };
+        e.code().is_some_and(|code| code == "42P01") || e.message().starts_with("no such table")
+    }
+
     /// Whether a row was read and is not of the form that this program writes.
     #[must_use]
     pub fn malformed(&self) -> bool {

@@ -26,6 +26,7 @@ pub(super) fn decide(
     let transition = take::named(pin, name)?;
     let Some(rule) = &transition.approval else {
         draft.reader("decide on this")?;
+        by_a_person_who_sees(draft, number)?;
         return Err(Refusal::NoApprovalNeeded { transition: transition.label.clone() });
     };
     let what = format!("decide on “{}”", transition.label);
@@ -75,8 +76,13 @@ fn who_may(
     if !may(draft.ctx.actor, Some(ticket), &by) {
         return Err(Refusal::NotAllowed { what: what.to_owned(), roles: by });
     }
+    by_a_person_who_sees(draft, &ticket.number)
+}
+
+/// A program does not approve, and a key is a program's.
+fn by_a_person_who_sees(draft: &Draft<'_>, number: &Number) -> Result<(), Refusal> {
     if draft.ctx.via.surface == "api" && draft.ctx.via.auth == "key" {
-        return Err(Refusal::NotByKey { ticket: ticket.number.clone() });
+        return Err(Refusal::NotByKey { ticket: number.clone() });
     }
     Ok(())
 }

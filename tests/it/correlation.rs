@@ -187,3 +187,16 @@ async fn forged_stale_and_replayed_posts_are_counted_and_never_an_event_each(w: 
     assert_eq!(w.log_of("TicketOpened").await.len(), 1);
 }
 on_both!(forged_stale_and_replayed_posts_are_counted_and_never_an_event_each);
+
+/// A tool that names no rule: its titles tell its alerts apart.
+async fn alerts_without_a_rule_are_not_thrown_together(w: &mut World) {
+    let posts = async |id: &str, title: &str| {
+        let answered = w.tool("lab").posts(json!({ "id": id, "title": title })).await;
+        answered.done()["tickets"][0].as_str().expect("a ticket").to_owned()
+    };
+    let mail = posts("u1", "mail server unreachable").await;
+    let payroll = posts("u2", "payroll database down").await;
+    assert_ne!(mail, payroll, "two outages");
+    assert_eq!(posts("u3", "mail server unreachable").await, mail, "the same one again");
+}
+on_both!(alerts_without_a_rule_are_not_thrown_together);

@@ -174,7 +174,7 @@ fn schemas(library: Option<&Library>) -> Value {
         "Upload": object(&[("file", json!({ "type": "string", "format": "binary" })), ("phase", text()), ("captured_at", time())], &["file"]),
         "Link": object(&[("link", text()), ("to", text()), ("target", text()), ("reason", text())], &["link"]),
         "Reason": object(&[("reason", text())], &["reason"]),
-        "Approval": object(&[("transition", text()), ("decision", json!({ "enum": ["approve", "reject", "withdraw"] })), ("reason", text()), ("digest", text())], &["transition", "decision", "reason"]),
+        "Approval": object(&[("transition", text()), ("decision", json!({ "enum": ["approve", "reject", "withdraw"] })), ("reason", text()), ("digest", text())], &["decision", "reason"]),
         "Task": object(&[("waived_because", text())], &[]),
         "Waiver": object(&[("phase", text()), ("reason", text())], &["phase", "reason"]),
         "Person": object(&[("person", text())], &["person"]),

@@ -108,7 +108,8 @@ pub(super) struct ReasonBody {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ApprovalBody {
-    transition: String,
+    /// Left out where only one waits for a decision.
+    transition: Option<String>,
     decision: Decision,
     reason: Option<String>,
     #[serde(default)]
@@ -318,7 +319,11 @@ pub(super) async fn unlink(
 pub(super) async fn approval(State(app): State<App>, Path(ticket): Path<String>, asked: Ask<ApprovalBody>) -> Result<Response, Problem> {
     let ticket = number(&ticket)?;
     let ApprovalBody { transition, decision, reason, digest } = &asked.body;
-    let (transition, digest, reason) = (transition.clone(), digest.clone(), needed(&app, "reason", reason.clone())?);
+    let transition = match transition {
+        Some(transition) => transition.clone(),
+        None => app.desk.awaits_decision(&asked.caller.person, &ticket).await?,
+    };
+    let (digest, reason) = (digest.clone(), needed(&app, "reason", reason.clone())?);
     let command = match decision {
         Decision::Withdraw => Command::WithdrawDecision { ticket, transition, reason },
         decided => Command::Decide { ticket, transition, approve: *decided == Decision::Approve, digest, reason },

@@ -169,7 +169,8 @@ impl<'m> Reader<'m> {
             source: source.name.clone(),
             fingerprint: fingerprint(&source.name, &alert_id),
             alert_id: fit(&alert_id, MAX_LINE),
-            rule: line(mapping.rule.as_ref()),
+            // Playbooks group by the rule where nothing better is there: without one, each title is its own.
+            rule: Some(line(mapping.rule.as_ref())).filter(|rule| !rule.is_empty()).unwrap_or_else(|| fit_line(&title)),
             status,
             title: first_title([title.as_str()]),
             description: self.text(mapping.description.as_ref()).map_or_else(String::new, |text| fit(&text, MAX_VALUE)),

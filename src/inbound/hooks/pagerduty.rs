@@ -139,7 +139,7 @@ fn read_alert(source: &SourceConfig, event: &Value, status: AlertStatus, dedup_k
         source: source.name.clone(),
         fingerprint: fingerprint(&source.name, dedup_key),
         alert_id: fit(dedup_key, MAX_LINE),
-        rule: [line("class"), client, line("source")].into_iter().find(|text| !text.is_empty()).unwrap_or_default(),
+        rule: [line("class"), client, line("source"), line("summary")].into_iter().find(|text| !text.is_empty()).unwrap_or_default(),
         status,
         title: first_title([summary.as_str(), dedup_key]),
         description: text_at(payload, "custom_details")
