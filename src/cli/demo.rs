@@ -98,7 +98,7 @@ pub async fn run(env: &Env, args: Args) -> anyhow::Result<ExitCode> {
     let desk = demo.service.app.desk.clone();
     tokio::select! {
         heard = told_to_stop() => heard?,
-        why = desk.broken() => bail!("the demonstration cannot go on: {why}"),
+        ending = desk.broken() => bail!("the demonstration cannot go on: {}", ending.why()),
         () = playing => {}
     }
     demo.stop().await;

@@ -161,6 +161,7 @@ mod tests {
             demo: false,
             vkey: String::new(),
             secret: crate::store::commit::Secret(Vec::new()),
+            migration: 0,
         }
     }
 

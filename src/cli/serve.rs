@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
@@ -9,7 +10,12 @@ use tokio::net::TcpListener;
 use super::doctor_machine::listening_file;
 use super::service::Service;
 use crate::config::{Config, Database};
+use crate::desk::Ending;
 use crate::env::Env;
+
+/// When a newer program has taken the database over, `/readyz` says so for this long before the process ends: whoever
+/// shares out requests looks every few seconds.
+const DRAIN: Duration = Duration::from_secs(10);
 
 /// `serve`
 #[derive(Debug, clap::Args)]
@@ -59,16 +65,30 @@ pub async fn run(mut config: Config, env: Env, args: Args) -> anyhow::Result<Exi
         tracing::warn!(%error, path = %listening.display(), "where this listens could not be written down");
     }
     let desk = running.app.desk.clone();
+    let mut replaced = None;
     tokio::select! {
         heard = told_to_stop() => heard?,
-        // Nothing is flushed or signed any more: the next start reads what the disk really holds.
-        why = desk.broken() => anyhow::bail!("the disk failed ({why}); check it, then start again"),
+        ending = desk.broken() => match ending {
+            // Nothing is flushed or signed any more: the next start reads what the disk really holds.
+            Ending::AtOnce(why) => anyhow::bail!(why),
+            Ending::Drained(why) => {
+                tracing::error!("{why}");
+                replaced = Some(why);
+                tokio::select! {
+                    heard = told_to_stop() => heard?,
+                    () = tokio::time::sleep(DRAIN) => {}
+                }
+            }
+        },
     }
     tracing::info!("stopping");
     // What is left behind names an address at which nobody answers: that does no harm.
     drop(std::fs::remove_file(&listening));
     running.stop().await;
-    Ok(ExitCode::SUCCESS)
+    match replaced {
+        Some(why) => anyhow::bail!(why),
+        None => Ok(ExitCode::SUCCESS),
+    }
 }
 
 /// What is said when a new log is about to be founded without a configuration: where, and how to get somebody in.

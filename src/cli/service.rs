@@ -35,6 +35,8 @@ const LEFT_BEHIND: Duration = Duration::from_secs(3600);
 const SIGN_AGAIN: Duration = Duration::from_secs(2);
 /// So long the witnesses may take to say what they know, before the first signature.
 const WITNESSES_FIRST: Duration = Duration::from_secs(5);
+/// So long one look may take. A database that was cut off may never answer, and then one looks again.
+const LONGEST_LOOK: Duration = Duration::from_secs(30);
 /// Checkpoints are signed at most this often.
 const PUBLISH: Duration = Duration::from_millis(250);
 
@@ -164,7 +166,9 @@ impl Running {
         }
         // What was counted in memory for the running minute.
         self.app.desk.tell_all_forgeries().await;
-        if let Err(error) = self.publisher.publish().await {
+        if !self.app.desk.is_replaced()
+            && let Err(error) = self.publisher.publish().await
+        {
             tracing::warn!(%error, "the log was not signed at the end");
         }
         self.app.desk.fold().await;
@@ -195,8 +199,12 @@ async fn scheduler(app: App, mut stopped: watch::Receiver<bool>) {
             app.desk.tick().await?;
             app.desk.listen_for(&expected, app.started).await
         };
-        if let Err(error) = looked.await {
-            tracing::warn!(%error, "the scheduler could not look; it looks again");
+        match tokio::time::timeout(LONGEST_LOOK, looked).await {
+            // Others do what is due.
+            _ if app.desk.is_replaced() => return,
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the scheduler could not look; it looks again"),
+            Err(_) => tracing::warn!("the scheduler waited for the database in vain; it looks again"),
         }
     }
 }
@@ -218,7 +226,14 @@ async fn signer(publisher: Arc<Publisher>, witnesses: Arc<Vec<Witness>>, desk: D
             () = tokio::time::sleep(SIGN_AGAIN), if before.is_some() => {}
             _ = stopped.wait_for(|stop| *stop) => return,
         }
-        if let Err(error) = publisher.publish().await
+        if desk.is_replaced() {
+            return;
+        }
+        let Ok(signed) = tokio::time::timeout(LONGEST_LOOK, publisher.publish()).await else {
+            tracing::error!("the log is not signed: the database does not answer");
+            continue;
+        };
+        if let Err(error) = signed
             && before.as_deref() != Some(error.to_string().as_str())
         {
             tracing::error!(%error, "the log is not signed");
@@ -234,8 +249,11 @@ async fn cosigners(witnesses: Arc<Vec<Witness>>, desk: Desk, mut stopped: watch:
             _ = stopped.wait_for(|stop| *stop) => return,
         }
         for witness in witnesses.iter().filter(|_| !desk.is_held()) {
-            if let Err(error) = witness.deliver_once(&desk).await {
-                tracing::warn!(%error, "the outbox could not be read; it is read again");
+            match tokio::time::timeout(LONGEST_LOOK, witness.deliver_once(&desk)).await {
+                _ if desk.is_replaced() => return,
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "the outbox could not be read; it is read again"),
+                Err(_) => tracing::warn!("the outbox could not be read in time; it is read again"),
             }
         }
     }

@@ -26,12 +26,12 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::Inner;
 use super::clockwatch::ClockWatch;
 use super::known::{Known, read_event};
 use super::overlay::{Overlay, alert_id};
 use super::refusals::hour_of;
 use super::request::{Answer, Ask, Dedupe, Refused, Request, Unanswered, Who};
+use super::{DeskError, Ending, Inner};
 use crate::env::Timestamp;
 use crate::procedure::model::Permission;
 use crate::store::StoreError;
@@ -52,6 +52,17 @@ const MOST_BYTES: usize = 1 << 20;
 const GATHER_FROM: usize = 8;
 /// Gathering takes at most this part of what the last commit took.
 const GATHER_PART: u32 = 3;
+/// How long the database may take over one step of a commit: PostgreSQL itself gives up waiting for the head after five
+/// seconds, and one that was cut off never answers.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long reading everybody and all procedures may take.
+const LOADING: Duration = Duration::from_secs(60);
+/// How long a connection that rested may take to say that it is still there.
+const STILL_THERE: Duration = Duration::from_secs(3);
+/// A connection that rested for so long is asked that before anything is sent.
+const RESTED: Duration = Duration::from_millis(100);
+/// How often, and how long after each other, one looks what became of a commit.
+const LOOKS: (u32, Duration) = (5, Duration::from_millis(300));
 /// Repeats that are told in one commit.
 const MOST_REPEATS: i64 = 256;
 
@@ -76,6 +87,8 @@ enum Failed {
     Unknown(String, Answers),
     /// The disk did not do what it was told: after a failed fsync nothing that this process believes can be trusted.
     Disk(String),
+    /// A newer program has taken the database over. Nothing of it happened.
+    Replaced(StoreError),
 }
 
 struct Clerk {
@@ -83,6 +96,8 @@ struct Clerk {
     writer: Option<Writer>,
     /// This process's mark in the database, and how many commits it tried.
     mark: (String, u64),
+    /// When the connection was last used (monotonic).
+    used: Duration,
 }
 
 /// What came of a commit.
@@ -98,7 +113,7 @@ pub(super) async fn run(inner: Weak<Inner>, known: Known, mut people: mpsc::Rece
     let Some(desk) = inner.upgrade() else { return };
     let mark = (desk.env.id("clerk:"), 0);
     drop(desk);
-    let mut clerk = Clerk { known: Some(known), writer: None, mark };
+    let mut clerk = Clerk { known: Some(known), writer: None, mark, used: Duration::ZERO };
     let mut last = Last::default();
     loop {
         let first = tokio::select! {
@@ -191,7 +206,12 @@ impl Clerk {
                     tracing::error!(why, "the disk failed during a commit; what it holds is unknown, so this process ends");
                     self.lose(desk);
                     answer_all(batch, &Unanswered::Unknown);
-                    desk.fatal.send_replace(Some(why));
+                    desk.fatal.send_replace(Some(Ending::AtOnce(format!("the disk failed ({why}); check it, then start again"))));
+                }
+                Err(Failed::Replaced(error)) => {
+                    self.lose(desk);
+                    desk.give_way(&error);
+                    answer_all(batch, &Unanswered::NotStored(error.to_string()));
                 }
                 Err(Failed::NotStored(why)) => {
                     tracing::error!(why, requests = batch.len(), "nothing of a commit was stored");
@@ -213,7 +233,9 @@ impl Clerk {
 
     fn lose(&mut self, desk: &Inner) {
         self.known = None;
-        self.writer = None;
+        if let Some(writer) = self.writer.take() {
+            writer.discard(&desk.store);
+        }
         desk.failing.store(true, Ordering::Relaxed);
     }
 
@@ -246,32 +268,48 @@ impl Clerk {
         confirming
     }
 
-    /// One transaction.
-    async fn commit(&mut self, desk: &Inner, requests: &[Queued]) -> Result<Done, Failed> {
-        let not_stored = |e: StoreError| Failed::NotStored(e.to_string());
+    /// What a commit needs: what is known, and a connection at whose other end the database is. One that ended while it
+    /// rested is replaced, since nothing was sent on it yet.
+    async fn make_ready(&mut self, desk: &Inner) -> Result<(), Failed> {
         if self.known.is_none() {
             let procedures = desk.snapshot.read().unwrap_or_else(PoisonError::into_inner).procedures.clone();
-            self.known = Some(Known::load(&desk.store, &procedures).await.map_err(|e| Failed::NotStored(e.to_string()))?);
+            self.known = Some(within(LOADING, Known::load(&desk.store, &procedures)).await?);
+        }
+        let rested = desk.env.clock.monotonic().saturating_sub(self.used) >= RESTED;
+        self.used = desk.env.clock.monotonic();
+        if rested
+            && let Some(writer) = &mut self.writer
+            && !matches!(tokio::time::timeout(STILL_THERE, writer.answers()).await, Ok(true))
+            && let Some(writer) = self.writer.take()
+        {
+            tracing::info!("the connection to the database ended while it rested; another one is opened");
+            writer.discard(&desk.store);
         }
         if self.writer.is_none() {
-            self.writer = Some(desk.store.writer_connection().await.map_err(not_stored)?);
+            self.writer = Some(desk.store.writer_connection().await?);
         }
+        Ok(())
+    }
+
+    /// One transaction.
+    async fn commit(&mut self, desk: &Inner, requests: &[Queued]) -> Result<Done, Failed> {
+        self.make_ready(desk).await?;
         let (Some(known), Some(writer)) = (self.known.as_mut(), self.writer.as_mut()) else {
             return Err(Failed::NotStored("the clerk has nothing to work with".to_owned()));
         };
         known.forget_some();
-        let (mut commit, head) = writer.begin(&desk.store).await.map_err(not_stored)?;
-        known.catch_up(&desk.store, &mut commit, &head).await.map_err(|e| Failed::NotStored(e.to_string()))?;
+        let (mut commit, head) = in_time(writer.begin(&desk.store)).await?;
+        in_time(known.catch_up(&desk.store, &mut commit, &head)).await?;
         let before = known.size;
         let mut overlay = Overlay::new(known, desk.env.now());
-        let mut outcomes = read_ahead(&mut commit, &mut overlay, requests).await?;
+        let mut outcomes = in_time(read_ahead(&mut commit, &mut overlay, requests)).await?;
         // Whatever breaks down here leaves nothing behind: the overlay and what is known are thrown away.
         let decided = catch_unwind(AssertUnwindSafe(|| decide_all(&mut overlay, &mut outcomes, requests)));
         let Ok(answers) = decided else { return Err(Failed::Content("deciding it broke down".to_owned())) };
         let (now, breaches) = (overlay.now, overlay.breaches);
         let mut batch = overlay.into_batch();
         if batch.is_empty() && known.deliveries == head.deliveries {
-            commit.roll_back().await.map_err(not_stored)?;
+            in_time(commit.roll_back()).await?;
             desk.publish_snapshot(known.snapshot());
             return Ok(Done { answers, wrote: false });
         }
@@ -284,12 +322,12 @@ impl Clerk {
             deliveries: known.deliveries,
             ..head
         };
-        if let Err(error) = commit.write(batch, &moved).await {
+        if let Err(error) = in_time(commit.write(batch, &moved)).await {
             // The transaction is rolled back when it is dropped; the connection may be gone already.
-            let _ = commit.roll_back().await;
-            return Err(error.into());
+            let _ = in_time(commit.roll_back()).await;
+            return Err(error);
         }
-        match commit.commit().await {
+        match tokio::time::timeout(PATIENCE, commit.commit()).await.unwrap_or(Err(StoreError::Silent)) {
             Ok(()) => {
                 desk.gauges.breaches.fetch_add(breaches, Ordering::Relaxed);
                 desk.publish_snapshot(known.snapshot());
@@ -304,14 +342,8 @@ impl Clerk {
 
     /// Finds out what became of a batch whose commit broke, and answers it: with `answers`, if it happened.
     async fn settle_unknown(&mut self, desk: &Inner, batch: Vec<Queued>, answers: Answers) {
-        for _ in 0..5 {
-            if let Ok(mut writer) = desk.store.writer_connection().await
-                && let Ok((mut commit, _)) = writer.begin(&desk.store).await
-                && let Ok(found) = commit.dedupes(vec![self.mark.0.clone()]).await
-            {
-                // Only looked; nothing to keep.
-                let _ = commit.roll_back().await;
-                let happened = found.first().is_some_and(|(_, commit)| *commit == self.mark.1.to_string());
+        for _ in 0..LOOKS.0 {
+            if let Ok(happened) = in_time(happened(desk, &self.mark)).await {
                 if !happened {
                     answer_all(batch, &Unanswered::NotStored("the connection to the database broke".to_owned()));
                 } else {
@@ -322,7 +354,7 @@ impl Clerk {
                 }
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(300)).await;
+            tokio::time::sleep(LOOKS.1).await;
         }
         answer_all(batch, &Unanswered::Unknown);
     }
@@ -335,6 +367,32 @@ async fn confirmed_elsewhere(desk: &Inner, known: i64) -> bool {
     page.iter()
         .filter_map(|(seq, bytes)| read_event(*seq, bytes).ok())
         .any(|event| matches!(event.fact, Fact::ClockStepConfirmed { after, .. } if ClockWatch::same_clock(&desk.env, after)))
+}
+
+/// Whether this process's latest commit is in the database, which has finished with it once the head could be taken.
+async fn happened(desk: &Inner, (key, number): &(String, u64)) -> Result<bool, StoreError> {
+    let mut writer = desk.store.writer_connection().await?;
+    let found = match writer.begin(&desk.store).await {
+        Ok((mut commit, _)) => {
+            let found = commit.dedupes(vec![key.clone()]).await?.pop();
+            // Only looked; nothing to keep.
+            let _ = commit.roll_back().await;
+            found.map(|(_, number)| number)
+        }
+        // It had the head, too.
+        Err(StoreError::Newer { .. }) => desk.store.mark(key).await?.map(|(_, number)| number),
+        Err(error) => return Err(error),
+    };
+    Ok(found == Some(number.to_string()))
+}
+
+/// A step of a commit, before COMMIT is sent: when the database does not answer in time, nothing of it happened.
+async fn in_time<T, E: Into<Failed>>(step: impl Future<Output = Result<T, E>>) -> Result<T, Failed> {
+    within(PATIENCE, step).await
+}
+
+async fn within<T, E: Into<Failed>>(patience: Duration, step: impl Future<Output = Result<T, E>>) -> Result<T, Failed> {
+    tokio::time::timeout(patience, step).await.map_err(|_| Failed::from(StoreError::Silent))?.map_err(Into::into)
 }
 
 fn answer_all(batch: Vec<Queued>, with: &Unanswered) {
@@ -476,6 +534,16 @@ fn numbers_of(command: &Command) -> Vec<Number> {
 
 impl From<StoreError> for Failed {
     fn from(error: StoreError) -> Self {
-        if error.refused_content() { Self::Content(error.to_string()) } else { Self::NotStored(error.to_string()) }
+        match error {
+            StoreError::Newer { .. } => Self::Replaced(error),
+            _ if error.refused_content() => Self::Content(error.to_string()),
+            _ => Self::NotStored(error.to_string()),
+        }
+    }
+}
+
+impl From<DeskError> for Failed {
+    fn from(error: DeskError) -> Self {
+        Self::NotStored(error.to_string())
     }
 }

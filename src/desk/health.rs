@@ -6,7 +6,7 @@ use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::clockwatch::{self, ClockWatch};
-use super::{Desk, Inner};
+use super::{Desk, Ending, Inner};
 use crate::env::{Env, Timestamp};
 use crate::store::{Store, StoreError};
 
@@ -41,6 +41,16 @@ impl Inner {
         self.clocks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A newer program has taken the database over: this one records nothing more.
+    pub(crate) fn give_way(&self, error: &StoreError) {
+        let why = format!("this process ends, for {error}");
+        self.fatal.send_if_modified(|ending| {
+            let first = ending.is_none();
+            ending.get_or_insert(Ending::Drained(why));
+            first
+        });
+    }
+
     /// Why the clock stops commits, if it does.
     pub(crate) fn look_at_the_clock(&self) -> Option<String> {
         self.clocks().off(&self.env).map(clockwatch::sentence)
@@ -58,6 +68,13 @@ impl Desk {
         Ok(())
     }
 
+    /// Notes that a newer program has taken the database over, if that is what is wrong.
+    pub(super) fn notice_a_newer(&self, error: &StoreError) {
+        if matches!(error, StoreError::Newer { .. }) {
+            self.inner().give_way(error);
+        }
+    }
+
     /// Whether the clock stops commits: then nothing that goes by the clock may be done, either.
     #[must_use]
     pub fn is_held(&self) -> bool {
@@ -67,8 +84,8 @@ impl Desk {
     /// Why nothing can be committed now, if so: for `/readyz`.
     #[must_use]
     pub fn stopped(&self) -> Option<String> {
-        if let Some(why) = self.inner().fatal.borrow().clone() {
-            return Some(why);
+        if let Some(ending) = self.inner().fatal.borrow().as_ref() {
+            return Some(ending.why().to_owned());
         }
         if let Some(why) = self.inner().look_at_the_clock() {
             return Some(why);

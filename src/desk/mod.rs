@@ -130,7 +130,26 @@ pub(crate) struct Inner {
     pub(crate) wanted: AtomicI64,
     pub(crate) gathered: tokio::sync::Notify,
     sizes: watch::Sender<i64>,
-    pub(crate) fatal: watch::Sender<Option<String>>,
+    pub(crate) fatal: watch::Sender<Option<Ending>>,
+}
+
+/// Why a process can record nothing more, in a sentence that says what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// What the disk or this process holds cannot be trusted: it ends at once, and signs nothing.
+    AtOnce(String),
+    /// A newer program has taken the database over: what is under way is answered before it ends.
+    Drained(String),
+}
+
+impl Ending {
+    /// The sentence.
+    #[must_use]
+    pub fn why(&self) -> &str {
+        match self {
+            Self::AtOnce(why) | Self::Drained(why) => why,
+        }
+    }
 }
 
 /// Why a desk cannot open.
@@ -192,7 +211,7 @@ impl Desk {
                 && let Some(inner) = watched.upgrade()
             {
                 tracing::error!("the clerk broke down; this process ends, so that another can start from what is on the disk");
-                inner.fatal.send_replace(Some("the clerk broke down".to_owned()));
+                inner.fatal.send_replace(Some(Ending::AtOnce("the clerk broke down; look at the log, then start again".to_owned())));
             }
         });
         Ok(Self { inner })
@@ -275,11 +294,20 @@ impl Desk {
         self.inner.sizes.subscribe()
     }
 
-    /// Waits until the disk has failed under a commit; then the process must end.
-    pub async fn broken(&self) -> String {
+    /// Waits until this process can record nothing more, whatever happens; then it must end.
+    pub async fn broken(&self) -> Ending {
         let mut fatal = self.inner.fatal.subscribe();
-        let why = fatal.wait_for(Option::is_some).await.map(|why| why.clone());
-        why.ok().flatten().unwrap_or_default()
+        match fatal.wait_for(Option::is_some).await.map(|ending| ending.clone()) {
+            Ok(Some(ending)) => ending,
+            // The sender lives as long as the desk, and so does whoever asks.
+            _ => std::future::pending().await,
+        }
+    }
+
+    /// Whether a newer program has taken the database over.
+    #[must_use]
+    pub fn is_replaced(&self) -> bool {
+        matches!(*self.inner.fatal.borrow(), Some(Ending::Drained(_)))
     }
 
     /// What the signer last did, or why it refuses.

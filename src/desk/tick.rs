@@ -59,7 +59,7 @@ impl Desk {
         let now = self.now();
         if self.inner().look_at_the_clock().is_some() {
             // By a wrong clock nothing is due and nothing has run out; an administrator may have confirmed it elsewhere.
-            if self.store().size().await? > self.snapshot().size {
+            if self.others_recorded().await? {
                 self.catch_up().await;
             }
             return Ok(());
@@ -69,7 +69,7 @@ impl Desk {
             // said why, if not.
             let _ = self.ask_as_scheduler(Ask::Try).await;
         }
-        if self.store().size().await? > self.snapshot().size {
+        if self.others_recorded().await? {
             self.catch_up().await;
         }
         self.fire_deadlines().await?;
@@ -87,6 +87,12 @@ impl Desk {
             self.store().forget_expired(now.micros(), now.minus(DEDUPE_KEPT).micros()).await?;
         }
         Ok(())
+    }
+
+    /// Whether other processes recorded something that this one has not seen.
+    async fn others_recorded(&self) -> Result<bool, StoreError> {
+        let size = self.store().size().await.inspect_err(|error| self.notice_a_newer(error))?;
+        Ok(size > self.snapshot().size)
     }
 
     async fn fire_deadlines(&self) -> Result<(), StoreError> {
@@ -115,16 +121,21 @@ impl Desk {
 
     async fn tell_forgeries(&self, minute: i64) {
         let past: Vec<_> = {
-            let mut forgeries = self.inner().forgeries.lock().unwrap_or_else(PoisonError::into_inner);
-            let running = forgeries.counts.split_off(&(minute, String::new(), String::new()));
-            std::mem::replace(&mut forgeries.counts, running).into_iter().collect()
+            let forgeries = self.inner().forgeries.lock().unwrap_or_else(PoisonError::into_inner);
+            let past = forgeries.counts.range(..(minute, String::new(), String::new()));
+            past.map(|(key, count)| (key.clone(), *count)).collect()
         };
         for ((minute, source, reason), count) in past {
             let Some(at) = Timestamp::from_micros(minute * 60_000_000) else { continue };
             let ask = Ask::CountForgeries { source: source.clone(), reason: reason.clone(), minute: at, count };
-            if self.ask_as_scheduler(ask).await.is_err() {
+            // What is not recorded yet stays counted, also when whoever looks gives up waiting.
+            if self.ask_as_scheduler(ask).await.is_ok() {
                 let mut forgeries = self.inner().forgeries.lock().unwrap_or_else(PoisonError::into_inner);
-                *forgeries.counts.entry((minute, source, reason)).or_default() += count;
+                let key = (minute, source, reason);
+                match forgeries.counts.get_mut(&key) {
+                    Some(counted) if *counted > count => *counted -= count,
+                    _ => drop(forgeries.counts.remove(&key)),
+                }
             }
         }
     }

@@ -9,7 +9,7 @@ use sqlx::{Any, Connection, Row, Transaction};
 
 use super::faults::{Moment, Plan, strike};
 use super::rows::{Lookup, Rows, Value, execute};
-use super::{Store, StoreError, Turn, statements as sql};
+use super::{Dialect, Store, StoreError, Turn, statements as sql};
 
 /// The head of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub struct Head {
     pub vkey: String,
     /// Keys digests of what could be guessed; never in the log.
     pub secret: Secret,
+    /// The newest migration; a program that does not know it records nothing.
+    pub migration: i64,
 }
 
 /// 32 bytes that its `Debug` does not show.
@@ -294,10 +296,23 @@ impl Store {
 }
 
 impl Writer {
+    /// Whether the database is still at the other end.
+    pub async fn answers(&mut self) -> bool {
+        self.0.ping().await.is_ok()
+    }
+
+    /// Lets go of a connection that may be broken: nobody gets it again. A file has no other end that could be gone, and
+    /// another connection to it may want room that a full disk does not have.
+    pub fn discard(mut self, store: &Store) {
+        if store.dialect() == Dialect::Postgres {
+            self.0.close_on_drop();
+        }
+    }
+
     /// Begins a transaction and takes the head; others wait.
     ///
     /// # Errors
-    /// When the database does not answer, or the log has no head yet.
+    /// When the database does not answer, the log has no head yet, or a newer program has taken the database over.
     pub async fn begin(&mut self, store: &Store) -> Result<(Commit<'_>, Head), StoreError> {
         let faults = self.1.clone();
         strike(&faults, "begin", Moment::Before)?;
@@ -306,7 +321,11 @@ impl Writer {
         strike(&faults, "head", Moment::Before)?;
         let row = sqlx::query(sql::TAKE_HEAD).fetch_one(&mut *transaction).await?;
         strike(&faults, "head", Moment::After)?;
-        Ok((Commit { transaction, faults, _turn: turn }, head_of(&row)?))
+        let head = head_of(&row)?;
+        if head.migration > store.knows() {
+            return Err(StoreError::Newer { found: head.migration, known: store.knows() });
+        }
+        Ok((Commit { transaction, faults, _turn: turn }, head))
     }
 }
 
@@ -321,6 +340,7 @@ pub(super) fn head_of(row: &AnyRow) -> Result<Head, StoreError> {
         demo: row.try_get::<i64, _>(6)? != 0,
         vkey: row.try_get(7)?,
         secret: Secret(row.try_get(8)?),
+        migration: row.try_get(9)?,
     })
 }
 

@@ -13,13 +13,14 @@ impl Dialect {
     /// What each new connection is told.
     ///
     /// SQLite: write-ahead log, and every commit waits for the disk (`synchronous=FULL`).
-    /// PostgreSQL: a replica that is stopped in the middle of a commit loses the head within seconds, so that the others go on.
+    /// PostgreSQL: a replica that is stopped in the middle of a commit, or cut off, loses the head within seconds, so that
+    /// the others go on: also when it does not take what it asked for (`tcp_user_timeout`).
     #[must_use]
     pub fn settle(self) -> &'static str {
         match self {
             Self::Sqlite => "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON;",
             Self::Postgres => {
-                "SET default_transaction_isolation = 'read committed'; SET lock_timeout = '5s'; SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '5s'; SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3; SET client_min_messages = 'warning';"
+                "SET default_transaction_isolation = 'read committed'; SET lock_timeout = '5s'; SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '5s'; SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3; SET tcp_user_timeout = '10s'; SET client_min_messages = 'warning';"
             }
         }
     }
@@ -39,6 +40,18 @@ impl Dialect {
         match self {
             Self::Sqlite => "BEGIN IMMEDIATE",
             Self::Postgres => "BEGIN",
+        }
+    }
+
+    /// What a program that migrates does first: it is the only one, nobody commits meanwhile (it holds the head, which
+    /// commits take first), and it has time. On SQLite `BEGIN IMMEDIATE` has done all of that.
+    #[must_use]
+    pub fn migrates_alone(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some(
+                "SET LOCAL lock_timeout = '60s'; SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(7310869124); DO $$ BEGIN IF to_regclass('ledger_head') IS NOT NULL THEN PERFORM 1 FROM ledger_head FOR UPDATE; END IF; END $$;",
+            ),
         }
     }
 

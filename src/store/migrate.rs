@@ -1,10 +1,15 @@
 //! Brings a database to this program's schema: under a lock, forwards only, and never over edited history.
+//!
+//! **Rolling updates.** The program that migrates holds the head meanwhile and leaves the migration's number in it; an older
+//! program that takes the head next finds a number that it does not know, and drains: it records nothing more (503 and a
+//! sentence, `/readyz` red) and ends a few seconds later. Whether an older program could go on beside a migration is not
+//! judged, since whoever judges wrongly damages a record; and a start of the older program is refused.
 
 use std::borrow::Cow;
 
 use include_dir::{Dir, include_dir};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::{Connection, Row, SqlSafeStr};
+use sqlx::{Connection, Executor, Row, SqlSafeStr};
 
 use super::{Dialect, Store, StoreError, statements};
 
@@ -32,36 +37,44 @@ pub fn latest(dialect: Dialect) -> i64 {
     migrations(dialect).last().map_or(0, |m| m.version)
 }
 
-fn explain(error: MigrateError, found: i64, dialect: Dialect) -> StoreError {
+fn explain(error: MigrateError, found: i64, store: &Store) -> StoreError {
     match error {
-        MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => StoreError::Newer { found, known: latest(dialect) },
+        MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => StoreError::Newer { found, known: store.knows() },
         MigrateError::VersionMismatch(version) => StoreError::Edited(version),
         MigrateError::Execute(e) => StoreError::Database(e),
         other => StoreError::Unreadable(other.to_string()),
     }
 }
 
-/// Applies what is missing. Two programs that start at once wait for each other: on SQLite the whole run is one
-/// write transaction, on PostgreSQL it holds an advisory lock.
+/// A migration of a later program: number, name, SQL.
+pub type Later = (i64, &'static str, &'static str);
+
+/// Applies what is missing, all of it in one transaction that holds the head. Two programs that start at once wait for
+/// each other.
 pub(super) async fn run(store: &Store) -> Result<(), StoreError> {
     let dialect = store.dialect();
-    let migrator = Migrator::with_migrations(migrations(dialect));
+    let mut all = migrations(dialect);
+    all.extend(
+        store.later.iter().map(|&(n, name, sql)| Migration::new(n, Cow::Borrowed(name), MigrationType::Simple, sql.into_sql_str(), false)),
+    );
+    let mut migrator = Migrator::with_migrations(all);
+    // The transaction's own lock lasts until what it did is there for all to see.
+    migrator.set_locking(false);
     let mut connection = store.writer().acquire().await?;
-    let outcome = match dialect {
-        Dialect::Sqlite => {
-            let mut transaction = connection.begin_with(dialect.begin_writing()).await?;
-            let outcome = migrator.run_direct(None, &mut *transaction, false).await;
-            if outcome.is_ok() {
-                transaction.commit().await?;
-            }
-            outcome
+    let mut transaction = connection.begin_with(dialect.begin_writing()).await?;
+    if let Some(alone) = dialect.migrates_alone() {
+        transaction.execute(sqlx::raw_sql(alone)).await?;
+    }
+    match migrator.run_direct(None, &mut *transaction, false).await {
+        Ok(()) => {
+            sqlx::query(statements::RAISE_HEAD).execute(&mut *transaction).await?;
+            Ok(transaction.commit().await?)
         }
-        Dialect::Postgres => migrator.run_direct(None, &mut *connection, false).await,
-    };
-    drop(connection);
-    match outcome {
-        Ok(()) => Ok(()),
-        Err(error) => Err(explain(error, version(store).await.unwrap_or(0), dialect)),
+        Err(error) => {
+            transaction.rollback().await?;
+            drop(connection);
+            Err(explain(error, version(store).await.unwrap_or(0), store))
+        }
     }
 }
 

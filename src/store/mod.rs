@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{AnyPool, ConnectOptions, Executor};
+use sqlx::{AnyPool, ConnectOptions, Connection, Executor};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 pub use dialect::Dialect;
@@ -56,6 +56,9 @@ pub enum StoreError {
     /// It cannot be opened: why, and what to do.
     #[error("{0}")]
     NotOpened(String),
+    /// It did not answer in time; perhaps it is cut off.
+    #[error("the database did not answer in time")]
+    Silent,
     /// Something in it cannot be read back.
     #[error("a stored row cannot be read: {0}")]
     Unreadable(String),
@@ -116,6 +119,9 @@ impl StoreError {
     }
 }
 
+/// How long a connection that is given back may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// SQLite's code for an index of the write-ahead log that cannot grow.
 const IOERR_SHMSIZE: i64 = 10 | (19 << 8);
 
@@ -129,6 +135,8 @@ pub struct Store {
     folder: Option<PathBuf>,
     faults: faults::Plan,
     turn: Arc<Mutex<()>>,
+    /// Migrations that a later program has, in a test.
+    later: Arc<[migrate::Later]>,
 }
 
 /// Whoever holds it is the only one of this process who writes to an SQLite file: the others wait in line, instead of
@@ -166,7 +174,16 @@ impl Store {
     /// # Errors
     /// When it does not answer, or was written by a newer program.
     pub async fn open(database: &str) -> Result<Self, StoreError> {
-        let store = Self::connect(database, true).await?;
+        Self::open_as_later(database, &[]).await
+    }
+
+    /// The same as a later program, which has these migrations as well: how tests ask what becomes of the programs that
+    /// run already. Nothing in the product makes such a store.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn open_as_later(database: &str, later: &[migrate::Later]) -> Result<Self, StoreError> {
+        let store = Self { later: later.into(), ..Self::connect(database, true).await? };
         migrate::run(&store).await?;
         Ok(store)
     }
@@ -202,13 +219,24 @@ impl Store {
                 })
             })
         };
+        // Whoever gave up waiting leaves a connection at whose other end perhaps nobody is, and no packet will ever say so:
+        // that one is closed, instead of being waited for.
+        let pool = |size: u32| match dialect {
+            Dialect::Sqlite => pool(size),
+            Dialect::Postgres => pool(size).after_release(|connection, _| {
+                Box::pin(async move {
+                    let answered = tokio::time::timeout(PATIENCE, connection.ping()).await;
+                    answered.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map(|()| true)
+                })
+            }),
+        };
         // One try by itself: the pool would try again and again, and then forget why.
         opening::try_once(database, dialect, &options, settle).await?;
         let writer = pool(2).connect_with(options.clone()).await?;
         let readers = pool(6).connect_lazy_with(options);
         let folder = database.strip_prefix("sqlite:").and_then(|path| Path::new(path.strip_prefix("//").unwrap_or(path)).parent());
         let folder = folder.map(|f| if f.as_os_str().is_empty() { PathBuf::from(".") } else { f.to_owned() });
-        Ok(Self { writer, readers, dialect, folder, faults: None, turn: Arc::default() })
+        Ok(Self { writer, readers, dialect, folder, faults: None, turn: Arc::default(), later: Arc::default() })
     }
 
     /// Which database it is.
@@ -227,6 +255,11 @@ impl Store {
     #[must_use]
     pub fn breaking(self, faults: Arc<dyn faults::Faults>) -> Self {
         Self { faults: Some(faults), ..self }
+    }
+
+    /// The newest migration that this program knows.
+    pub(crate) fn knows(&self) -> i64 {
+        self.later.last().map_or_else(|| migrate::latest(self.dialect), |later| later.0)
     }
 
     /// Waits for the turn to write.

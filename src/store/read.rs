@@ -59,9 +59,14 @@ impl Store {
     /// Number of events.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database does not answer, or a newer program has taken it over.
     pub async fn size(&self) -> Result<i64, StoreError> {
-        Ok(sqlx::query(sql::SEE_SIZE).fetch_one(self.readers()).await?.try_get(0)?)
+        let row = sqlx::query(sql::SEE_SIZE).fetch_one(self.readers()).await?;
+        let migration = row.try_get(1)?;
+        if migration > self.knows() {
+            return Err(StoreError::Newer { found: migration, known: self.knows() });
+        }
+        Ok(row.try_get(0)?)
     }
 
     /// Events from position `from` on.

@@ -6,16 +6,18 @@ use super::rows::{Lookup, Rows};
 pub const SCHEMA_VERSION: &str = "SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations";
 
 /// Takes the head: the write lock on SQLite (held since BEGIN IMMEDIATE), the row lock on PostgreSQL.
-pub const TAKE_HEAD: &str =
-    "UPDATE ledger_head SET size = size WHERE id = 1 RETURNING size, frontier, last_at, schema, deliveries, origin, demo, vkey, secret";
+pub const TAKE_HEAD: &str = "UPDATE ledger_head SET size = size WHERE id = 1 RETURNING size, frontier, last_at, schema, deliveries, origin, demo, vkey, secret, migration";
 /// Looks at the head without taking it.
-pub const SEE_HEAD: &str = "SELECT size, frontier, last_at, schema, deliveries, origin, demo, vkey, secret FROM ledger_head WHERE id = 1";
-/// The head's size alone.
-pub const SEE_SIZE: &str = "SELECT size FROM ledger_head WHERE id = 1";
+pub const SEE_HEAD: &str =
+    "SELECT size, frontier, last_at, schema, deliveries, origin, demo, vkey, secret, migration FROM ledger_head WHERE id = 1";
+/// The head's size, and the newest migration.
+pub const SEE_SIZE: &str = "SELECT size, migration FROM ledger_head WHERE id = 1";
 /// The first row of a new log.
-pub const FOUND_HEAD: &str = "INSERT INTO ledger_head (id, size, frontier, last_at, schema, deliveries, origin, demo, vkey, secret) VALUES (1, 0, $1, 0, $2, 0, $3, $4, '', $5) ON CONFLICT (id) DO NOTHING";
+pub const FOUND_HEAD: &str = "INSERT INTO ledger_head (id, size, frontier, last_at, schema, deliveries, origin, demo, vkey, secret, migration) VALUES (1, 0, $1, 0, $2, 0, $3, $4, '', $5, (SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations)) ON CONFLICT (id) DO NOTHING";
 /// Moves the head.
 pub const MOVE_HEAD: &str = "UPDATE ledger_head SET size = $1, frontier = $2, last_at = $3, deliveries = $4 WHERE id = 1";
+/// Tells whoever takes the head that a migration was applied.
+pub const RAISE_HEAD: &str = "UPDATE ledger_head SET migration = (SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations) WHERE migration < (SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations)";
 /// The log goes on under another name and another key.
 pub const NEW_EPOCH: &str = "UPDATE ledger_head SET origin = $1, vkey = $2 WHERE id = 1";
 /// Names the log's key, once.
@@ -247,6 +249,7 @@ pub const ALL: &[&str] = &[
     SEE_SIZE,
     FOUND_HEAD,
     MOVE_HEAD,
+    RAISE_HEAD,
     NEW_EPOCH,
     NAME_KEY,
     EVENTS_FROM,

@@ -4,4 +4,4 @@ mod floods;
 mod input;
 mod outgoing;
 mod poison;
-mod unknown;
+pub mod unknown;

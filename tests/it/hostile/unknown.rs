@@ -27,12 +27,16 @@ enum Cut {
 /// A wire to PostgreSQL that can be cut at a COMMIT: it follows the messages that the client sends (PostgreSQL's
 /// frontend protocol 3: a byte and a length, but for the first messages of a connection, which have a length only).
 #[derive(Default)]
-struct Wire {
+pub struct Wire {
     next: AtomicU8,
     cuts: AtomicUsize,
     /// With the next cut every connection goes down, and no new one comes up.
     falls: AtomicBool,
-    down: watch::Sender<bool>,
+    pub down: watch::Sender<bool>,
+    /// Nothing is carried, and nothing says so.
+    pub still: watch::Sender<bool>,
+    /// What the server says is not taken.
+    pub deaf: watch::Sender<bool>,
     port: Mutex<u16>,
 }
 
@@ -40,7 +44,7 @@ const SSL_REQUEST: u32 = 80_877_103;
 
 impl Wire {
     /// Lays a wire to the server at `address`.
-    async fn to(address: String) -> Arc<Self> {
+    pub async fn to(address: String) -> Arc<Self> {
         let wire = Arc::new(Self::default());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         *wire.port.lock().expect("a lock") = listener.local_addr().expect("an address").port();
@@ -74,12 +78,16 @@ impl Wire {
     async fn carry(self: Arc<Self>, mut client: TcpStream, mut server: TcpStream) {
         let (mut sent, mut heard) = (Vec::new(), Vec::new());
         let mut started = false;
-        let mut down = self.down.subscribe();
+        let (mut down, mut still, mut deaf) = (self.down.subscribe(), self.still.subscribe(), self.deaf.subscribe());
         loop {
+            let silent = *still.borrow_and_update();
+            let hears = !silent && !*deaf.borrow_and_update();
             tokio::select! {
                 () = async { drop(down.wait_for(|down| *down).await) } => return,
-                read = client.read_buf(&mut sent) => if !matches!(read, Ok(1..)) { return },
-                read = server.read_buf(&mut heard) => {
+                _ = still.changed() => continue,
+                _ = deaf.changed() => continue,
+                read = client.read_buf(&mut sent), if !silent => if !matches!(read, Ok(1..)) { return },
+                read = server.read_buf(&mut heard), if hears => {
                     if !matches!(read, Ok(1..)) || client.write_all(&heard).await.is_err() {
                         return;
                     }
@@ -126,19 +134,24 @@ fn next_message(sent: &mut Vec<u8>, started: &mut bool) -> Option<Vec<u8>> {
     Some(message)
 }
 
-/// A service whose database is at the end of a wire, and one of its people there.
-async fn wired(w: &mut World) -> (Arc<Wire>, countersign::cli::service::Running, Person) {
+/// The story's database, at the end of a wire.
+pub async fn at_the_end_of_a_wire(w: &World) -> (Arc<Wire>, String) {
     let (head, name) = w.database.address.rsplit_once('/').expect("an address ends with a database");
     let (user, host) = head.rsplit_once('@').expect("an address has a host");
     let wire = Wire::to(host.to_owned()).await;
     let port = *wire.port.lock().expect("a lock");
-    let config = w.config_at(&format!("{user}@127.0.0.1:{port}/{name}"), "");
-    let running = w.opens(config).await.expect("it opens at the end of a wire");
+    (wire, format!("{user}@127.0.0.1:{port}/{name}"))
+}
+
+/// A service whose database is at the end of a wire, and one of its people there.
+async fn wired(w: &mut World) -> (Arc<Wire>, countersign::cli::service::Running, Person) {
+    let (wire, address) = at_the_end_of_a_wire(w).await;
+    let running = w.opens(w.config_at(&address, "")).await.expect("it opens at the end of a wire");
     let ana = Person { base: format!("http://{}", running.address), ..w.person("ana") };
     (wire, running, ana)
 }
 
-async fn titled(w: &World, title: &str) -> i64 {
+pub async fn titled(w: &World, title: &str) -> i64 {
     w.database.number(&format!("SELECT COUNT(*) FROM sealed WHERE bytes = '{title}'::bytea AND name = 'field.title'")).await
 }
 

@@ -19,6 +19,8 @@ pub struct Database {
     /// Somebody with all rights, who goes around the program.
     root: AnyPool,
     name: String,
+    /// The server that it is on.
+    server: String,
 }
 
 fn server() -> String {
@@ -37,16 +39,19 @@ impl Database {
     pub async fn new(kind: Kind, folder: &Path, unique: &str) -> Self {
         match kind {
             Kind::Sqlite => Self::sqlite(&folder.join("countersign.db")).await,
-            Kind::Postgres => {
-                let (server, name) = (server(), format!("story_{unique}"));
-                let admin = connect(&server).await;
-                sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&admin).await.expect("a database of our own");
-                admin.close().await;
-                let (host, _) = server.rsplit_once('/').expect("the address of a server ends with a database");
-                let address = format!("{host}/{name}");
-                Self { kind, root: connect(&address).await, address, name }
-            }
+            Kind::Postgres => Self::on(server(), unique).await,
         }
+    }
+
+    /// A fresh one on this PostgreSQL.
+    pub async fn on(server: String, unique: &str) -> Self {
+        let name = format!("story_{unique}");
+        let admin = connect(&server).await;
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&admin).await.expect("a database of our own");
+        admin.close().await;
+        let (host, _) = server.rsplit_once('/').expect("the address of a server ends with a database");
+        let address = format!("{host}/{name}");
+        Self { kind: Kind::Postgres, root: connect(&address).await, address, name, server }
     }
 
     /// The file at `path`, which may be there already.
@@ -54,7 +59,7 @@ impl Database {
         let address = format!("sqlite:{}", path.display());
         let root = connect(&format!("sqlite://{}?mode=rwc", path.display())).await;
         sqlx::raw_sql("PRAGMA busy_timeout = 10000").execute(&root).await.expect("a setting of the connection");
-        Self { kind: Kind::Sqlite, address, root, name: String::new() }
+        Self { kind: Kind::Sqlite, address, root, name: String::new(), server: String::new() }
     }
 
     /// Does something around the program's back.
@@ -121,7 +126,7 @@ impl Database {
     }
 
     async fn on_the_server(&self, statements: &[String]) {
-        let admin = connect(&server()).await;
+        let admin = connect(&self.server).await;
         for sql in statements {
             sqlx::raw_sql(sqlx::AssertSqlSafe(sql.clone())).execute(&admin).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
         }
@@ -132,7 +137,7 @@ impl Database {
     pub async fn drop(self) {
         self.root.close().await;
         if self.kind == Kind::Postgres {
-            let admin = connect(&server()).await;
+            let admin = connect(&self.server).await;
             let gone = sqlx::raw_sql(sqlx::AssertSqlSafe(format!("DROP DATABASE {} WITH (FORCE)", self.name))).execute(&admin).await;
             gone.expect("the story's database can be removed");
             admin.close().await;

@@ -200,12 +200,19 @@ pub struct World {
 ///
 /// With `COUNTERSIGN_LOG_LEVEL` set, the server's own log is shown as well.
 pub fn tell(kind: Kind, story: impl AsyncFnOnce(&mut World)) {
+    tell_on(async |folder, unique| Database::new(kind, folder, unique).await, story);
+}
+
+/// Tells a story on the database that `make` makes, given the story's folder and a name that no other has.
+pub fn tell_on(make: impl AsyncFnOnce(&Path, &str) -> Database, story: impl AsyncFnOnce(&mut World)) {
     if std::env::var_os("COUNTERSIGN_LOG_LEVEL").is_some() {
         countersign::cli::logging::start("warn");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let mut world = World::open(kind).await;
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let database = make(folder.path(), &unique()).await;
+        let mut world = World::open(folder, database).await;
         story(&mut world).await;
         world.finish().await;
     });
@@ -218,9 +225,7 @@ fn unique() -> String {
 }
 
 impl World {
-    async fn open(kind: Kind) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let database = Database::new(kind, folder.path(), &unique()).await;
+    async fn open(folder: TempDir, database: Database) -> Self {
         let clock = ManualClock::at(Timestamp::parse(MONDAY).expect("a moment"));
         let client = Client::builder().no_proxy().build().expect("a client");
         let mut world =

@@ -25,15 +25,15 @@ const LEAD: Duration = Duration::from_secs(60);
 
 /// What the senders were told.
 #[derive(Default)]
-struct Told {
+pub(super) struct Told {
     next: AtomicU64,
-    over: AtomicBool,
+    pub(super) over: AtomicBool,
     /// Hosts whose alerts were acknowledged.
-    alerts: Mutex<BTreeSet<String>>,
+    pub(super) alerts: Mutex<BTreeSet<String>>,
     /// Texts of notes that were acknowledged.
-    notes: Mutex<BTreeSet<String>>,
+    pub(super) notes: Mutex<BTreeSet<String>>,
     /// Notes of which nobody knows: ticket, key, text.
-    unsure: Mutex<Vec<(String, String, String)>>,
+    pub(super) unsure: Mutex<Vec<(String, String, String)>>,
     /// Tickets that were acknowledged: number and title.
     tickets: Mutex<BTreeMap<String, String>>,
     /// Files that were acknowledged.
@@ -45,11 +45,11 @@ impl Told {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
-    fn goes_on(&self) -> bool {
+    pub(super) fn goes_on(&self) -> bool {
         !self.over.load(Ordering::Relaxed)
     }
 
-    async fn alerts(&self, tool: &Tool) {
+    pub(super) async fn alerts(&self, tool: &Tool) {
         while self.goes_on() {
             let n = self.number();
             let host = format!("host-{n}");
@@ -63,7 +63,7 @@ impl Told {
         }
     }
 
-    async fn notes(&self, who: &Person, ticket: &str) {
+    pub(super) async fn notes(&self, who: &Person, ticket: &str) {
         while self.goes_on() {
             let n = self.number();
             let (key, text) = (format!("note-{n}"), format!("Note number {n}."));
@@ -80,7 +80,7 @@ impl Told {
         }
     }
 
-    async fn tickets(&self, who: &Person) {
+    pub(super) async fn tickets(&self, who: &Person) {
         while self.goes_on() {
             let title = format!("Ticket {}", self.number());
             let body = json!({ "kind": "incident", "fields": { "title": title, "severity": "sev2" } });
@@ -95,7 +95,7 @@ impl Told {
         }
     }
 
-    async fn files(&self, who: &Person, ticket: &str) {
+    pub(super) async fn files(&self, who: &Person, ticket: &str) {
         while self.goes_on() {
             let bytes = format!("File {}", self.number()).repeat(500).into_bytes();
             let digest = sha256(&bytes);
@@ -111,7 +111,7 @@ impl Told {
 }
 
 /// The shipped playbooks, except that an incident must be acknowledged within a minute.
-fn hasty() -> Vec<(String, Vec<u8>)> {
+pub(super) fn hasty() -> Vec<(String, Vec<u8>)> {
     let mut files = countersign::procedure::built_in();
     let (_, incident) = files.iter_mut().find(|(path, _)| path == "kinds/incident.yaml").expect("incidents");
     let text = String::from_utf8(incident.clone()).expect("text");
@@ -156,7 +156,7 @@ async fn one_life(serve: &mut Process, told: &Arc<Told>, people: &[Person], tool
 }
 
 /// Every warning and every breach, each as one text.
-async fn fired(w: &World) -> Vec<(String, Value)> {
+pub(super) async fn fired(w: &World) -> Vec<(String, Value)> {
     let log = w.log().await;
     let of_clocks = log.into_iter().filter(|e| e["kind"] == "ClockBreached" || e["kind"] == "ClockWarned");
     of_clocks
@@ -223,7 +223,7 @@ fn ana_or_ben(serve: &Process, people: &[Person], ticket: &str, tickets: &[Strin
     serve.person(&people[at % people.len()])
 }
 
-async fn everything_is_there(w: &World, told: &Told) {
+pub(super) async fn everything_is_there(w: &World, told: &Told) {
     let log = w.log().await;
     let fingerprints: BTreeSet<&str> = log
         .iter()

@@ -1,10 +1,14 @@
 //! The worst day: what the ledger's promises are worth when the disk is full, the process dies, the clock jumps, somebody
 //! puts an old copy back, or one byte is not what it was.
 
+mod cluster;
 mod crash;
+mod cuts;
 mod damage;
 mod disk;
 mod process;
+mod replicas;
 mod restore;
+mod rolling;
 mod time;
 mod upgrade;
