@@ -10,7 +10,9 @@ use sha2::{Digest, Sha256};
 
 use super::app::App;
 use super::code::Code;
+use super::hooks::auth::verify_source;
 use super::problem::Problem;
+use crate::config::Auth;
 use crate::config::Config;
 use crate::desk::request::{Ask, Dedupe, Request, Who};
 use crate::ledger::sealed::Sealed;
@@ -86,6 +88,12 @@ pub fn from_own_page(headers: &HeaderMap) -> bool {
     }
 }
 
+/// The source whose bearer token this is.
+fn source_of<'a>(app: &'a App, headers: &HeaderMap) -> Option<&'a str> {
+    let proves = |auth: &Auth| matches!(auth, Auth::Bearer { .. }) && verify_source(auth, headers, None, b"", app.desk.now()).is_ok();
+    app.config.sources.iter().find(|s| proves(&s.auth)).map(|s| s.name.as_str())
+}
+
 impl Caller {
     /// Who asks, if anybody proves to be somebody.
     ///
@@ -95,12 +103,18 @@ impl Caller {
         let ip = client_ip(&app.config, headers, peer).map(|ip| app.desk.seal(ip.to_string()));
         if let Some(token) = bearer(headers) {
             let mut snapshot = app.desk.snapshot();
-            if snapshot.directory.by_key(token).is_none() && app.desk.size().await.is_ok_and(|size| size > snapshot.size) {
-                // It may have been issued a moment ago by another process.
+            if app.desk.size().await.is_ok_and(|size| size > snapshot.size) {
+                // Another process may have issued the key a moment ago, or disabled its person.
                 app.desk.catch_up().await;
                 snapshot = app.desk.snapshot();
             }
             let Some((person, key)) = snapshot.directory.by_key(token) else {
+                if let Some(source) = source_of(app, headers) {
+                    let detail = format!(
+                        "This is the token of the source {source}: it posts alerts to /hooks/{source}, and opens nothing else. Use a person's key."
+                    );
+                    return Err(Problem::new(StatusCode::FORBIDDEN, Code::NotAllowed, &detail));
+                }
                 app.desk.count_forgery("api", "wrong key");
                 return Err(Problem::new(
                     StatusCode::UNAUTHORIZED,

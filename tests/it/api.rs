@@ -316,3 +316,16 @@ fn a_path_that_cannot_be_read_is_refused_like_everything_else() {
         answer.refused("MethodNotAllowed").with_status(405);
     });
 }
+
+async fn a_sources_token_posts_alerts_and_opens_nothing_else(w: &mut World) {
+    let tool = w.alertmanager();
+    tool.fires(&[labels("HighErrorRate", "checkout", "checkout-1", "critical")]).await.done();
+    for path in ["/api/v1/tickets", "/api/v1/tickets/INC-000001", "/api/v1/me"] {
+        let request = tool.client.get(format!("{}{path}", tool.base)).bearer_auth(super::world::BEARER);
+        let answered = request.send().await.expect("an answer");
+        assert_eq!(answered.status(), 403, "{path}");
+        let words = answered.text().await.expect("words");
+        assert!(words.contains("NotAllowed") && words.contains("/hooks/alertmanager") && !words.contains(super::world::BEARER), "{words}");
+    }
+}
+on_both!(a_sources_token_posts_alerts_and_opens_nothing_else);
