@@ -1,8 +1,8 @@
 //! A database that an earlier program wrote opens, migrates, verifies, and goes on. Each earlier migration state has a
 //! fixture: the rows that a program of that state wrote, as SQL text for both databases, with the key of its log.
 //!
-//! Whoever adds migration N makes the fixture of state N before adding N+1:
-//! `cargo test --test it -- --ignored writes_the_fixture_of_this_state`.
+//! The newest state's is made anew in every run, and read back. Whoever adds migration N+1 keeps that of state N first:
+//! `COUNTERSIGN_KEEP_FIXTURE=1 cargo test --test it sqlite -- a_database_of_every_earlier_state`.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -14,7 +14,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{Row, SqlSafeStr as _};
 
 use crate::world::proof::sha256;
-use crate::world::{Kind, Pass, Person, World, labels, on_both, tell};
+use crate::world::{Kind, Pass, Person, World, labels, on_both};
 
 /// What the fixtures' file holds.
 const FILE: &[u8] = b"What was filed before the upgrade.\n";
@@ -58,34 +58,29 @@ fn literal(row: &sqlx::any::AnyRow, column: usize) -> String {
     format!("@bytes {}@", hex::encode(bytes))
 }
 
-#[test]
-#[ignore = "makes the fixture of the newest migration state; see the head of the file"]
-fn writes_the_fixture_of_this_state() {
-    tell(Kind::Sqlite, async |w: &mut World| {
-        let ana = w.person("ana");
-        let inc = ana.declares("Before the upgrade", "sev3").await;
-        ana.acknowledges(&inc).await.done();
-        ana.under_key("before-the-upgrade").notes(&inc, "Written before the upgrade.").await.done();
-        ana.files(&inc, "evidence.txt", FILE, None, None).await.done();
-        w.alertmanager().fires(&[labels("HighErrorRate", "checkout", "checkout-1", "critical")]).await.done();
-        w.alertmanager().fires(&[labels("HighErrorRate", "checkout", "checkout-1", "critical")]).await.done();
-        w.signed().await;
-        let Pass::Key(pass) = &ana.pass else { panic!("ana has a key") };
-        let key = fs::read_to_string(w.path("log.key")).expect("the log's key");
-        let mut text = format!("-- ana {} {pass}\n-- key {}\n", ana.id, key.trim());
-        w.stops().await;
-        for table in tables(w).await.into_iter().filter(|table| table != "_sqlx_migrations") {
-            let rows = sqlx::query(sqlx::AssertSqlSafe(format!("SELECT * FROM {table}"))).fetch_all(w.database.root()).await.expect("rows");
-            for row in rows {
-                let values: Vec<String> = (0..row.len()).map(|column| literal(&row, column)).collect();
-                // Writing into a string cannot fail.
-                let _ = writeln!(text, "INSERT INTO {table} VALUES ({});", values.join(", "));
-            }
+/// What a program of this state writes: the rows of a short story, with the key of its log and the key of its person.
+async fn written_by_this_program(w: &mut World) -> String {
+    let ana = w.person("ana");
+    let inc = ana.declares("Before the upgrade", "sev3").await;
+    ana.acknowledges(&inc).await.done();
+    ana.under_key("before-the-upgrade").notes(&inc, "Written before the upgrade.").await.done();
+    ana.files(&inc, "evidence.txt", FILE, None, None).await.done();
+    w.alertmanager().fires(&[labels("HighErrorRate", "checkout", "checkout-1", "critical")]).await.done();
+    w.alertmanager().fires(&[labels("HighErrorRate", "checkout", "checkout-1", "critical")]).await.done();
+    w.signed().await;
+    let Pass::Key(pass) = &ana.pass else { panic!("ana has a key") };
+    let key = fs::read_to_string(w.path("log.key")).expect("the log's key");
+    let mut text = format!("-- ana {} {pass}\n-- key {}\n", ana.id, key.trim());
+    w.stops().await;
+    for table in tables(w).await.into_iter().filter(|table| table != "_sqlx_migrations") {
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!("SELECT * FROM {table}"))).fetch_all(w.database.root()).await.expect("rows");
+        for row in rows {
+            let values: Vec<String> = (0..row.len()).map(|column| literal(&row, column)).collect();
+            // Writing into a string cannot fail.
+            let _ = writeln!(text, "INSERT INTO {table} VALUES ({});", values.join(", "));
         }
-        let (state, _) = migrations(Kind::Sqlite).pop().expect("a migration");
-        fs::create_dir_all(fixtures()).expect("a folder");
-        fs::write(fixtures().join(format!("{state:04}.sql")), text).expect("the fixture");
-    });
+    }
+    text
 }
 
 /// The database as a program of this state left it, with its key and its file; nothing else is there.
@@ -130,13 +125,18 @@ async fn as_it_was(w: &World, state: i64, text: &str) {
 }
 
 async fn a_database_of_every_earlier_state_opens_migrates_verifies_and_goes_on(w: &mut World) {
-    w.stops().await;
     let newest = migrations(w.database.kind).pop().expect("a migration").0;
-    let states = migrations(w.database.kind).into_iter().map(|(n, _)| n).filter(|n| *n < newest || *n == 1);
-    for state in states {
-        let file = fixtures().join(format!("{state:04}.sql"));
-        let text = fs::read_to_string(&file)
-            .unwrap_or_else(|error| panic!("{}: {error}; the head of this file says how it is made", file.display()));
+    let fixture = |state: i64| fixtures().join(format!("{state:04}.sql"));
+    let now = written_by_this_program(w).await;
+    if w.database.kind == Kind::Sqlite && std::env::var_os("COUNTERSIGN_KEEP_FIXTURE").is_some() {
+        fs::write(fixture(newest), &now).expect("the fixture");
+    }
+    let earlier = (1..newest).map(|state| {
+        let file = fixture(state);
+        let text = fs::read_to_string(&file);
+        (state, text.unwrap_or_else(|error| panic!("{}: {error}; the head of this file says how it is made", file.display())))
+    });
+    for (state, text) in earlier.chain([(newest, now)]) {
         as_it_was(w, state, &text).await;
         let size = w.size().await;
         let mut ana = text.lines().find_map(|line| line.strip_prefix("-- ana ")).expect("ana").split(' ').map(str::to_owned);
