@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, SecondsFormat, TimeZone, Utc};
+use chrono::{DateTime, NaiveDate, SecondsFormat, TimeZone, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A moment in UTC, in whole microseconds since 1970-01-01T00:00:00Z (RFC 3339, always six digits and `Z`).
@@ -66,6 +66,20 @@ impl Timestamp {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         DateTime::parse_from_rfc3339(text).ok().and_then(|t| Self::from_micros(t.timestamp_micros()))
+    }
+
+    /// Reads the one form that [`Display`](fmt::Display) writes, `2026-11-22T09:00:00.000000Z`; `None` for every other.
+    #[must_use]
+    pub fn parse_canonical(text: &str) -> Option<Self> {
+        let shape = b"dddd-dd-ddTdd:dd:dd.ddddddZ";
+        let fits = |(byte, wanted): (u8, &u8)| if *wanted == b'd' { byte.is_ascii_digit() } else { byte == *wanted };
+        if text.len() != shape.len() || !text.bytes().zip(shape).all(fits) {
+            return None;
+        }
+        let number = |from: usize, to: usize| text.get(from..to)?.parse::<u32>().ok();
+        let date = NaiveDate::from_ymd_opt(i32::try_from(number(0, 4)?).ok()?, number(5, 7)?, number(8, 10)?)?;
+        let moment = date.and_hms_micro_opt(number(11, 13)?, number(14, 16)?, number(17, 19)?, number(20, 26)?)?;
+        Self::from_micros(moment.and_utc().timestamp_micros())
     }
 }
 

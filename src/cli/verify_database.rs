@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::{bundle, say};
@@ -12,6 +11,7 @@ use crate::desk::DeskError;
 use crate::desk::publish;
 use crate::desk::rebuild::Rebuilt;
 use crate::ledger::checkpoint::Checkpoint;
+use crate::ledger::envelope::Envelope;
 use crate::ledger::key::VerifierKey;
 use crate::ledger::merkle::Hash;
 use crate::ledger::note::Note;
@@ -223,10 +223,11 @@ impl<'a> Look<'a> {
                     return Err(Damage::file("the log", format!("event {expected} is missing")).into());
                 }
                 let place = u64::try_from(row.seq).unwrap_or(0);
-                if row.leaf != Hash::leaf(&row.bytes).0 {
+                let leaf = Hash::leaf(&row.bytes);
+                if row.leaf != leaf.0 {
                     return Err(Damage::event(place, &row.bytes, "its bytes do not match the hash that was stored with it").into());
                 }
-                let (event, full) = walk.push(&row.bytes)?;
+                let (event, full) = walk.push_hashed(&row.bytes, leaf)?;
                 check_columns(place, row, &event)?;
                 for tile in &full {
                     self.compare_tile(tile).await?;
@@ -314,15 +315,14 @@ impl<'a> Look<'a> {
         Ok(())
     }
 
-    async fn check_sealed(&mut self, seq: u64, bytes: &[u8], event: &Map<String, Value>, rows: Vec<SealedRow>) -> Result<(), Stopped> {
-        let evidence = event.get("kind").and_then(Value::as_str) == Some("EvidenceAttached");
-        let empty = Map::new();
-        let mut awaited = event.get("sealed").and_then(Value::as_object).unwrap_or(&empty).clone();
+    async fn check_sealed(&mut self, seq: u64, bytes: &[u8], event: &Envelope<'_>, rows: Vec<SealedRow>) -> Result<(), Stopped> {
+        let evidence = event.kind.text().as_deref() == Some("EvidenceAttached");
+        let mut awaited: BTreeMap<_, _> = event.commitments().unwrap_or_default().into_iter().collect();
         for row in rows {
             let name = row.name.clone();
             let shown = bundle::disclosed(row).map_err(|e| Damage::event(seq, bytes, e.to_string()))?;
-            let commitment = awaited.remove(&name);
-            if commitment.as_ref().and_then(Value::as_str) != Some(shown.commitment().to_string().as_str()) {
+            let commitment = awaited.remove(name.as_str());
+            if commitment.as_deref() != Some(shown.commitment().to_string().as_str()) {
                 let sentence = format!("the stored value {name:?} is not the one that the event speaks of");
                 return Err(Damage::event(seq, bytes, sentence).into());
             }
@@ -349,12 +349,11 @@ impl<'a> Look<'a> {
 }
 
 /// The columns beside the bytes say what the bytes say.
-fn check_columns(seq: u64, row: &EventRow, event: &Map<String, Value>) -> Result<(), Damage> {
-    let text = |name: &str| event.get(name).and_then(Value::as_str);
+fn check_columns(seq: u64, row: &EventRow, event: &Envelope<'_>) -> Result<(), Damage> {
     for (column, same) in [
-        ("kind", text("kind") == Some(row.kind.as_str())),
-        ("ticket", text("ticket") == row.ticket.as_deref()),
-        ("rev", event.get("rev").and_then(Value::as_i64) == row.rev),
+        ("kind", event.kind.text().as_deref() == Some(row.kind.as_str())),
+        ("ticket", event.ticket.text().as_deref() == row.ticket.as_deref()),
+        ("rev", event.rev.integer() == row.rev),
     ] {
         if !same {
             return Err(Damage::event(seq, &row.bytes, format!("the column {column:?} of its row is not what its bytes say")));

@@ -125,8 +125,8 @@ impl BundleWriter {
         self.pending.push(bytes.to_vec());
         shown.sort_by(|a, b| a.name.cmp(&b.name));
         for value in &shown {
-            let commitment = event.get("sealed").and_then(|sealed| sealed.get(&value.name)).and_then(Value::as_str);
-            if value.seq != seq || commitment != Some(value.commitment().to_string().as_str()) {
+            let commitment = event.commitment(&value.name);
+            if value.seq != seq || commitment.as_deref() != Some(value.commitment().to_string().as_str()) {
                 let sentence = format!("the stored value {:?} is not the one that the event speaks of", value.name);
                 return Err(Damage::event(seq, bytes, sentence).into());
             }

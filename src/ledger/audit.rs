@@ -6,12 +6,14 @@
 use std::collections::BTreeSet;
 use std::io::{BufReader, Read};
 use std::path::Path;
+use std::sync::mpsc::{SyncSender, sync_channel};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::bundle::Bundle;
 use super::disclosed::{Disclosures, next_line};
+use super::envelope::Envelope;
 use super::key::VerifierKey;
 use super::manifest::{self, FORMAT, MAX_MANIFEST, Manifest, ManifestRefused, completeness_of};
 use super::merkle::Hash;
@@ -40,6 +42,48 @@ pub fn verify_path_telling(path: &Path, outside: &Outside, tell: &mut dyn FnMut(
     }
     Audit { bundle, log: if whole { "log/" } else { "" }, damages: Vec::new(), sealed_shown: 0, unnamed: BTreeSet::new() }
         .run(outside, tell)
+}
+
+/// How many tiles are read ahead, so that memory stays flat.
+const TILES_AHEAD: usize = 4;
+
+/// A tile of entries as it was read, with the hash of each entry.
+struct HashedTile {
+    bytes: Vec<u8>,
+    width: u16,
+    leaves: Vec<Hash>,
+    /// The first entry whose hash is another in the tile of hashes.
+    other: Option<usize>,
+}
+
+fn read_tile(bundle: &mut Bundle, log: &str, tile: Tile) -> Result<Vec<u8>, Damage> {
+    let name = format!("{log}{tile}");
+    bundle.read(&name, max_file(tile.kind)).map_err(|trouble| Damage::file(name, trouble.to_string()))
+}
+
+fn read_hashes(bundle: &mut Bundle, log: &str, tile: Tile) -> Result<Vec<Hash>, Damage> {
+    let bytes = read_tile(bundle, log, tile)?;
+    decode_hashes(&bytes, tile.width).map_err(|e| Damage::file(format!("{log}{tile}"), e.to_string()))
+}
+
+fn read_and_hash(bundle: &mut Bundle, log: &str, tile: Tile) -> Result<HashedTile, Damage> {
+    let bytes = read_tile(bundle, log, tile)?;
+    let entries = decode_entries(&bytes, tile.width).map_err(|e| Damage::file(format!("{log}{tile}"), e.to_string()))?;
+    let leaves: Vec<Hash> = entries.into_iter().map(Hash::leaf).collect();
+    let said = read_hashes(bundle, log, Tile { kind: TileKind::Hashes(0), ..tile })?;
+    let other = leaves.iter().zip(&said).position(|(leaf, said)| leaf != said);
+    Ok(HashedTile { bytes, width: tile.width, leaves, other })
+}
+
+/// Reads the tiles of entries one after the other, until the last, one that is damaged, or nobody listens any more.
+fn read_ahead(mut bundle: Bundle, log: &str, size: u64, send: &SyncSender<Result<HashedTile, Damage>>) {
+    for tile in (0..size.div_ceil(256)).map_while(|index| Tile::of_entry(index * 256, size)) {
+        let read = read_and_hash(&mut bundle, log, tile);
+        let damaged = read.is_err();
+        if send.send(read).is_err() || damaged {
+            return;
+        }
+    }
 }
 
 struct Audit {
@@ -127,35 +171,33 @@ impl Audit {
         } else {
             Disclosures::new(None)?
         };
-        for index in 0..size.div_ceil(256) {
-            let Some(tile) = Tile::of_entry(index * 256, size) else { break };
-            let bytes = self.read_tile(tile)?;
-            let name = format!("{}{tile}", self.log);
-            let entries = decode_entries(&bytes, tile.width).map_err(|e| Damage::file(name, e.to_string()))?;
-            let leaves = self.read_hashes(Tile { kind: TileKind::Hashes(0), ..tile })?;
-            for (entry, leaf) in entries.into_iter().zip(leaves) {
-                let seq = walk.chain().size();
-                if Hash::leaf(entry) != leaf {
-                    let sentence = format!("it does not match its hash in {}tile/0: the event or the hash was changed", self.log);
-                    return Err(Damage::event(seq, entry, sentence));
+        // The next tiles are read and hashed while the events of this one are looked at.
+        let ahead = self.bundle.again().map_err(|_| Damage::file("the bundle", "it changed while it was read"))?;
+        let (log, (send, tiles)) = (self.log, sync_channel(TILES_AHEAD));
+        std::thread::scope(|scope| {
+            scope.spawn(move || read_ahead(ahead, log, size, &send));
+            for read in tiles {
+                let HashedTile { bytes, width, leaves, other } = read?;
+                for (place, (entry, leaf)) in decode_entries(&bytes, width).unwrap_or_default().into_iter().zip(leaves).enumerate() {
+                    let seq = walk.chain().size();
+                    if other == Some(place) {
+                        let sentence = format!("it does not match its hash in {log}tile/0: the event or the hash was changed");
+                        return Err(Damage::event(seq, entry, sentence));
+                    }
+                    let (event, full) = walk.push_hashed(entry, leaf)?;
+                    self.check_disclosed(&mut disclosures, seq, entry, &event)?;
+                    full.iter().try_for_each(|tile| self.compare(tile))?;
                 }
-                let (event, full) = walk.push(entry)?;
-                self.check_disclosed(&mut disclosures, seq, entry, &event)?;
-                full.iter().try_for_each(|tile| self.compare(tile))?;
+                tell(walk.chain().size(), size);
             }
-            tell(walk.chain().size(), size);
-        }
+            Ok(())
+        })?;
         walk.partial_tiles().iter().try_for_each(|tile| self.compare(tile))?;
         disclosures.end()
     }
 
-    fn read_tile(&mut self, tile: Tile) -> Result<Vec<u8>, Damage> {
-        self.read(&format!("{}{tile}", self.log), max_file(tile.kind))
-    }
-
     fn read_hashes(&mut self, tile: Tile) -> Result<Vec<Hash>, Damage> {
-        let bytes = self.read_tile(tile)?;
-        decode_hashes(&bytes, tile.width).map_err(|e| Damage::file(format!("{}{tile}", self.log), e.to_string()))
+        read_hashes(&mut self.bundle, self.log, tile)
     }
 
     /// Compares a recomputed tile with its file; the lowest level was compared leaf by leaf.
@@ -171,11 +213,10 @@ impl Audit {
         disclosures: &mut Disclosures<R>,
         seq: u64,
         entry: &[u8],
-        event: &Map<String, Value>,
+        event: &Envelope<'_>,
     ) -> Result<(), Damage> {
         while let Some(shown) = disclosures.take(seq)? {
-            let commitment = event.get("sealed").and_then(|sealed| sealed.get(&shown.name)).and_then(Value::as_str);
-            if commitment != Some(shown.commitment().to_string().as_str()) {
+            if event.commitment(&shown.name).as_deref() != Some(shown.commitment().to_string().as_str()) {
                 let sentence = format!("the value shown for {:?} in sealed.jsonl is not the one that the event speaks of", shown.name);
                 return Err(Damage::event(seq, entry, sentence));
             }

@@ -13,7 +13,7 @@ pub const MAX_EVENT: usize = 65_535;
 pub const MAX_INTEGER: i64 = (1 << 53) - 1;
 
 /// The deepest nesting of arrays and objects.
-const MAX_DEPTH: usize = 64;
+pub(super) const MAX_DEPTH: usize = 64;
 
 /// Why a value or its bytes are not canonical.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::canonical::{NotCanonical, parse_event};
+use super::canonical::NotCanonical;
+use super::envelope::Envelope;
 use super::key::VerifierKey;
-use super::sealed::Commitment;
 use crate::env::Timestamp;
 
 /// Why an event does not follow the one before it.
@@ -143,15 +143,15 @@ impl Chain {
     ///
     /// # Errors
     /// The first way in which it does not fit; the chain is then as before.
-    pub fn push(&mut self, bytes: &[u8]) -> Result<Map<String, Value>, Misfit> {
-        let Value::Object(event) = parse_event(bytes)? else { return Err(NotCanonical::NotAnObject.into()) };
+    pub fn push<'a>(&mut self, bytes: &'a [u8]) -> Result<Envelope<'a>, Misfit> {
+        let event = Envelope::parse(bytes)?;
         self.check_sequence(&event)?;
         let at = self.check_time(&event)?;
-        let kind = text_of(&event, "kind")?;
-        self.check_opening(&event, kind)?;
+        let kind = event.kind.text().ok_or(Misfit::Field("kind"))?;
+        self.check_opening(&event, &kind)?;
         let sealed = check_sealed(&event)?;
         let epoch = if kind == "EpochOpened" { Some(self.check_epoch(&event).ok_or(Misfit::Epoch)?) } else { None };
-        self.check_ticket(&event, kind)?;
+        self.check_ticket(&event, &kind)?;
         if let Some(epoch) = epoch {
             self.origin = Some(epoch.origin.clone());
             self.epochs.push(epoch);
@@ -211,47 +211,41 @@ impl Chain {
         &self.populations
     }
 
-    fn check_sequence(&self, event: &Map<String, Value>) -> Result<(), Misfit> {
-        if !event.get("v").is_some_and(Value::is_i64) {
-            return Err(Misfit::Field("v"));
+    fn check_sequence(&self, event: &Envelope<'_>) -> Result<(), Misfit> {
+        event.v.integer().ok_or(Misfit::Field("v"))?;
+        let seq = event.seq.raw().ok_or(Misfit::Field("seq"))?;
+        if event.seq.integer().and_then(|seq| u64::try_from(seq).ok()) != Some(self.size) {
+            return Err(Misfit::Sequence { found: seq.to_owned() });
         }
-        let seq = event.get("seq").ok_or(Misfit::Field("seq"))?;
-        if seq.as_u64() != Some(self.size) {
-            return Err(Misfit::Sequence { found: seq.to_string() });
-        }
-        match event.get("cause") {
-            None | Some(Value::Null) => Ok(()),
-            Some(cause) if cause.as_u64().is_some_and(|cause| cause < self.size) => Ok(()),
-            Some(_) => Err(Misfit::Field("cause")),
-        }
+        let earlier = |cause: i64| u64::try_from(cause).is_ok_and(|cause| cause < self.size);
+        if event.cause.is_null() || event.cause.integer().is_some_and(earlier) { Ok(()) } else { Err(Misfit::Field("cause")) }
     }
 
-    fn check_time(&self, event: &Map<String, Value>) -> Result<Timestamp, Misfit> {
-        let text = text_of(event, "at")?;
+    fn check_time(&self, event: &Envelope<'_>) -> Result<Timestamp, Misfit> {
         // One moment has one form, so that a text comparison says the same as a comparison of times.
-        let at = Timestamp::parse(text).filter(|at| at.to_string() == text).ok_or(Misfit::Field("at"))?;
+        let at = event.at.text().and_then(|text| Timestamp::parse_canonical(&text)).ok_or(Misfit::Field("at"))?;
         match self.last_at {
             Some(before) if at < before => Err(Misfit::Time { at, before }),
             _ => Ok(at),
         }
     }
 
-    fn check_opening(&mut self, event: &Map<String, Value>, kind: &str) -> Result<(), Misfit> {
+    fn check_opening(&mut self, event: &Envelope<'_>, kind: &str) -> Result<(), Misfit> {
         if (self.size == 0) != (kind == "LogOpened") {
             return Err(Misfit::LogOpening);
         }
         if self.size == 0 {
-            let data = event.get("data").and_then(Value::as_object).ok_or(Misfit::Field("data"))?;
-            self.origin = Some(text_of(data, "origin")?.to_owned());
+            let Value::Object(data) = event.data.value() else { return Err(Misfit::Field("data")) };
+            self.origin = Some(text_of(&data, "origin")?.to_owned());
             self.demonstration = data.get("demo").and_then(Value::as_bool).ok_or(Misfit::Field("demo"))?;
         }
         Ok(())
     }
 
     /// A new epoch names the log that it continues, and a key of its own under a name that no epoch had.
-    fn check_epoch(&self, event: &Map<String, Value>) -> Option<Epoch> {
-        let data = event.get("data")?.as_object()?;
-        let text = |name| text_of(data, name).ok().map(str::to_owned);
+    fn check_epoch(&self, event: &Envelope<'_>) -> Option<Epoch> {
+        let Value::Object(data) = event.data.value() else { return None };
+        let text = |name| text_of(&data, name).ok().map(str::to_owned);
         let epoch = Epoch {
             seq: self.size,
             origin: text("origin")?,
@@ -266,38 +260,44 @@ impl Chain {
         (follows && !used && named(&epoch.vkey, &epoch.origin) && named(&epoch.old_vkey, &epoch.old_origin)).then_some(epoch)
     }
 
-    fn check_ticket(&mut self, event: &Map<String, Value>, kind: &str) -> Result<(), Misfit> {
-        let rev = event.get("rev").unwrap_or(&Value::Null);
-        let ticket = match event.get("ticket").unwrap_or(&Value::Null) {
-            Value::Null if rev.is_null() => return Ok(()),
-            Value::String(ticket) => ticket,
-            _ => return Err(Misfit::Field("ticket")),
-        };
-        let found = rev.as_i64().ok_or(Misfit::Field("rev"))?;
-        let expected = self.tickets.get(ticket).map_or(1, |progress| progress.rev + 1);
+    fn check_ticket(&mut self, event: &Envelope<'_>, kind: &str) -> Result<(), Misfit> {
+        if event.ticket.is_null() && event.rev.is_null() {
+            return Ok(());
+        }
+        let ticket = event.ticket.text().ok_or(Misfit::Field("ticket"))?;
+        let found = event.rev.integer().ok_or(Misfit::Field("rev"))?;
+        let expected = self.tickets.get(&*ticket).map_or(1, |progress| progress.rev + 1);
         if found != expected {
-            return Err(Misfit::Revision { ticket: ticket.clone(), expected, found });
+            return Err(Misfit::Revision { ticket: ticket.into_owned(), expected, found });
         }
         if (found == 1) != (kind == "TicketOpened") {
-            return Err(Misfit::Opening(ticket.clone()));
+            return Err(Misfit::Opening(ticket.into_owned()));
         }
         if found == 1 {
-            self.check_number(event, ticket)?;
+            self.check_number(event, &ticket)?;
         }
-        self.tickets.insert(ticket.clone(), Progress { rev: found, seq: self.size });
+        let progress = Progress { rev: found, seq: self.size };
+        match self.tickets.get_mut(&*ticket) {
+            Some(known) => *known = progress,
+            None => drop(self.tickets.insert(ticket.into_owned(), progress)),
+        }
         Ok(())
     }
 
-    fn check_number(&mut self, event: &Map<String, Value>, ticket: &str) -> Result<(), Misfit> {
+    fn check_number(&mut self, event: &Envelope<'_>, ticket: &str) -> Result<(), Misfit> {
         let (prefix, _) = ticket.split_once('-').ok_or(Misfit::Field("ticket"))?;
         let next = self.populations.get(prefix).map_or(1, |population| population.count + 1);
         let expected = number(prefix, next);
         if ticket != expected {
             return Err(Misfit::Number { expected, found: ticket.to_owned() });
         }
-        let said = event.get("data").and_then(|data| data.get("ticket_kind")).and_then(Value::as_str);
-        let fresh = || Population { kind: said.unwrap_or(prefix).to_owned(), count: 0 };
-        self.populations.entry(prefix.to_owned()).or_insert_with(fresh).count = next;
+        if let Some(known) = self.populations.get_mut(prefix) {
+            known.count = next;
+            return Ok(());
+        }
+        let data = event.data.value();
+        let kind = data.get("ticket_kind").and_then(Value::as_str).unwrap_or(prefix).to_owned();
+        self.populations.insert(prefix.to_owned(), Population { kind, count: next });
         Ok(())
     }
 }
@@ -312,12 +312,10 @@ fn text_of<'a>(object: &'a Map<String, Value>, name: &'static str) -> Result<&'a
     object.get(name).and_then(Value::as_str).ok_or(Misfit::Field(name))
 }
 
-fn check_sealed(event: &Map<String, Value>) -> Result<u64, Misfit> {
-    let sealed = event.get("sealed").and_then(Value::as_object).ok_or(Misfit::Field("sealed"))?;
-    for commitment in sealed.values() {
-        serde_json::from_value::<Commitment>(commitment.clone()).map_err(|_| Misfit::Field("sealed"))?;
-    }
-    Ok(sealed.len() as u64)
+fn check_sealed(event: &Envelope<'_>) -> Result<u64, Misfit> {
+    let sealed = event.commitments().ok_or(Misfit::Field("sealed"))?;
+    let is_commitment = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if sealed.iter().all(|(_, commitment)| is_commitment(commitment)) { Ok(sealed.len() as u64) } else { Err(Misfit::Field("sealed")) }
 }
 
 #[cfg(test)]

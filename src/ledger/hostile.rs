@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::canonical::{parse_event, to_canonical};
 use super::checkpoint::Checkpoint;
 use super::disclosed::Disclosed;
+use super::envelope::Envelope;
 use super::key::VerifierKey;
 use super::merkle::{Frontier, Hash, verify_consistency, verify_inclusion};
 use super::note::Note;
@@ -23,7 +24,9 @@ const SOUND: [&str; 5] = [
 
 fn all_parsers(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
-    if let Ok(value) = parse_event(bytes) {
+    let event = parse_event(bytes);
+    assert_eq!(Envelope::parse(bytes).err(), event.as_ref().err().cloned());
+    if let Ok(value) = event {
         assert_eq!(to_canonical(&value).unwrap(), bytes);
     }
     if let Ok(note) = Note::parse(bytes) {

@@ -5,7 +5,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`canonical`] | what is hashed of an event (RFC 8785, made narrower) |
+//! | [`canonical`], [`envelope`] | what is hashed of an event (RFC 8785, made narrower), and how it is read |
 //! | [`merkle`], [`tile`], [`prove`] | the tree (RFC 6962), its files (C2SP tlog-tiles), proofs made from them |
 //! | [`key`], [`note`], [`checkpoint`], [`witness`], [`proof`] | keys, signed notes, checkpoints, cosignatures, receipts (C2SP) |
 //! | [`sealed`], [`disclosed`] | commitments to what the log must not show, and their opening for a recipient |
@@ -17,6 +17,7 @@ pub mod canonical;
 pub mod chain;
 pub mod checkpoint;
 pub mod disclosed;
+pub mod envelope;
 pub mod key;
 pub mod manifest;
 pub mod merkle;

@@ -4,10 +4,9 @@
 //! one tile a level. [`Standing`] weighs signatures against keys that come from *outside*: "proven" needs the log's
 //! key and a witness or an earlier checkpoint that did not come with the log.
 
-use serde_json::{Map, Value};
-
 use super::chain::{Chain, Misfit};
 use super::checkpoint::{Checkpoint, CheckpointRefused};
+use super::envelope::Envelope;
 use super::key::VerifierKey;
 use super::merkle::{Frontier, Hash};
 use super::note::{Note, NoteRefused};
@@ -161,11 +160,19 @@ impl LogWalk {
     ///
     /// # Errors
     /// The entry does not follow the one before it, or the log departs from the anchor here.
-    pub fn push(&mut self, bytes: &[u8]) -> Result<(Map<String, Value>, Vec<Recomputed>), Damage> {
+    pub fn push<'a>(&mut self, bytes: &'a [u8]) -> Result<(Envelope<'a>, Vec<Recomputed>), Damage> {
+        self.push_hashed(bytes, Hash::leaf(bytes))
+    }
+
+    /// As [`Self::push`], for whoever has computed the entry's own hash already.
+    ///
+    /// # Errors
+    /// As [`Self::push`].
+    pub fn push_hashed<'a>(&mut self, bytes: &'a [u8], leaf: Hash) -> Result<(Envelope<'a>, Vec<Recomputed>), Damage> {
         let seq = self.chain.size();
         let event = self.chain.push(bytes).map_err(|misfit: Misfit| Damage::event(seq, bytes, misfit.to_string()))?;
         let (rows, mut full) = (&mut self.rows, Vec::new());
-        self.tree.append_noting(Hash::leaf(bytes), |level, position, hash| {
+        self.tree.append_noting(leaf, |level, position, hash| {
             if rows.len() <= usize::from(level) {
                 rows.push(Vec::with_capacity(256));
             }

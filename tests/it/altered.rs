@@ -1,22 +1,6 @@
 //! Whoever changes the database past its triggers is found out by `verify --database`, whichever column it was.
 
-use super::world::{Kind, World, labels, on_both};
-
-/// Takes every trigger away, as only somebody with all rights can.
-async fn disarm(w: &World) {
-    match w.database.kind {
-        Kind::Sqlite => {
-            for trigger in w.database.texts("SELECT name FROM sqlite_master WHERE type = 'trigger'").await {
-                w.database.execute(&format!("DROP TRIGGER {trigger}")).await.expect("somebody with all rights");
-            }
-        }
-        Kind::Postgres => {
-            for table in ["event", "tile", "sealed", "playbook", "delivery", "adopted"] {
-                w.database.execute(&format!("ALTER TABLE {table} DISABLE TRIGGER USER")).await.expect("somebody with all rights");
-            }
-        }
-    }
-}
+use super::world::{World, labels, on_both};
 
 /// A statement, how it is undone, and what `verify` must say of it.
 type Alteration = (&'static str, &'static str, &'static str);
@@ -47,7 +31,7 @@ async fn every_changed_column_is_found_and_named(w: &mut World) {
     w.alertmanager().fires(&[labels("HighErrorRate", "checkout", "checkout-1", "critical")]).await.done();
     w.signed().await;
     w.stops().await;
-    disarm(w).await;
+    w.database.disarm().await;
     assert_eq!(w.verified().await.0, 3);
     for (alter, undo, named) in ALTERATIONS {
         w.database.execute(alter).await.expect(alter);
@@ -74,7 +58,7 @@ async fn what_was_taken_out_is_missed(w: &mut World) {
     w.signed().await;
     let file = w.replica(0).app.desk.attachments().path(&super::world::proof::sha256(b"What happened.")).expect("a path");
     w.stops().await;
-    disarm(w).await;
+    w.database.disarm().await;
     let folder = w.path("attachments").display().to_string();
     let address = w.database.address.clone();
     let verify = ["verify", "--database", &address, "--attachments", &folder];

@@ -230,22 +230,6 @@ fn word_for(column: &str) -> &'static str {
     }
 }
 
-/// Takes every trigger away, as only somebody with all rights can.
-async fn disarm(w: &World) {
-    match w.database.kind {
-        Kind::Sqlite => {
-            for trigger in w.database.texts("SELECT name FROM sqlite_master WHERE type = 'trigger'").await {
-                w.database.execute(&format!("DROP TRIGGER {trigger}")).await.expect("somebody with all rights");
-            }
-        }
-        Kind::Postgres => {
-            for table in ["event", "tile", "sealed", "playbook", "delivery", "adopted"] {
-                w.database.execute(&format!("ALTER TABLE {table} DISABLE TRIGGER USER")).await.expect("somebody with all rights");
-            }
-        }
-    }
-}
-
 /// Every column of the schema, as `table.column`, with its type.
 async fn columns(w: &World) -> BTreeMap<String, String> {
     let sql = match w.database.kind {
@@ -309,7 +293,7 @@ async fn every_column_of_the_schema_is_part_of_the_record_or_listed_as_none(w: &
     }
     w.signed().await;
     w.stops().await;
-    disarm(w).await;
+    w.database.disarm().await;
     assert_eq!(w.verified().await.0, 3);
     let mut unnoticed = Vec::new();
     for (column, kind) in columns(w).await {
@@ -346,7 +330,7 @@ async fn rows_that_are_dropped_repeated_swapped_or_cut_off_are_named(w: &mut Wor
     let last = w.person("ana").declares("The last number", "sev3").await;
     w.signed().await;
     w.stops().await;
-    disarm(w).await;
+    w.database.disarm().await;
     let size = w.size().await;
     let opened = w.database.number(&format!("SELECT MIN(seq) FROM event WHERE ticket = '{last}'")).await;
     let swap = |one: i64, two: i64| {
