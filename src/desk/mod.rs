@@ -8,6 +8,7 @@
 //! - [`health`]: what of clocks and disks stops commits, for `/readyz`;
 //! - [`known`]: what the clerk holds in memory: tickets, people, procedures, the tree's edge;
 //! - [`procedures`]: what was adopted, in every version;
+//! - [`chat`]: what the inward half of a chat platform asks of the outward half;
 //! - [`append`]: events into canonical bytes, leaves and tiles;
 //! - [`prepare`]: alerts sealed before the queue; [`matching`]: which playbook takes them;
 //! - `moved`: a ticket's versions, and what changed while somebody was reading;
@@ -22,6 +23,7 @@
 //! belongs, turned into events by the clerk. There is no other way to change anything.
 
 pub mod append;
+pub mod chat;
 pub mod clerk;
 pub mod clockwatch;
 pub mod compare;

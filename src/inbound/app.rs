@@ -16,6 +16,7 @@ use super::intake::{self, Intake};
 use super::{api, console, deliver, health, log, witness};
 use crate::config::Config;
 use crate::desk::Desk;
+use crate::desk::chat::Chat;
 use crate::desk::request::Unanswered;
 use crate::env::Timestamp;
 use crate::inbound::code::Code;
@@ -42,6 +43,8 @@ pub struct App {
     pub kept: Arc<Kept>,
     /// We cosign for others, if so configured.
     pub witness: Option<Arc<Service>>,
+    /// The chat platform, if one is configured.
+    pub chat: Option<Arc<dyn Chat>>,
     /// When the process started.
     pub started: Timestamp,
     /// It is a demonstration: people may choose who they are.
@@ -63,10 +66,17 @@ impl App {
             looked: Arc::default(),
             kept: Arc::default(),
             witness: witness.map(Arc::new),
+            chat: None,
             started,
             demo,
             stopping,
         }
+    }
+
+    /// The same app, with a chat platform to talk through.
+    #[must_use]
+    pub fn with_chat(self, chat: Arc<dyn Chat>) -> Self {
+        Self { chat: Some(chat), ..self }
     }
 }
 
