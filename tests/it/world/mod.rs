@@ -10,6 +10,7 @@ pub mod answer;
 pub mod database;
 pub mod person;
 pub mod proof;
+pub mod slack;
 pub mod tool;
 
 use std::collections::BTreeMap;
@@ -306,6 +307,15 @@ impl World {
         }
         copy(old, &file);
         self.database = Database::sqlite(&file).await;
+    }
+
+    /// From now on the service talks to a Slack of our own; it is started again for that.
+    pub async fn uses_slack(&mut self) -> slack::FakeSlack {
+        let fake = slack::FakeSlack::starts().await;
+        self.settings.push_str(&fake.settings());
+        self.stops().await;
+        self.starts().await;
+        fake
     }
 
     /// Stops every replica, as SIGTERM does.
