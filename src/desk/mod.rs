@@ -9,6 +9,7 @@
 //! - [`known`]: what the clerk holds in memory: tickets, people, procedures, the tree's edge;
 //! - [`procedures`]: what was adopted, in every version;
 //! - [`chat`]: what the inward half of a chat platform asks of the outward half;
+//! - [`accounts`]: whose a chat account is, and how it becomes somebody's;
 //! - [`append`]: events into canonical bytes, leaves and tiles;
 //! - [`prepare`]: alerts sealed before the queue; [`matching`]: which playbook takes them;
 //! - `moved`: a ticket's versions, and what changed while somebody was reading;
@@ -22,6 +23,7 @@
 //! To add a request: a variant of [`request::Ask`] (or of `ticket::command::Command`), decided purely where it
 //! belongs, turned into events by the clerk. There is no other way to change anything.
 
+pub mod accounts;
 pub mod append;
 pub mod chat;
 pub mod clerk;
@@ -224,7 +226,7 @@ impl Desk {
     /// # Errors
     /// A refusal (somebody may not, or it is not possible now), or that nothing could be stored.
     pub async fn ask(&self, request: Request) -> Result<Answer, Unanswered> {
-        let queue = if matches!(request.who, request::Who::Person { .. } | request::Who::Operator { .. }) {
+        let queue = if matches!(request.who, request::Who::Person { .. } | request::Who::Account(_) | request::Who::Operator { .. }) {
             &self.inner.people
         } else {
             &self.inner.machines

@@ -67,6 +67,8 @@ pub const DEADLINES_DUE: &str = "SELECT ticket, id, due FROM deadline WHERE due 
 pub const DEADLINE_NEXT: &str = "SELECT COALESCE(MIN(due), -1) FROM deadline";
 /// Every person.
 pub const PEOPLE: &str = "SELECT id, state FROM person ORDER BY id";
+/// Every chat account.
+pub const ACCOUNTS: &str = "SELECT id, state FROM account ORDER BY id";
 /// Every adoption.
 pub const ADOPTED: &str = "SELECT seq, path, digest FROM adopted ORDER BY seq, path";
 /// An adopted file, by digest.
@@ -106,6 +108,34 @@ pub const LINK: &str = "SELECT person FROM sign_in_link WHERE hash = $1 AND expi
 pub const USE_LINK: &str = "DELETE FROM sign_in_link WHERE hash = $1";
 /// Forgets one-time links that have run out.
 pub const FORGET_LINKS: &str = "DELETE FROM sign_in_link WHERE expires_at < $1";
+
+/// Whose link code this is, while it is good.
+pub const LINK_CODE: &str = "SELECT person FROM link_code WHERE hash = $1 AND expires_at > $2";
+/// Whose code this account has typed, while it is good.
+pub const LINK_CODE_CLAIMED: &str = "SELECT person FROM link_code WHERE claimed_by = $1 AND expires_at > $2";
+/// An account has typed a code; one that typed it before has it no longer.
+pub const CLAIM_LINK_CODE: &str = "UPDATE link_code SET claimed_by = $2 WHERE hash = $1";
+/// A person's codes are used up, or replaced.
+pub const FORGET_LINK_CODES_OF: &str = "DELETE FROM link_code WHERE person = $1";
+/// What this account has typed is forgotten.
+pub const UNCLAIM_LINK_CODES: &str = "DELETE FROM link_code WHERE claimed_by = $1";
+/// Forgets link codes that have run out.
+pub const FORGET_LINK_CODES: &str = "DELETE FROM link_code WHERE expires_at < $1";
+/// How many wrong codes an account has typed in an hour.
+pub const WRONG_CODES: &str = "SELECT wrong FROM wrong_code WHERE account = $1 AND hour = $2";
+/// Forgets wrong codes of hours before.
+pub const FORGET_WRONG_CODES: &str = "DELETE FROM wrong_code WHERE hour < $1";
+/// Keeps a form until its sender is linked; the same one only once.
+pub const HOLD_FORM: &str = "INSERT INTO held_form (id, handle, held_at, payload) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO NOTHING";
+/// Forms that wait for an account to be linked, the oldest first.
+pub const HELD_FORMS: &str = "SELECT id, held_at, payload FROM held_form WHERE handle = $1 AND held_at > $2 ORDER BY held_at, id";
+/// A form is taken up, by one process.
+pub const TAKE_HELD_FORM: &str = "DELETE FROM held_form WHERE id = $1 RETURNING id";
+/// Forgets forms that nobody came back for.
+pub const FORGET_HELD_FORMS: &str = "DELETE FROM held_form WHERE held_at < $1";
+/// Sealed values of one name among a ticket's events.
+pub const SEALED_NAMED: &str =
+    "SELECT s.seq, s.bytes FROM event e JOIN sealed s ON s.seq = e.seq WHERE e.ticket = $1 AND s.name = $2 ORDER BY s.seq";
 
 /// The latest signed checkpoint.
 pub const CHECKPOINT_LATEST: &str = "SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1";
@@ -151,6 +181,8 @@ pub const ALERTS_ALL: &str = "SELECT id, ticket, record FROM alert WHERE $1 = ''
 pub const GROUPS_ALL: &str = "SELECT id, record FROM alert_group WHERE $1 = '' OR id > $1 ORDER BY id LIMIT $2";
 /// Every person.
 pub const PEOPLE_ALL: &str = "SELECT id, state FROM person WHERE $1 = '' OR id > $1 ORDER BY id LIMIT $2";
+/// Every chat account.
+pub const ACCOUNTS_ALL: &str = "SELECT id, state FROM account WHERE $1 = '' OR id > $1 ORDER BY id LIMIT $2";
 /// Every counter.
 pub const COUNTERS_ALL: &str = "SELECT prefix, CAST(last AS TEXT) FROM counter WHERE $1 = '' OR prefix > $1 ORDER BY prefix LIMIT $2";
 /// Every deadline.
@@ -198,6 +230,17 @@ pub const DEADLINE_ROWS: Rows =
 /// People.
 pub const PERSON_ROWS: Rows =
     Rows::new("INSERT INTO person (id, state) VALUES", 2, "ON CONFLICT (id) DO UPDATE SET state = excluded.state");
+/// Chat accounts.
+pub const ACCOUNT_ROWS: Rows =
+    Rows::new("INSERT INTO account (id, state) VALUES", 2, "ON CONFLICT (id) DO UPDATE SET state = excluded.state");
+/// Codes to link a chat account with.
+pub const LINK_CODE_ROWS: Rows = Rows::new("INSERT INTO link_code (hash, person, expires_at, claimed_by) VALUES", 4, "");
+/// Wrong codes, counted.
+pub const WRONG_CODE_ROWS: Rows = Rows::new(
+    "INSERT INTO wrong_code (account, hour, wrong) VALUES",
+    3,
+    "ON CONFLICT (account, hour) DO UPDATE SET wrong = wrong_code.wrong + excluded.wrong",
+);
 /// Adopted files.
 pub const ADOPTED_ROWS: Rows = Rows::new("INSERT INTO adopted (seq, path, digest) VALUES", 3, "");
 /// Their bytes.
@@ -291,6 +334,20 @@ pub const ALL: &[&str] = &[
     LINK,
     USE_LINK,
     FORGET_LINKS,
+    LINK_CODE,
+    LINK_CODE_CLAIMED,
+    CLAIM_LINK_CODE,
+    FORGET_LINK_CODES_OF,
+    UNCLAIM_LINK_CODES,
+    FORGET_LINK_CODES,
+    WRONG_CODES,
+    FORGET_WRONG_CODES,
+    HOLD_FORM,
+    HELD_FORMS,
+    TAKE_HELD_FORM,
+    FORGET_HELD_FORMS,
+    SEALED_NAMED,
+    ACCOUNTS,
     CHECKPOINT_LATEST,
     CHECKPOINT_AT,
     COSIGN_CHECKPOINT,
@@ -309,6 +366,7 @@ pub const ALL: &[&str] = &[
     ALERTS_ALL,
     GROUPS_ALL,
     PEOPLE_ALL,
+    ACCOUNTS_ALL,
     COUNTERS_ALL,
     DEADLINES_ALL,
     ADOPTED_ALL,
@@ -329,6 +387,9 @@ pub const ALL_ROWS: &[Rows] = &[
     GROUP_ROWS,
     DEADLINE_ROWS,
     PERSON_ROWS,
+    ACCOUNT_ROWS,
+    LINK_CODE_ROWS,
+    WRONG_CODE_ROWS,
     ADOPTED_ROWS,
     PLAYBOOK_ROWS,
     DELIVERY_ROWS,

@@ -23,6 +23,7 @@ pub mod event;
 pub mod evolve;
 pub mod fields;
 pub mod followed;
+mod heard;
 mod links;
 pub mod media;
 mod merge;

@@ -42,7 +42,22 @@ pub(super) fn add(
 }
 
 pub(super) fn attach(draft: &mut Draft<'_>, given: &AttachEvidence) -> Result<(), Refusal> {
-    draft.worker("file evidence")?;
+    // A file from an account that nobody has verified is kept; the event says whose it is.
+    if draft.ctx.actor.person().is_some() {
+        draft.worker("file evidence")?;
+    } else {
+        draft.anybody("file evidence")?;
+    }
+    file(draft, given)
+}
+
+/// What was said in the channel, filed by the service itself when the work ends.
+pub(super) fn attach_transcript(draft: &mut Draft<'_>, given: &AttachEvidence) -> Result<(), Refusal> {
+    draft.house("file a transcript")?;
+    file(draft, given)
+}
+
+fn file(draft: &mut Draft<'_>, given: &AttachEvidence) -> Result<(), Refusal> {
     let ticket = draft.ticket(&given.ticket)?;
     let pin = draft.pinning(ticket)?;
     if ticket.files.len() >= MAX_FILES {

@@ -158,6 +158,7 @@ fn entry(message: crate::card::story::Message, event: &Event, name: &dyn Fn(&str
     let who = match &event.actor {
         Actor::Person { id, roles } => format!("{} ({})", name(id), roles.join(", ")),
         Actor::Source { name } => name.clone(),
+        Actor::Account { .. } => "somebody not yet verified".to_owned(),
         Actor::Scheduler => "Countersign".to_owned(),
     };
     // The name under which the event stands in the log.

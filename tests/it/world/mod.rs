@@ -479,7 +479,7 @@ impl World {
             };
             let via = Via { surface: "api".to_owned(), auth: "key".to_owned(), credential: None };
             let who = Who::Person { id: person.clone() };
-            desk.ask(Request { who, via, ip: None, dedupe: None, ask: Ask::Ticket(Box::new(Command::Open(open))) })
+            desk.ask(Request { who, via, ip: None, envelope: None, dedupe: None, ask: Ask::Ticket(Box::new(Command::Open(open))) })
         };
         let opened = stream::iter(0..tickets).map(open).buffer_unordered(1000).collect::<Vec<_>>().await;
         assert!(opened.iter().all(Result::is_ok), "an entry was not opened");
