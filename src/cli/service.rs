@@ -18,7 +18,7 @@ use crate::desk::heartbeat::Expected;
 use crate::desk::publish::Publisher;
 use crate::env::Env;
 use crate::inbound::listen::{Bounds, Doors};
-use crate::inbound::{App, router, witness as witness_service};
+use crate::inbound::{App, router, slack, witness as witness_service};
 use crate::ledger::key::VerifierKey;
 use crate::outbound::http::{Client, host_of};
 use crate::outbound::witness::Witness;
@@ -142,6 +142,12 @@ impl Service {
             tokio::spawn(signer(Arc::clone(&self.publisher), Arc::clone(&self.witnesses), self.app.desk.clone(), stopped.clone())),
             tokio::spawn(cosigners(Arc::clone(&self.witnesses), self.app.desk.clone(), stopped.clone())),
         ];
+        if self.app.chat.is_some() {
+            tasks.push(tokio::spawn(slack::transcript::keep(self.app.clone(), stopped.clone())));
+        }
+        if self.app.chat.is_some() && self.app.config.slack.as_ref().is_some_and(|slack| slack.app_token.is_some()) {
+            tasks.push(tokio::spawn(slack::socket::listen(self.app.clone(), stopped.clone())));
+        }
         let routes = router(self.app.clone());
         let doors = Doors::new(Bounds::default(), self.app.config.trusted_proxies.clone(), Arc::clone(&self.app.metrics));
         let mut until = stopped;

@@ -325,6 +325,34 @@ impl Desk {
         self.store().take_held_form(id).await
     }
 
+    /// The phase that a ticket is in: the latest that was taken; none before the first.
+    ///
+    /// # Errors
+    /// When there is no such ticket, or the database does not answer.
+    pub async fn phase_of(&self, ticket: &Number) -> Result<Option<String>, NoView> {
+        let ticket = self.ticket_unchecked(ticket).await?;
+        Ok(ticket.steps.iter().rev().find(|step| step.phase).map(|step| step.transition.clone()))
+    }
+
+    /// Tickets whose work has ended by events from position `from` on, each with its revision then, and where to read on.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn ended_since(&self, from: i64) -> Result<(Vec<(Number, i64)>, i64), NoView> {
+        let rows = self.store().events_from(from, 1_000).await?;
+        let next = rows.last().map_or(from, |(seq, _)| seq + 1);
+        let mut ended = Vec::new();
+        for (seq, bytes) in rows {
+            let event = super::known::read_event(seq, &bytes)?;
+            if let (Fact::TransitionTaken(taken), Some(number), Some(rev)) = (&event.fact, &event.ticket, event.rev)
+                && taken.ended
+            {
+                ended.push((number.clone(), rev));
+            }
+        }
+        Ok((ended, next))
+    }
+
     /// The number of the note that was said at `place` in a ticket's channel; none when nothing of it was kept.
     ///
     /// # Errors

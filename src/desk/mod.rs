@@ -231,7 +231,7 @@ impl Desk {
         } else {
             &self.inner.machines
         };
-        let seen = moved::Seen::of(&request);
+        let seen = moved::Seen::of(&request, &self.snapshot().directory);
         let (reply, answer) = oneshot::channel();
         let waiting = self.inner.gauges.queue.fetch_add(1, Ordering::SeqCst) + 1;
         if let Err(refused) = queue.try_send(Queued { request, reply }) {

@@ -13,6 +13,7 @@ use crate::ticket::command::{Command, Receive};
 use crate::ticket::correlation::{self, Repeat, RepeatCount};
 use crate::ticket::decide::{Context, decide, refused};
 use crate::ticket::event::{Actor, AdoptedFile, Fact, NewEvent};
+use crate::ticket::refusal::Refusal;
 
 impl Overlay<'_> {
     /// Decides one request. What it decided is on the overlay when this returns, also when it is a refusal that an
@@ -168,7 +169,9 @@ impl Overlay<'_> {
         let decision = match decide(&context, self, command) {
             Ok(decision) => decision,
             Err(refusal) => {
-                if refusal.recorded() && self.tells(actor, library.organisation.refusals_per_hour) {
+                // A button of a chat message may be of another ticket, or of one that moved on: that somebody pressed it is told.
+                let pressed = request.envelope.is_some() && matches!(refusal, Refusal::Stale { .. });
+                if (refusal.recorded() || pressed) && self.tells(actor, library.organisation.refusals_per_hour) {
                     let event = refused(command, &refusal, self);
                     self.append(request, actor, vec![event])?;
                 }

@@ -13,7 +13,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::intake::{self, Intake};
-use super::{api, console, deliver, health, log, witness};
+use super::{api, console, deliver, health, log, slack, witness};
 use crate::config::Config;
 use crate::desk::Desk;
 use crate::desk::chat::Chat;
@@ -45,6 +45,8 @@ pub struct App {
     pub witness: Option<Arc<Service>>,
     /// The chat platform, if one is configured.
     pub chat: Option<Arc<dyn Chat>>,
+    /// What the chat platform said lately of its users.
+    pub talk: Arc<slack::speaker::Memory>,
     /// When the process started.
     pub started: Timestamp,
     /// It is a demonstration: people may choose who they are.
@@ -67,6 +69,7 @@ impl App {
             kept: Arc::default(),
             witness: witness.map(Arc::new),
             chat: None,
+            talk: Arc::default(),
             started,
             demo,
             stopping,
@@ -85,7 +88,7 @@ pub fn router(app: App) -> Router {
     let strangers = Intake::new(intake::STRANGERS, Arc::clone(&app.metrics));
     let people = Intake::new(intake::PEOPLE, Arc::clone(&app.metrics));
     let answered = Router::new()
-        .merge(deliver::routes().merge(witness::routes()).layer(from_fn_with_state(strangers, intake::within)))
+        .merge(deliver::routes().merge(witness::routes()).merge(slack::routes()).layer(from_fn_with_state(strangers, intake::within)))
         .merge(api::routes().merge(console::routes()).layer(from_fn_with_state(people, intake::within)))
         .merge(log::routes().layer(map_response(in_shape)))
         .merge(health::routes())

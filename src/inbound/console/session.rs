@@ -21,7 +21,7 @@ use crate::people::secret;
 use crate::ticket::event::Via;
 
 /// How long a session lasts.
-const LASTS: Duration = Duration::from_secs(12 * 60 * 60);
+pub(super) const LASTS: Duration = Duration::from_secs(12 * 60 * 60);
 
 type Peer = Option<Extension<ConnectInfo<SocketAddr>>>;
 
