@@ -34,6 +34,7 @@ mod reports;
 mod rows;
 mod schema;
 mod server;
+mod slack_rooms;
 mod source;
 mod sources;
 mod targets;
