@@ -302,6 +302,7 @@ impl Clerk {
         in_time(known.catch_up(&desk.store, &mut commit, &head)).await?;
         let before = known.size;
         let mut overlay = Overlay::new(known, desk.env.now());
+        overlay.platforms = desk.platforms();
         let mut outcomes = in_time(read_ahead(&mut commit, &mut overlay, requests)).await?;
         // Whatever breaks down here leaves nothing behind: the overlay and what is known are thrown away.
         let decided = catch_unwind(AssertUnwindSafe(|| decide_all(&mut overlay, &mut outcomes, requests)));

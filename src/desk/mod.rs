@@ -17,6 +17,7 @@
 //! - [`tick`]: what time does: deadlines, repeats to tell, forgeries to count;
 //! - [`heartbeat`]: monitoring tools that fall silent;
 //! - [`publish`]: signed checkpoints, and the refusal to sign when the log is not the one we know;
+//! - [`rooms`]: where tickets stand in chat, and what is to be told there;
 //! - [`founding`]: the first start of a log, and adopting playbooks;
 //! - [`rebuild`]: every projection from the events alone; [`compare`]: against what the database holds.
 //!
@@ -43,10 +44,11 @@ pub mod query;
 pub mod rebuild;
 pub mod refusals;
 pub mod request;
+pub mod rooms;
 pub mod tick;
 pub mod turn;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -128,6 +130,8 @@ pub(crate) struct Inner {
     pub(crate) failing: AtomicBool,
     /// Looks of the scheduler while commits fail.
     pub(crate) looks: AtomicU64,
+    /// Chat platforms that are told of tickets.
+    platforms: RwLock<BTreeSet<&'static str>>,
     people: mpsc::Sender<Queued>,
     machines: mpsc::Sender<Queued>,
     /// So many requests the clerk waits for, if it does, and how it hears that they are there.
@@ -201,6 +205,7 @@ impl Desk {
             room: Mutex::default(),
             failing: AtomicBool::new(false),
             looks: AtomicU64::new(0),
+            platforms: RwLock::default(),
             people,
             machines,
             wanted: AtomicI64::new(i64::MAX),
@@ -255,6 +260,11 @@ impl Desk {
             }
             (answer, _) => answer,
         }
+    }
+
+    /// From now on, what happens to tickets is told on this chat platform.
+    pub fn tells_on(&self, platform: &'static str) {
+        self.inner.platforms.write().unwrap_or_else(PoisonError::into_inner).insert(platform);
     }
 
     /// Leaves the database whole in its file, once nobody asks any more.
@@ -344,6 +354,10 @@ impl Desk {
 }
 
 impl Inner {
+    pub(crate) fn platforms(&self) -> BTreeSet<&'static str> {
+        self.platforms.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub(crate) fn publish_snapshot(&self, snapshot: Snapshot) {
         let size = snapshot.size;
         *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = snapshot;

@@ -7,6 +7,7 @@ use super::accounts::Codes;
 use super::append::{Rows, not_before, render};
 use super::known::Known;
 use super::request::{Answer, Request, Unanswered};
+use super::rooms;
 use crate::env::Timestamp;
 use crate::ledger::merkle::Hash;
 use crate::people::{self, accounts};
@@ -46,6 +47,10 @@ pub struct Overlay<'k> {
     touched_groups: BTreeSet<String>,
     touched_people: BTreeSet<String>,
     touched_accounts: BTreeSet<String>,
+    /// Tickets of which chat is to be told, and whether at once.
+    loud: BTreeMap<Number, bool>,
+    /// Chat platforms that are told.
+    pub platforms: BTreeSet<&'static str>,
     /// Clocks that were missed, for the metric.
     pub breaches: u64,
 }
@@ -97,6 +102,8 @@ impl<'k> Overlay<'k> {
             touched_groups: BTreeSet::new(),
             touched_people: BTreeSet::new(),
             touched_accounts: BTreeSet::new(),
+            loud: BTreeMap::new(),
+            platforms: BTreeSet::new(),
             codes: Codes::default(),
             breaches: 0,
         }
@@ -144,6 +151,9 @@ impl<'k> Overlay<'k> {
             let before = self.known.tickets.get(number).map(deadlines_of).unwrap_or_default();
             self.touched_tickets.insert(number.clone(), before);
         }
+        if let (Some(number), Some(urgent)) = (&event.ticket, rooms::loudness(event)) {
+            *self.loud.entry(number.clone()).or_default() |= urgent;
+        }
         self.known.apply(event, &rows.sealed);
         if let Some(id) = people::directory::subject(&event.fact) {
             self.touched_people.insert(id.to_owned());
@@ -179,6 +189,11 @@ impl<'k> Overlay<'k> {
     /// Everything that the batch writes, projections included.
     pub fn into_batch(self) -> Batch {
         let mut batch = self.batch;
+        for (number, urgent) in &self.loud {
+            if let Some(ticket) = self.known.tickets.get(number) {
+                batch.outbox.extend(self.platforms.iter().filter_map(|p| rooms::entry(p, self.known, ticket, *urgent, self.now)));
+            }
+        }
         for (number, before) in self.touched_tickets {
             if let Some(ticket) = self.known.tickets.get(&number) {
                 batch.tickets.push(ticket_row(ticket));

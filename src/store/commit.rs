@@ -171,6 +171,21 @@ pub struct RefusalRow {
     pub beyond: i64,
 }
 
+/// Something to be told outside, by whoever delivers to its channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxRow {
+    /// Who delivers it.
+    pub channel: String,
+    /// Its subject: a newer entry with the same one takes its place.
+    pub id: i64,
+    /// Microseconds.
+    pub queued_at: i64,
+    /// Microseconds; 0 for at once, whatever waits.
+    pub not_before: i64,
+    /// What the deliverer needs.
+    pub payload: String,
+}
+
 /// Everything that one commit writes.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
@@ -184,6 +199,8 @@ pub struct Batch {
     pub tickets: Vec<TicketRow>,
     /// Tickets whose deadlines changed: number, and what they are now.
     pub deadlines: Vec<(String, Deadlines)>,
+    /// What is to be told outside.
+    pub outbox: Vec<OutboxRow>,
     /// Counters that moved.
     pub counters: BTreeMap<String, i64>,
     /// Alerts that changed: id, ticket, record.
@@ -524,6 +541,9 @@ impl Commit<'_> {
         let rows = batch.sealed.into_iter().map(|s| vec![Int(s.seq), Text(s.name), Bytes(s.salt), Bytes(s.bytes)]);
         self.put("sealed", sql::SEALED_ROWS, rows.collect()).await?;
         self.write_tickets(batch.tickets, batch.deadlines).await?;
+        let rows = batch.outbox.into_iter();
+        let rows = rows.map(|o| vec![Text(o.channel), Int(o.id), Int(o.queued_at), Int(0), Int(o.not_before), Int(0), Text(o.payload)]);
+        self.put("outbox", sql::OUTBOX_ROWS, rows.collect()).await?;
         self.put("counter", sql::COUNTER_ROWS, batch.counters.into_iter().map(|(p, n)| vec![Text(p), Int(n)]).collect()).await?;
         self.put("alert", sql::ALERT_ROWS, batch.alerts.into_iter().map(|(id, t, r)| vec![Text(id), OptText(t), Text(r)]).collect())
             .await?;

@@ -169,6 +169,27 @@ pub const OUTBOX_NEWER: &str =
     "UPDATE outbox SET lease_until = 0, attempts = 0, queued_at = $3 WHERE channel = $1 AND id = $2 AND lease_until = $4";
 /// It is tried again later.
 pub const OUTBOX_LATER: &str = "UPDATE outbox SET lease_until = 0, not_before = $3 WHERE channel = $1 AND id = $2";
+/// Puts entries into the outbox with the commit that they tell of; a newer one for the same subject takes its place, and
+/// an urgent one (`not_before` 0) goes at once.
+pub const OUTBOX_ROWS: Rows = Rows::new(
+    "INSERT INTO outbox (channel, id, queued_at, attempts, not_before, lease_until, payload) VALUES",
+    7,
+    "ON CONFLICT (channel, id) DO UPDATE SET payload = excluded.payload, not_before = CASE WHEN excluded.not_before = 0 THEN 0 ELSE outbox.not_before END",
+);
+/// Where a ticket stands in chat.
+pub const ROOM: &str = "SELECT channel, thread, state, due FROM chat_room WHERE platform = $1 AND ticket = $2";
+/// Keeps it, unless a later turn has written it.
+pub const KEEP_ROOM: &str = "INSERT INTO chat_room (platform, ticket, channel, thread, state, turn, due) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (platform, ticket) DO UPDATE SET channel = excluded.channel, thread = excluded.thread, state = excluded.state, turn = excluded.turn, due = excluded.due WHERE chat_room.turn <= excluded.turn RETURNING turn";
+/// The ticket that a place in chat is about.
+pub const TICKET_AT: &str = "SELECT ticket FROM chat_room WHERE platform = $1 AND channel = $2 AND thread = $3 ORDER BY ticket LIMIT 1";
+/// Tickets for which something is to be done in chat by now.
+pub const ROOMS_DUE: &str = "SELECT ticket FROM chat_room WHERE platform = $1 AND due > 0 AND due <= $2 ORDER BY due LIMIT $3";
+/// What does not work in chat.
+pub const TROUBLES: &str = "SELECT platform, subject, since, words FROM chat_trouble ORDER BY platform, subject LIMIT $1";
+/// Something does not work; since when stays.
+pub const TROUBLE: &str = "INSERT INTO chat_trouble (platform, subject, since, words) VALUES ($1, $2, $3, $4) ON CONFLICT (platform, subject) DO UPDATE SET words = excluded.words";
+/// It works again.
+pub const NO_TROUBLE: &str = "DELETE FROM chat_trouble WHERE platform = $1 AND subject = $2";
 /// How many wait, and since when.
 pub const OUTBOX_STATE: &str = "SELECT COUNT(*), COALESCE(MIN(queued_at), -1) FROM outbox";
 
@@ -362,6 +383,13 @@ pub const ALL: &[&str] = &[
     OUTBOX_DONE,
     OUTBOX_LATER,
     OUTBOX_STATE,
+    ROOM,
+    KEEP_ROOM,
+    TICKET_AT,
+    ROOMS_DUE,
+    TROUBLES,
+    TROUBLE,
+    NO_TROUBLE,
     TICKETS_ALL,
     ALERTS_ALL,
     GROUPS_ALL,
@@ -378,6 +406,7 @@ pub const ALL: &[&str] = &[
 ];
 /// Many-row writes, for the same test.
 pub const ALL_ROWS: &[Rows] = &[
+    OUTBOX_ROWS,
     EVENT_ROWS,
     TILE_ROWS,
     SEALED_ROWS,

@@ -69,10 +69,29 @@ pub enum Command {
     Withhold { ticket: Number, found: Vec<String>, of: String, masked: bool },
     /// Somebody joined the ticket's channel who may not read tickets; from the scheduler only.
     NoticeJoin { ticket: Number, person: Option<String>, handle: Sealed },
+    /// The ticket's room in chat was opened or closed; from the scheduler only.
+    TellRoom { ticket: Number, news: RoomNews, channel: Sealed },
     /// What was said in the ticket's channel, as a file; from the scheduler only.
     AttachTranscript(AttachEvidence),
     /// A deadline came due; from the scheduler only.
     Fire { ticket: Number, deadline: String, came_due: Timestamp },
+}
+
+/// What became of a ticket's room in chat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RoomNews {
+    /// It was opened: a channel of the ticket's own, or a thread.
+    Opened {
+        /// `slack`, `discord`.
+        platform: String,
+        /// A channel of its own.
+        own: bool,
+    },
+    /// Nobody can write there any more.
+    Archived {
+        /// `slack`, `discord`.
+        platform: String,
+    },
 }
 
 impl Command {
@@ -101,6 +120,7 @@ impl Command {
             Self::ReviseNote { .. } => "ReviseNote",
             Self::Withhold { .. } => "Withhold",
             Self::NoticeJoin { .. } => "NoticeJoin",
+            Self::TellRoom { .. } => "TellRoom",
             Self::AttachTranscript(_) => "AttachTranscript",
             Self::Fire { .. } => "Fire",
         }
@@ -130,6 +150,7 @@ impl Command {
             | Self::ReviseNote { ticket, .. }
             | Self::Withhold { ticket, .. }
             | Self::NoticeJoin { ticket, .. }
+            | Self::TellRoom { ticket, .. }
             | Self::Fire { ticket, .. } => Some(ticket),
         }
     }

@@ -126,6 +126,7 @@ pub fn decide(ctx: &Context<'_>, world: &dyn World, command: &Command) -> Result
         Command::ReviseNote { ticket, note, text } => heard::revise(&mut draft, ticket, *note, text.as_ref())?,
         Command::Withhold { ticket, found, of, masked } => heard::withhold(&mut draft, ticket, found, of, *masked)?,
         Command::NoticeJoin { ticket, person, handle } => heard::joined(&mut draft, ticket, person.as_deref(), handle)?,
+        Command::TellRoom { ticket, news, channel } => heard::room(&mut draft, ticket, news, channel)?,
         Command::AttachTranscript(file) => notes::attach_transcript(&mut draft, file)?,
         Command::Fire { ticket, deadline, came_due } => deadlines::fire(&mut draft, ticket, deadline, *came_due)?,
     }

@@ -142,6 +142,10 @@ pub enum Fact {
     /// Something that must not stand in chat or in the record was refused, or (`masked`) kept without it. `found`:
     /// `marking`, `credential`, `card`; `of`: `note`, `file` or `form`. The content is nowhere.
     ContentWithheld { found: Vec<String>, of: String, masked: bool },
+    /// The ticket is talked about in a channel of its own, or in a thread, from now on. Sealed: `channel`.
+    ChannelOpened { platform: String, own: bool },
+    /// Nobody can write in the ticket's channel any more. Sealed: `channel`.
+    ChannelArchived { platform: String },
     /// Somebody who may not read tickets joined the ticket's channel. Sealed: `handle`.
     ChannelJoined { person: Option<String> },
     /// A file. Sealed: `name`, `sha256`.

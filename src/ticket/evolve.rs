@@ -123,6 +123,8 @@ fn apply(ticket: &mut Ticket, fact: &Fact, event: &Event) {
         | Fact::Refused { .. }
         | Fact::NoteRevised { .. }
         | Fact::ContentWithheld { .. }
+        | Fact::ChannelOpened { .. }
+        | Fact::ChannelArchived { .. }
         | Fact::ChannelJoined { .. }
         | Fact::AccountSeen { .. }
         | Fact::AccountLinked { .. }

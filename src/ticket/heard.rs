@@ -1,6 +1,7 @@
 //! What was said in a ticket's channel. Hearing is not working: whoever speaks there is heard, also somebody whom nobody
 //! has verified, and the event says who it was. What was said can be changed and taken away in chat; the record keeps it.
 
+use super::command::RoomNews;
 use super::consequences;
 use super::draft::Draft;
 use super::event::{Fact, NewEvent};
@@ -59,5 +60,17 @@ pub(super) fn joined(draft: &mut Draft<'_>, number: &Number, person: Option<&str
     let pin = draft.pinning(ticket)?;
     let fact = Fact::ChannelJoined { person: person.map(str::to_owned) };
     draft.push(NewEvent::on(number, fact).by(&pin.kind.digest).seal("handle", handle.clone()));
+    Ok(())
+}
+
+pub(super) fn room(draft: &mut Draft<'_>, number: &Number, news: &RoomNews, channel: &Sealed) -> Result<(), Refusal> {
+    draft.house("tell of channels")?;
+    let ticket = draft.ticket(number)?;
+    let pin = draft.pinning(ticket)?;
+    let fact = match news {
+        RoomNews::Opened { platform, own } => Fact::ChannelOpened { platform: platform.clone(), own: *own },
+        RoomNews::Archived { platform } => Fact::ChannelArchived { platform: platform.clone() },
+    };
+    draft.push(NewEvent::on(number, fact).by(&pin.kind.digest).seal("channel", channel.clone()));
     Ok(())
 }

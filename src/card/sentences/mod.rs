@@ -57,7 +57,11 @@ impl Teller<'_> {
             Fact::TransitionTaken(taken) => self.taken(taken),
             Fact::EvidenceAttached(evidence) => self.evidence(evidence),
             Fact::NoteAdded { late, .. } => self.note(*late),
-            Fact::NoteRevised { .. } | Fact::ContentWithheld { .. } | Fact::ChannelJoined { .. } => self.heard_in_chat(),
+            Fact::NoteRevised { .. }
+            | Fact::ContentWithheld { .. }
+            | Fact::ChannelOpened { .. }
+            | Fact::ChannelArchived { .. }
+            | Fact::ChannelJoined { .. } => self.heard_in_chat(),
             Fact::AlertAttached(_)
             | Fact::AlertRepeated { .. }
             | Fact::AlertChanged(_)

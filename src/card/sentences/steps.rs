@@ -3,7 +3,7 @@
 use super::{SHORT, Teller, said};
 use crate::card::scene::texts_of;
 use crate::card::story::{Said, Tone};
-use crate::card::words::{Words, list, one_line, paragraphs};
+use crate::card::words::{Words, capitalise, list, one_line, paragraphs};
 use crate::ticket::event::{Fact, OwedItem, TicketOpened, TransitionTaken};
 
 impl Teller<'_> {
@@ -97,6 +97,13 @@ impl Teller<'_> {
                 let what = list(&things, "and");
                 let done = if *masked { "was kept without it" } else { "was not kept" };
                 said(Tone::Refusal, self.who().text(format!("'s {} held {what} and {done}.", one_line(of, 20))))
+            }
+            Fact::ChannelOpened { platform, own } => {
+                let what = if *own { "has a channel of its own" } else { "has a thread" };
+                said(Tone::Quiet, self.number().text(format!(" {what} in {} now.", capitalise(&one_line(platform, 20)))))
+            }
+            Fact::ChannelArchived { platform } => {
+                said(Tone::Quiet, self.number().text(format!("'s channel in {} was archived.", capitalise(&one_line(platform, 20)))))
             }
             Fact::ChannelJoined { person } => {
                 let who = person.as_ref().map_or_else(|| Words::of("Somebody who is not verified"), |p| Words::new().name(self.person(p)));

@@ -310,8 +310,8 @@ mod tests {
             ("people", people_page(&samples::people())),
             ("sign-in", sign_in_page(&samples::sign_in(Some("s3cret"), false))),
             ("who", sign_in_page(&samples::sign_in(None, true))),
-            ("link", link_page(&samples::link(None))),
-            ("link-code", link_page(&samples::link(Some("ABCD-EFGH")))),
+            ("link", link_page(&samples::linking(None))),
+            ("link-code", link_page(&samples::linking(Some("ABCD-EFGH")))),
             ("not-found", plain_page(&samples::not_found(), at("03:40"))),
         ];
         if let Some(folder) = std::env::var_os("COUNTERSIGN_PAGES") {

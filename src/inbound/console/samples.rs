@@ -241,7 +241,7 @@ pub(super) fn sign_in(token: Option<&str>, demo: bool) -> SignIn {
     SignIn { organisation: "Example Ltd".into(), token: token.map(str::to_owned), stand_ins, refused: None }
 }
 
-pub(super) fn link(code: Option<&str>) -> LinkView {
+pub(super) fn linking(code: Option<&str>) -> LinkView {
     let account = AccountLine { id: "a_1".into(), platform: "Slack".into(), handle: "slack:T012/U345".into() };
     LinkView {
         name: "Ana Lima".into(),

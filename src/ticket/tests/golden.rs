@@ -113,6 +113,8 @@ fn on_tickets() -> Vec<Fact> {
         Fact::NoteAdded { note: 1, occurred_at: Some(at()), late: false },
         Fact::NoteRevised { note: 1, removed: true },
         Fact::ContentWithheld { found: vec!["card".into()], of: "note".into(), masked: true },
+        Fact::ChannelOpened { platform: "slack".into(), own: true },
+        Fact::ChannelArchived { platform: "slack".into() },
         Fact::ChannelJoined { person: Some("p_1".into()) },
         Fact::EvidenceAttached(EvidenceAttached {
             file: 1,

@@ -318,6 +318,29 @@ impl World {
         fake
     }
 
+    /// Somebody's account in Slack is theirs: an administrator says so.
+    pub async fn links(&self, name: &str, user: &str) {
+        let desk = self.desk();
+        let handle = desk.seal(format!("slack:T0TEAM/{user}"));
+        let ask = PeopleCommand::LinkAccount { person: self.id_of(name), account: self.env().id("a_"), handle };
+        self.operator(Ask::People(ask)).await.unwrap_or_else(|error| panic!("{name} is not linked: {error}"));
+    }
+
+    /// Time passes until Slack was told everything that waits.
+    pub async fn slack_is_told(&self) {
+        for _ in 0..2_000 {
+            if self.database.number("SELECT COUNT(*) FROM outbox WHERE channel = 'slack'").await == 0 {
+                return;
+            }
+            self.clock.advance(Duration::from_millis(500));
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!(
+            "after a thousand seconds Slack was not told: {}",
+            self.database.texts("SELECT payload FROM outbox WHERE channel = 'slack' LIMIT 3").await.join(" ")
+        );
+    }
+
     /// Stops every replica, as SIGTERM does.
     pub async fn stops(&mut self) {
         for replica in self.replicas.drain(..) {

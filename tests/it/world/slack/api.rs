@@ -387,6 +387,10 @@ impl State {
             _ => m.get("thread_ts").is_none() || m["thread_ts"] == m["ts"],
         };
         let mut all: Vec<Value> = seen.messages.iter().filter(wanted).cloned().collect();
+        let place = |ts: &str| ts.parse::<f64>().unwrap_or_default();
+        let bound = |key: &str, missing: f64| if text(given, key).is_empty() { missing } else { place(text(given, key)) };
+        let (oldest, latest) = (bound("oldest", 0.0), bound("latest", f64::MAX));
+        all.retain(|m| (oldest..=latest).contains(&place(m["ts"].as_str().unwrap_or_default())));
         if name == "conversations.history" {
             all.reverse();
         }
