@@ -46,6 +46,8 @@ pub struct Answered {
     pub body: Vec<u8>,
     /// `Retry-After` in seconds (RFC 9110 §10.2.3), where the answer names a number.
     pub retry_after: Option<u64>,
+    /// `X-OAuth-Scopes`, where the answer names what the token may do.
+    pub scopes: Option<String>,
 }
 
 /// A request that says more than a body.
@@ -222,6 +224,7 @@ impl Client {
         let status = response.status().as_u16();
         let named = response.headers().get(reqwest::header::RETRY_AFTER);
         let retry_after = named.and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let scopes = response.headers().get("x-oauth-scopes").and_then(|value| value.to_str().ok()).map(str::to_owned);
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|e| HttpError::NoAnswer(why(&e)))? {
             if body.len() + chunk.len() > asking.at_most {
@@ -229,7 +232,7 @@ impl Client {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answered { status, body, retry_after })
+        Ok(Answered { status, body, retry_after, scopes })
     }
 
     /// Names are checked when they are resolved; a literal address never is, so it is checked here.

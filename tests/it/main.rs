@@ -35,6 +35,7 @@ mod rows;
 mod schema;
 mod server;
 mod slack;
+mod slack_peer;
 mod slack_rooms;
 mod source;
 mod sources;

@@ -4,12 +4,14 @@
 //! - [`ink`]: words within Slack's limits; [`blocks`]: cards, messages, answers; [`view`]: forms;
 //! - [`deliver`]: an outbox entry's turn; `steps`: what a turn does; [`room`]: what we know of a ticket's place;
 //!   `invited`: who belongs there; `remedy`: what Slack's refusals mean; `pace`: how fast we may speak;
+//! - [`check`]: what `doctor` asks;
 //! - `talk`: [`Chat`](crate::desk::chat::Chat), for one person's own interactions.
 //!
 //! To show something new in Slack: its value belongs to [`crate::card`], its blocks here, within the limits that each
 //! file names, and `tests/it/world/slack` refuses what Slack would refuse.
 
 pub mod blocks;
+pub mod check;
 pub mod deliver;
 pub mod ink;
 mod invited;
@@ -25,8 +27,6 @@ pub mod wire;
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use serde_json::json;
 
 use super::http::{Client, HttpError, host_of};
 use crate::config::Slack as Settings;
@@ -138,14 +138,5 @@ impl Slack {
             *fixed = None;
         }
         desk.keep_room(PLATFORM, "", &RoomRow::default(), desk.now().micros()).await.map(drop)
-    }
-
-    /// What the bot may do, as Slack says it; for `doctor`.
-    ///
-    /// # Errors
-    /// Why Slack does not say.
-    pub async fn opens_sockets(&self) -> Result<bool, Trouble> {
-        let Some(app) = &self.app else { return Ok(false) };
-        app.post::<methods::Done>("apps.connections.open", &json!({})).await.map(|_| true)
     }
 }

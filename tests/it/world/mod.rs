@@ -320,8 +320,12 @@ impl World {
 
     /// Somebody's account in Slack is theirs: an administrator says so.
     pub async fn links(&self, name: &str, user: &str) {
-        let desk = self.desk();
-        let handle = desk.seal(format!("slack:T0TEAM/{user}"));
+        self.links_in(name, "T0TEAM", user).await;
+    }
+
+    /// The same in another workspace.
+    pub async fn links_in(&self, name: &str, team: &str, user: &str) {
+        let handle = self.desk().seal(format!("slack:{team}/{user}"));
         let ask = PeopleCommand::LinkAccount { person: self.id_of(name), account: self.env().id("a_"), handle };
         self.operator(Ask::People(ask)).await.unwrap_or_else(|error| panic!("{name} is not linked: {error}"));
     }

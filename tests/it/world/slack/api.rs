@@ -131,7 +131,8 @@ async fn method(
     match answer {
         Ok(Value::Object(mut more)) => {
             more.insert("ok".to_owned(), Value::Bool(true));
-            axum::Json(Value::Object(more)).into_response()
+            let scopes = state.scopes.iter().cloned().collect::<Vec<_>>().join(",");
+            ([("x-oauth-scopes", scopes)], axum::Json(Value::Object(more))).into_response()
         }
         Ok(_) => axum::Json(json!({ "ok": true })).into_response(),
         Err(word) => refused(&word),
