@@ -11,6 +11,7 @@ mod mapping;
 mod network;
 mod secret;
 mod section;
+mod slack;
 mod source;
 mod tree;
 
@@ -24,12 +25,14 @@ pub use log::{Log, Witness, WitnessService};
 pub use mapping::{Mapping, Pairs};
 pub use network::{IpRange, NotARange};
 pub use secret::Secret;
+pub use slack::{Notes, SLACK_API, Slack};
 pub use source::{Format, MAX_BODY, MAX_BODY_PAGERDUTY, SourceConfig};
 pub use tree::{At, Problem};
 
 use address::parse_url;
 use log::{read_log, read_witness};
 use section::{Report, Section};
+use slack::read_slack;
 use tree::{Kind, Node, overlay, read_document};
 
 /// The largest configuration file, in bytes.
@@ -39,7 +42,7 @@ const MAX_FILE: u64 = 1024 * 1024;
 const PREFIX: &str = "COUNTERSIGN_";
 
 /// Sections that belong to later versions.
-const LATER_SECTIONS: [&str; 7] = ["slack", "discord", "oidc", "scim", "smtp", "siem", "tls"];
+const LATER_SECTIONS: [&str; 6] = ["discord", "oidc", "scim", "smtp", "siem", "tls"];
 
 /// The whole configuration.
 #[derive(Clone, Debug)]
@@ -62,6 +65,8 @@ pub struct Config {
     pub witness: Option<WitnessService>,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpRange>,
+    /// Slack, if it is used.
+    pub slack: Option<Slack>,
     /// Who may send alerts.
     pub sources: Vec<SourceConfig>,
     /// What works but deserves a look, each a sentence.
@@ -162,6 +167,7 @@ impl Config {
         let trusted_proxies = read_proxies(&mut top);
         let log = read_log(top.section("log"), &public_url, report);
         let witness = top.section("witness").and_then(|section| read_witness(section, &log.origin));
+        let slack = top.section("slack").and_then(read_slack);
         let sources: Vec<_> = top.sections("source").into_iter().filter_map(SourceConfig::read).collect();
         check_sources(&sources, report);
         for later in LATER_SECTIONS {
@@ -188,6 +194,7 @@ impl Config {
             log,
             witness,
             trusted_proxies,
+            slack,
             sources,
             warnings: Vec::new(),
         })

@@ -7,6 +7,7 @@ use super::scene::Scene;
 use super::words::{Words, any_of, list, number_word};
 use crate::procedure::model::{Approval, Transition};
 use crate::ticket::approval::{digest, open_stage, standing};
+use crate::ticket::second::requested;
 
 /// What stands in place of an approved field that is empty.
 const EMPTY: &str = "(empty)";
@@ -18,7 +19,7 @@ fn waiting<'a>(scene: &Scene<'a>) -> Vec<(&'a Transition, &'a Approval)> {
 
 /// Whether the reader asked for this ticket, and so can never approve it.
 fn own(scene: &Scene<'_>) -> bool {
-    scene.reader().is_some() && scene.ticket.opened_by.person() == scene.reader()
+    scene.reader().is_some_and(|reader| requested(scene.ticket, reader, scene.people))
 }
 
 /// The decisions that wait for the reader.

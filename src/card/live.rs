@@ -29,6 +29,8 @@ pub struct Card {
     pub severity: Option<Severity>,
     /// Where it stands, in words.
     pub status: String,
+    /// The same by the procedure's own name: what buttons are bound to.
+    pub stands_at: String,
     /// The work has ended.
     pub ended: bool,
     /// The phases of work and which of them are behind us, in order.
@@ -152,6 +154,7 @@ pub fn card(scene: &Scene<'_>) -> Card {
         title: scene.title(),
         severity: scene.severity(),
         status: scene.status_label(&ticket.status),
+        stands_at: ticket.status.clone(),
         ended: ticket.ended,
         phases: phases(scene),
         state: state(scene),

@@ -16,6 +16,7 @@
 //! | [`missing`] | what a step still waits for, and what to do about it |
 //! | [`story`] | one message per event; the conversation of a channel |
 //! | [`sentences`] | the sentence for each kind of fact |
+//! | [`chat`] | what is said to one person in chat |
 //! | [`replies`] | what is said to one person only: refusals, reminders, confirmations |
 //!
 //! To let the bot say something new: a fact's sentence goes into `sentences.rs`, an answer into `replies.rs`; the
@@ -24,6 +25,7 @@
 pub mod action_form;
 pub mod approvals;
 pub mod buttons;
+pub mod chat;
 pub mod clocks;
 pub mod form;
 pub mod live;

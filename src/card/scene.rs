@@ -13,7 +13,7 @@ use crate::ticket::binding::binding;
 use crate::ticket::decide::PeopleView;
 use crate::ticket::event::Actor;
 use crate::ticket::offer::may;
-use crate::ticket::second::first_persons;
+use crate::ticket::second::{first_persons, is_one_of};
 use crate::ticket::state::{Held, Ticket};
 use crate::ticket::view;
 
@@ -46,6 +46,7 @@ impl Known<'_> {
         match actor {
             Actor::Person { id, .. } => self.person(id),
             Actor::Source { name } => one_line(name, 80),
+            Actor::Account { .. } => "somebody not yet verified".to_owned(),
             Actor::Scheduler => "Countersign".to_owned(),
         }
     }
@@ -134,7 +135,7 @@ impl<'a> Scene<'a> {
     /// Whether the reader is one of those who may not take the step.
     #[must_use]
     pub fn needs_somebody_else(&self, transition: &Transition) -> bool {
-        self.reader().is_some_and(|reader| self.must_not_be(transition).contains(reader))
+        self.reader().is_some_and(|reader| is_one_of(&self.must_not_be(transition), reader, self.people))
     }
 
     /// Whether the reader may speak for a notify group. On a card that is everybody's, anybody may try.

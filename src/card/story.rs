@@ -198,6 +198,7 @@ impl Story<'_> {
                 Speaker::House
             }
             (Actor::Person { id, .. }, _) => Speaker::Person { id: id.clone(), name: self.known.person(id) },
+            (Actor::Account { id }, _) => Speaker::Person { id: id.clone(), name: self.known.actor(&event.actor) },
             (Actor::Source { name }, _) => Speaker::Source(one_line(name, 80)),
             (Actor::Scheduler, _) => Speaker::House,
         }

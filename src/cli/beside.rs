@@ -33,6 +33,9 @@ pub async fn open(config: &Config, env: &Env) -> anyhow::Result<Beside> {
     }
     let attachments = Attachments::existing(&config.attachments);
     let desk = founding::open_existing(store.clone(), attachments.clone(), env.clone()).await?;
+    if config.slack.is_some() {
+        desk.tells_on(crate::outbound::slack::deliver::PLATFORM);
+    }
     Ok(Beside { desk, store, attachments })
 }
 

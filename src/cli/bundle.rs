@@ -286,6 +286,7 @@ fn actor(actor: &Actor) -> String {
     match actor {
         Actor::Person { id, .. } => id.clone(),
         Actor::Source { name } => format!("source {name}"),
+        Actor::Account { id } => format!("unverified account {id}"),
         Actor::Scheduler => "scheduler".to_owned(),
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::beside::{self, Beside};
 use super::doctor_machine::{clock, disk, open_to_others, serve};
-use super::{keyfile, say, service};
+use super::{doctor_slack, keyfile, say, service};
 use crate::config::{Config, Database};
 use crate::desk::founding;
 use crate::desk::request::{Ask, Request};
@@ -131,10 +131,14 @@ async fn examine(config: &Config, env: &Env) -> Vec<Finding> {
             }
             match beside::open(config, env).await {
                 Err(error) => findings.push(fail("log", format!("{error:#}"), "see to that, then run doctor again")),
-                Ok(beside) => findings.extend(desk(config, &beside).await),
+                Ok(beside) => {
+                    findings.extend(desk(config, &beside).await);
+                    findings.extend(doctor_slack::noted(config, &beside).await);
+                }
             }
         }
     }
+    findings.extend(doctor_slack::slack(config, env).await);
     findings.extend(disk(config));
     findings.push(serve(config).await);
     findings

@@ -77,6 +77,17 @@ enum Action {
         #[arg(long, value_name = "KEY")]
         revoke: Option<String>,
     },
+    /// Link a chat account to a person whom you have verified yourself; or take a link back. People usually do this
+    /// themselves: they sign in to the console, get a code, and type /countersign link CODE.
+    Link {
+        /// E-mail address.
+        email: String,
+        /// The account as the platform names it: slack:T0123/U0456 (in Slack: the profile's "Copy member ID").
+        account: String,
+        /// Take the link back instead, and why.
+        #[arg(long, value_name = "WHY")]
+        unlink: Option<String>,
+    },
     /// Print a fresh link with which a person signs in once.
     Invite {
         /// E-mail address.
@@ -167,6 +178,7 @@ async fn change(config: &Config, desk: &Desk, by: Option<String>, action: Action
                 json!({ "person": person.state.id, "email": person.email, "key": key, "revoked": true }),
             )
         }
+        Action::Link { email, account, unlink } => link_account(desk, by, &find(desk, &email)?, &account, unlink).await?,
         Action::Invite { email } => {
             let person = find(desk, &email)?;
             let link = link(desk, by, &person.state.id, &config.public_url).await?;
@@ -176,6 +188,32 @@ async fn change(config: &Config, desk: &Desk, by: Option<String>, action: Action
             )
         }
     })
+}
+
+/// Links a chat account to somebody, or takes that back.
+async fn link_account(
+    desk: &Desk,
+    by: Option<String>,
+    person: &Person,
+    handle: &str,
+    unlink: Option<String>,
+) -> anyhow::Result<(String, Value)> {
+    let id = person.state.id.clone();
+    let Some(why) = unlink else {
+        let handle_sealed = desk.seal(handle.trim());
+        ask(desk, by, PeopleCommand::LinkAccount { person: id.clone(), account: desk.env().id("a_"), handle: handle_sealed }).await?;
+        let words = format!("The chat account {handle} is {}'s from now on; what is done there counts as done by them.", person.name);
+        return Ok((words, json!({ "person": id, "email": person.email, "account": handle, "linked": true })));
+    };
+    let account =
+        desk.snapshot().directory.by_handle(handle).filter(|a| a.state.person.as_deref() == Some(&id)).map(|a| a.state.id.clone());
+    let Some(account) = account else { bail!("the chat account {handle} is not linked to {}", person.email) };
+    if why.trim().is_empty() {
+        bail!("say why with --unlink; it is part of the record");
+    }
+    ask(desk, by, PeopleCommand::UnlinkAccount { account, reason: desk.seal(why) }).await?;
+    let words = format!("The chat account {handle} is nobody's any more.");
+    Ok((words, json!({ "person": id, "email": person.email, "account": handle, "linked": false })))
 }
 
 fn said(link: &Link) -> String {
@@ -253,7 +291,8 @@ fn list(desk: &Desk) -> (String, Value) {
     let snapshot = desk.snapshot();
     let mut people: Vec<&Person> = snapshot.directory.iter().collect();
     people.sort_by(|a, b| (a.state.disabled, &a.email).cmp(&(b.state.disabled, &b.email)));
-    let data = people.iter().map(|p| row(p)).collect();
+    let accounts = |p: &Person| snapshot.directory.accounts_of(&p.state.id).map(|a| a.handle.clone()).collect::<Vec<_>>();
+    let data = people.iter().map(|p| row(p, &accounts(p))).collect();
     if people.is_empty() {
         let words = "There is nobody yet. Add the first administrator:\n  countersign people add EMAIL --name NAME --role administrator";
         return (words.to_owned(), data);
@@ -264,13 +303,13 @@ fn list(desk: &Desk) -> (String, Value) {
             let open = p.state.keys.iter().filter(|(_, key)| !key.revoked && !p.state.disabled);
             let keys: Vec<&str> = open.map(|(id, _)| id.as_str()).collect();
             let status = if p.state.disabled { "disabled" } else { "active" };
-            vec![p.email.clone(), p.name.clone(), status.to_owned(), p.state.roles.join(" "), keys.join(" ")]
+            vec![p.email.clone(), p.name.clone(), status.to_owned(), p.state.roles.join(" "), keys.join(" "), accounts(p).join(" ")]
         })
         .collect();
-    (say::table(&["EMAIL", "NAME", "STATUS", "ROLES", "KEYS"], &rows), data)
+    (say::table(&["EMAIL", "NAME", "STATUS", "ROLES", "KEYS", "CHAT"], &rows), data)
 }
 
-fn row(person: &Person) -> Value {
+fn row(person: &Person, accounts: &[String]) -> Value {
     let keys: Vec<Value> = person.state.keys.iter().map(|(id, key)| json!({ "key": id, "revoked": key.revoked })).collect();
     json!({
         "person": person.state.id,
@@ -279,5 +318,6 @@ fn row(person: &Person) -> Value {
         "roles": person.state.roles,
         "disabled": person.state.disabled,
         "keys": keys,
+        "accounts": accounts,
     })
 }

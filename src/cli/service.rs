@@ -18,9 +18,11 @@ use crate::desk::heartbeat::Expected;
 use crate::desk::publish::Publisher;
 use crate::env::Env;
 use crate::inbound::listen::{Bounds, Doors};
-use crate::inbound::{App, router, witness as witness_service};
+use crate::inbound::{App, router, slack, witness as witness_service};
 use crate::ledger::key::VerifierKey;
 use crate::outbound::http::{Client, host_of};
+use crate::outbound::slack::Slack;
+use crate::outbound::slack::deliver::PLATFORM as SLACK;
 use crate::outbound::witness::Witness;
 use crate::store::Store;
 use crate::store::attachments::Attachments;
@@ -48,6 +50,8 @@ pub struct Service {
     pub publisher: Arc<Publisher>,
     /// Cosign them.
     pub witnesses: Arc<Vec<Witness>>,
+    /// Slack, if it is used.
+    pub slack: Option<Arc<Slack>>,
 }
 
 /// A service that listens.
@@ -60,6 +64,8 @@ pub struct Running {
     pub publisher: Arc<Publisher>,
     /// Cosign them.
     pub witnesses: Arc<Vec<Witness>>,
+    /// Slack, if it is used.
+    pub slack: Option<Arc<Slack>>,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -126,8 +132,16 @@ impl Service {
         let outside = config.log.key.with_extension("checkpoint");
         let publisher = Arc::new(Publisher::new(desk.clone(), signer, outside, channels));
         let witness = config.witness.as_ref().map(|w| cosigner(w, &env)).transpose()?;
+        let slack = config.slack.clone().map(|settings| Slack::new(settings, &config.public_url, env)).transpose()?.map(Arc::new);
         let app = App::new(desk, Arc::new(config), witness, demo);
-        Ok(Self { app, publisher, witnesses: Arc::new(witnesses) })
+        let app = match &slack {
+            Some(slack) => {
+                app.desk.tells_on(SLACK);
+                app.with_chat(Arc::<Slack>::clone(slack))
+            }
+            None => app,
+        };
+        Ok(Self { app, publisher, witnesses: Arc::new(witnesses), slack })
     }
 
     /// Starts to listen, and to do what time asks.
@@ -142,6 +156,15 @@ impl Service {
             tokio::spawn(signer(Arc::clone(&self.publisher), Arc::clone(&self.witnesses), self.app.desk.clone(), stopped.clone())),
             tokio::spawn(cosigners(Arc::clone(&self.witnesses), self.app.desk.clone(), stopped.clone())),
         ];
+        if self.app.chat.is_some() {
+            tasks.push(tokio::spawn(slack::transcript::keep(self.app.clone(), stopped.clone())));
+        }
+        if self.app.chat.is_some() && self.app.config.slack.as_ref().is_some_and(|slack| slack.app_token.is_some()) {
+            tasks.push(tokio::spawn(slack::socket::listen(self.app.clone(), stopped.clone())));
+        }
+        if let Some(slack) = &self.slack {
+            tasks.push(tokio::spawn(speaker(Arc::clone(slack), self.app.desk.clone(), stopped.clone())));
+        }
         let routes = router(self.app.clone());
         let doors = Doors::new(Bounds::default(), self.app.config.trusted_proxies.clone(), Arc::clone(&self.app.metrics));
         let mut until = stopped;
@@ -150,7 +173,7 @@ impl Service {
             let _ = until.wait_for(|stop| *stop).await;
         };
         tasks.push(tokio::spawn(doors.serve(listener, routes, told)));
-        Ok(Running { address, app: self.app, publisher: self.publisher, witnesses: self.witnesses, stop, tasks })
+        Ok(Running { address, app: self.app, publisher: self.publisher, witnesses: self.witnesses, slack: self.slack, stop, tasks })
     }
 }
 
@@ -255,6 +278,31 @@ async fn cosigners(witnesses: Arc<Vec<Witness>>, desk: Desk, mut stopped: watch:
                 Ok(Err(error)) => tracing::warn!(%error, "the outbox could not be read; it is read again"),
                 Err(_) => tracing::warn!("the outbox could not be read in time; it is read again"),
             }
+        }
+    }
+}
+
+/// Tells Slack what waits: as soon as something was recorded, and what was put off when its time comes.
+async fn speaker(slack: Arc<Slack>, desk: Desk, mut stopped: watch::Receiver<bool>) {
+    let mut sizes = desk.sizes();
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(TICK) => {}
+            Ok(()) = sizes.changed() => {}
+            _ = stopped.wait_for(|stop| *stop) => return,
+        }
+        if desk.is_held() {
+            continue;
+        }
+        let told = async {
+            desk.wake_rooms(SLACK).await?;
+            while slack.deliver(&desk).await? && !*stopped.borrow() {}
+            Ok::<(), crate::desk::StoreError>(())
+        };
+        match told.await {
+            _ if desk.is_replaced() => return,
+            Ok(()) => {}
+            Err(error) => tracing::warn!(%error, "the outbox could not be read; it is read again"),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Auth, Config, Covers, Database, Encoding, Format, MAX_BODY, MAX_BODY_PAGERDUTY, Pairs, Secret};
+use super::{Auth, Config, Covers, Database, Encoding, Format, MAX_BODY, MAX_BODY_PAGERDUTY, Notes, Pairs, SLACK_API, Secret};
 
 const VKEY: &str = "witness.example.com/w1+0a1b2c3d+BEVMSVJkLXNvLWxvbmctdGhhdC1pdC1sb29rcy1yZWFs";
 
@@ -18,6 +18,7 @@ fn load_with(text: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
     let file = folder.path().join("countersign.toml");
     fs::write(&file, text).unwrap();
     fs::write(folder.path().join("token.txt"), "from-a-file\n").unwrap();
+    fs::write(folder.path().join("app.txt"), "xapp-from-a-file\n").unwrap();
     Config::load(Some(&file), env(variables)).map_err(|e| e.to_string().replace(&format!("{}: ", file.display()), ""))
 }
 
@@ -199,7 +200,7 @@ fn variables_that_kubernetes_makes_for_a_service_of_our_name_are_not_ours() {
 #[test]
 fn all_problems_are_told_at_once_with_their_lines() {
     let told = refusal(
-        "listen = \"here\"\npublik_url = \"https://a.example\"\nattachments = \"s3://bucket/x\"\n[log]\nquorum = 3\ntsa_url = \"x\"\n[slack]\nbot_token = \"xoxb\"\n[[source]]\nname = \"p\"\nformat = \"alertmanger\"\nauth = \"none\"\n",
+        "listen = \"here\"\npublik_url = \"https://a.example\"\nattachments = \"s3://bucket/x\"\n[log]\nquorum = 3\ntsa_url = \"x\"\n[discord]\nbot_token = \"x\"\n[[source]]\nname = \"p\"\nformat = \"alertmanger\"\nauth = \"none\"\n",
     );
     let lines: Vec<_> = told.lines().collect();
     assert_eq!(
@@ -210,10 +211,42 @@ fn all_problems_are_told_at_once_with_their_lines() {
             "line 3: attachments in an object store (s3://) are not supported by this version; use file:FOLDER.",
             "line 5: log.quorum has to be a whole number from 0 to 0.",
             "line 6: log.tsa_url (timestamps, RFC 3161) is not supported by this version; remove it.",
-            "line 7: [slack] is not supported by this version; remove it.",
+            "line 7: [discord] is not supported by this version; remove it.",
             "line 11: source.format = \"alertmanger\" does not fit: did you mean alertmanager.",
         ]
     );
+}
+
+#[test]
+fn slack_is_read_with_what_stands_for_what_is_left_out() {
+    let config = load("[slack]\nbot_token = \"xoxb-1\"\napp_token = { file = \"app.txt\" }\n");
+    let slack = config.slack.unwrap();
+    assert_eq!((slack.api_url.as_str(), slack.channel.as_str(), slack.notes), (SLACK_API, "incidents", Notes::All));
+    assert_eq!((slack.bot_token, slack.app_token), (Secret::new("xoxb-1"), Some(Secret::new("xapp-from-a-file"))));
+    assert!(slack.signing_secret.is_none() && !slack.minimal_content && !slack.allow_guests && !slack.allow_external && !slack.match_email);
+    let all = "[slack]\nbot_token = \"xoxb-1\"\nsigning_secret = \"s\"\napi_url = \"http://127.0.0.1:9/api/\"\nchannel = \"#ops\"\n\
+        notes = \"reaction:memo\"\nminimal_content = true\nallow_guests = true\nallow_external = true\nmatch_email = true\n";
+    let slack = load(all).slack.unwrap();
+    assert_eq!((slack.api_url.as_str(), slack.channel.as_str()), ("http://127.0.0.1:9/api", "ops"));
+    assert_eq!((slack.notes, slack.signing_secret), (Notes::Reaction("memo".into()), Some(Secret::new("s"))));
+    assert!(slack.minimal_content && slack.allow_guests && slack.allow_external && slack.match_email);
+    assert!(load("").slack.is_none());
+}
+
+#[test]
+fn a_slack_that_cannot_work_says_what_it_needs_and_shows_no_token() {
+    for (text, sentence) in [
+        ("signing_secret = \"s\"", "slack.bot_token is missing"),
+        ("bot_token = \"xoxb-1\"", "[slack] needs a way for Slack to reach us: app_token"),
+        ("bot_token = \"xoxp-hunter22\"\nsigning_secret = \"s\"", "slack.bot_token does not look right: it begins with xoxb-"),
+        ("bot_token = \"xoxb-1\"\napp_token = \"hunter22\"", "slack.app_token does not look right: it begins with xapp-"),
+        ("bot_token = \"xoxb-1\"\nsigning_secret = \"s\"\nchannel = \"a b\"", "a channel is its name"),
+        ("bot_token = \"xoxb-1\"\nsigning_secret = \"s\"\nnotes = \"some\"", "it is one of all, pinned, command, or reaction:EMOJI"),
+        ("bot_token = \"xoxb-1\"\nsigning_secret = \"s\"\nchanel = \"a\"", "Did you mean channel?"),
+    ] {
+        let told = refusal(&format!("[slack]\n{text}\n"));
+        assert!(told.contains(sentence) && !told.contains("hunter22"), "{text}\n{told}");
+    }
 }
 
 #[test]

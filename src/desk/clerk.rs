@@ -302,6 +302,7 @@ impl Clerk {
         in_time(known.catch_up(&desk.store, &mut commit, &head)).await?;
         let before = known.size;
         let mut overlay = Overlay::new(known, desk.env.now());
+        overlay.platforms = desk.platforms();
         let mut outcomes = in_time(read_ahead(&mut commit, &mut overlay, requests)).await?;
         // Whatever breaks down here leaves nothing behind: the overlay and what is known are thrown away.
         let decided = catch_unwind(AssertUnwindSafe(|| decide_all(&mut overlay, &mut outcomes, requests)));
@@ -471,6 +472,7 @@ async fn read_ahead(commit: &mut Commit<'_>, overlay: &mut Overlay<'_>, requests
                     overlay.links.insert(hash.clone(), person);
                 }
             }
+            Ask::TypeLinkCode { .. } | Ask::ConfirmLink => read_codes(commit, overlay, request).await?,
             _ => {}
         }
     }
@@ -494,6 +496,24 @@ async fn read_ahead(commit: &mut Commit<'_>, overlay: &mut Overlay<'_>, requests
     }
     read_tickets(commit, overlay, numbers).await?;
     Ok(outcomes)
+}
+
+/// Reads what is known of the code that an account presents, and of those that it mistyped.
+async fn read_codes(commit: &mut Commit<'_>, overlay: &mut Overlay<'_>, request: &Request) -> Result<(), Failed> {
+    let Who::Account(account) = &request.who else { return Ok(()) };
+    let id = overlay.account_id(account);
+    let now = overlay.now;
+    if let Ask::TypeLinkCode { hash } = &request.ask
+        && let Some(person) = commit.link_code(hash, now.micros()).await?
+    {
+        overlay.codes.good.insert(hash.clone(), person);
+    }
+    if let Some(person) = commit.claimed_code(&id, now.micros()).await? {
+        overlay.codes.claimed.insert(id.clone(), person);
+    }
+    let wrong = commit.wrong_codes(&id, hour_of(now)).await?;
+    overlay.codes.wrong.insert(id, wrong);
+    Ok(())
 }
 
 /// Reads tickets that are not in memory, and those that they were merged into.

@@ -32,6 +32,7 @@ impl Rebuilt {
             (Projection::Alerts, "alert"),
             (Projection::Groups, "alert group"),
             (Projection::People, "person"),
+            (Projection::Accounts, "account"),
             (Projection::Counters, "counter"),
             (Projection::Deadlines, "deadline"),
             (Projection::Adopted, "adoption"),
@@ -66,6 +67,7 @@ impl Rebuilt {
             }
             Projection::Groups => self.groups.iter().map(|(id, r)| (id.clone(), vec![Some(json(r))])).collect(),
             Projection::People => self.people.iter().map(|(id, s)| (id.clone(), vec![Some(json(s))])).collect(),
+            Projection::Accounts => self.accounts.iter().map(|(id, s)| (id.clone(), vec![Some(json(s))])).collect(),
             Projection::Counters => self.counters.iter().map(|(prefix, last)| (prefix.clone(), vec![text(last)])).collect(),
             Projection::Deadlines => {
                 let row = |number: &Number, id: String, at: i64| (format!("{number}/{id}"), vec![Some(at.to_string())]);

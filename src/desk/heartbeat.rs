@@ -74,6 +74,7 @@ impl Desk {
             who: Who::Source { name: SOURCE.to_owned() },
             via: Via { surface: "tick".to_owned(), auth: "internal".to_owned(), credential: None },
             ip: None,
+            envelope: None,
             dedupe: None,
             ask: Ask::Ticket(Box::new(Command::Receive(receive))),
         };

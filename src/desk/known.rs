@@ -9,8 +9,9 @@ use super::procedures::Procedures;
 use super::refusals::Recorded;
 use super::{DeskError, SCHEMA, Snapshot};
 use crate::ledger::merkle::{Frontier, Hash};
+use crate::people::accounts::{self, AccountState};
 use crate::people::directory::{self, PersonState};
-use crate::people::{Directory, Person};
+use crate::people::{Account, Directory, Person};
 use crate::procedure::model::{Kind, Library, Response};
 use crate::store::Store;
 use crate::store::commit::{Commit, Head, SealedRow, Secret};
@@ -80,6 +81,11 @@ pub(super) fn read_event(seq: i64, bytes: &[u8]) -> Result<Event, DeskError> {
     })
 }
 
+/// Whether an event seals what the directory holds in memory.
+fn names_somebody(fact: &Fact) -> bool {
+    matches!(fact, Fact::PersonAdded { .. } | Fact::AccountSeen { .. })
+}
+
 fn text_of(sealed: &[SealedRow], name: &str) -> String {
     sealed.iter().find(|s| s.name == name).map(|s| String::from_utf8_lossy(&s.bytes).into_owned()).unwrap_or_default()
 }
@@ -91,6 +97,11 @@ async fn read_directory(store: &Store) -> Result<Directory, DeskError> {
         let state: PersonState = serde_json::from_str(&state).map_err(|e| DeskError::Log(format!("person {id}: {e}")))?;
         let sealed = store.sealed_at(state.added_seq).await?;
         directory.put(Person { name: text_of(&sealed, "name"), email: text_of(&sealed, "email"), state });
+    }
+    for (id, state) in store.accounts().await? {
+        let state: AccountState = serde_json::from_str(&state).map_err(|e| DeskError::Log(format!("account {id}: {e}")))?;
+        let sealed = store.sealed_at(state.seen_seq).await?;
+        directory.put_account(Account { handle: text_of(&sealed, "handle"), state });
     }
     Ok(directory)
 }
@@ -151,7 +162,7 @@ impl Known {
             for (seq, bytes) in commit.events_from(from, PAGE).await? {
                 let event = read_event(seq, &bytes)?;
                 self.edge.append(Hash::leaf(&bytes));
-                let sealed = if matches!(event.fact, Fact::PersonAdded { .. }) { store.sealed_at(seq).await? } else { Vec::new() };
+                let sealed = if names_somebody(&event.fact) { store.sealed_at(seq).await? } else { Vec::new() };
                 self.learn(&event, &sealed);
                 if matches!(event.fact, Fact::PlaybooksAdopted { .. }) {
                     self.procedures = Arc::new(Procedures::load(store, &self.procedures).await?);
@@ -207,6 +218,13 @@ impl Known {
                 Arc::make_mut(&mut self.directory).put(Person { state, name, email });
             }
         }
+        if let Some(id) = accounts::subject(&event.fact) {
+            let before = self.directory.account(id).cloned();
+            let handle = before.as_ref().map_or_else(|| text_of(sealed, "handle"), |a| a.handle.clone());
+            if let Some(state) = accounts::evolve(before.map(|a| a.state), event) {
+                Arc::make_mut(&mut self.directory).put_account(Account { state, handle });
+            }
+        }
     }
 
     /// Forgets tickets when there are too many.
@@ -246,5 +264,9 @@ impl PeopleView for Directory {
 
     fn has_email(&self, person: &str, email: &str) -> bool {
         self.active(person).is_some_and(|p| p.email == email.to_lowercase())
+    }
+
+    fn has_account(&self, person: &str, account: &str) -> bool {
+        self.ever_had(person, account)
     }
 }

@@ -8,6 +8,8 @@
 //! - [`health`]: what of clocks and disks stops commits, for `/readyz`;
 //! - [`known`]: what the clerk holds in memory: tickets, people, procedures, the tree's edge;
 //! - [`procedures`]: what was adopted, in every version;
+//! - [`chat`]: what the inward half of a chat platform asks of the outward half;
+//! - [`accounts`]: whose a chat account is, and how it becomes somebody's;
 //! - [`append`]: events into canonical bytes, leaves and tiles;
 //! - [`prepare`]: alerts sealed before the queue; [`matching`]: which playbook takes them;
 //! - `moved`: a ticket's versions, and what changed while somebody was reading;
@@ -15,13 +17,16 @@
 //! - [`tick`]: what time does: deadlines, repeats to tell, forgeries to count;
 //! - [`heartbeat`]: monitoring tools that fall silent;
 //! - [`publish`]: signed checkpoints, and the refusal to sign when the log is not the one we know;
+//! - [`rooms`]: where tickets stand in chat, and what is to be told there;
 //! - [`founding`]: the first start of a log, and adopting playbooks;
 //! - [`rebuild`]: every projection from the events alone; [`compare`]: against what the database holds.
 //!
 //! To add a request: a variant of [`request::Ask`] (or of `ticket::command::Command`), decided purely where it
 //! belongs, turned into events by the clerk. There is no other way to change anything.
 
+pub mod accounts;
 pub mod append;
+pub mod chat;
 pub mod clerk;
 pub mod clockwatch;
 pub mod compare;
@@ -39,10 +44,11 @@ pub mod query;
 pub mod rebuild;
 pub mod refusals;
 pub mod request;
+pub mod rooms;
 pub mod tick;
 pub mod turn;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -124,6 +130,8 @@ pub(crate) struct Inner {
     pub(crate) failing: AtomicBool,
     /// Looks of the scheduler while commits fail.
     pub(crate) looks: AtomicU64,
+    /// Chat platforms that are told of tickets.
+    platforms: RwLock<BTreeSet<&'static str>>,
     people: mpsc::Sender<Queued>,
     machines: mpsc::Sender<Queued>,
     /// So many requests the clerk waits for, if it does, and how it hears that they are there.
@@ -197,6 +205,7 @@ impl Desk {
             room: Mutex::default(),
             failing: AtomicBool::new(false),
             looks: AtomicU64::new(0),
+            platforms: RwLock::default(),
             people,
             machines,
             wanted: AtomicI64::new(i64::MAX),
@@ -222,12 +231,12 @@ impl Desk {
     /// # Errors
     /// A refusal (somebody may not, or it is not possible now), or that nothing could be stored.
     pub async fn ask(&self, request: Request) -> Result<Answer, Unanswered> {
-        let queue = if matches!(request.who, request::Who::Person { .. } | request::Who::Operator { .. }) {
+        let queue = if matches!(request.who, request::Who::Person { .. } | request::Who::Account(_) | request::Who::Operator { .. }) {
             &self.inner.people
         } else {
             &self.inner.machines
         };
-        let seen = moved::Seen::of(&request);
+        let seen = moved::Seen::of(&request, &self.snapshot().directory);
         let (reply, answer) = oneshot::channel();
         let waiting = self.inner.gauges.queue.fetch_add(1, Ordering::SeqCst) + 1;
         if let Err(refused) = queue.try_send(Queued { request, reply }) {
@@ -251,6 +260,11 @@ impl Desk {
             }
             (answer, _) => answer,
         }
+    }
+
+    /// From now on, what happens to tickets is told on this chat platform.
+    pub fn tells_on(&self, platform: &'static str) {
+        self.inner.platforms.write().unwrap_or_else(PoisonError::into_inner).insert(platform);
     }
 
     /// Leaves the database whole in its file, once nobody asks any more.
@@ -340,6 +354,10 @@ impl Desk {
 }
 
 impl Inner {
+    pub(crate) fn platforms(&self) -> BTreeSet<&'static str> {
+        self.platforms.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub(crate) fn publish_snapshot(&self, snapshot: Snapshot) {
         let size = snapshot.size;
         *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = snapshot;

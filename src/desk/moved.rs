@@ -5,7 +5,7 @@ use super::known::read_event;
 use super::query::NoView;
 use super::request::{Request, Who};
 use super::{Desk, DeskError};
-use crate::people::Person;
+use crate::people::{Directory, Person};
 use crate::procedure::model::Permission;
 use crate::ticket::command::Command;
 use crate::ticket::event::Event;
@@ -36,8 +36,12 @@ enum By {
 
 impl Seen {
     /// Of a request that can be stale.
-    pub fn of(request: &Request) -> Option<Self> {
-        let (Who::Person { id } | Who::Operator { person: Some(id) }) = &request.who else { return None };
+    pub fn of(request: &Request, directory: &Directory) -> Option<Self> {
+        let id = match &request.who {
+            Who::Person { id } | Who::Operator { person: Some(id) } => id,
+            Who::Account(account) => &directory.by_account(&account.handle.to_string())?.state.id,
+            _ => return None,
+        };
         let super::request::Ask::Ticket(command) = &request.ask else { return None };
         let by = match command.as_ref() {
             // The revision says more: every binding of it is the same.

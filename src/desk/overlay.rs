@@ -3,12 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::accounts::Codes;
 use super::append::{Rows, not_before, render};
 use super::known::Known;
 use super::request::{Answer, Request, Unanswered};
+use super::rooms;
 use crate::env::Timestamp;
 use crate::ledger::merkle::Hash;
-use crate::people;
+use crate::people::{self, accounts};
 use crate::store::commit::{Batch, Deadlines, RefusalRow, RepeatRow, TicketRow};
 use crate::ticket::correlation::{self, AlertRecord, GroupRecord};
 use crate::ticket::deadlines::deadlines;
@@ -33,6 +35,8 @@ pub struct Overlay<'k> {
     pub past_refusals: Vec<RefusalRow>,
     /// One-time links that are good and that requests of this batch present: hash → whose.
     pub links: HashMap<String, String>,
+    /// Codes to link accounts with that requests of this batch present.
+    pub codes: Codes,
     /// What will be written.
     pub batch: Batch,
     /// The time of this batch.
@@ -42,6 +46,11 @@ pub struct Overlay<'k> {
     touched_alerts: BTreeSet<String>,
     touched_groups: BTreeSet<String>,
     touched_people: BTreeSet<String>,
+    touched_accounts: BTreeSet<String>,
+    /// Tickets of which chat is to be told, and whether at once.
+    loud: BTreeMap<Number, bool>,
+    /// Chat platforms that are told.
+    pub platforms: BTreeSet<&'static str>,
     /// Clocks that were missed, for the metric.
     pub breaches: u64,
 }
@@ -92,6 +101,10 @@ impl<'k> Overlay<'k> {
             touched_alerts: BTreeSet::new(),
             touched_groups: BTreeSet::new(),
             touched_people: BTreeSet::new(),
+            touched_accounts: BTreeSet::new(),
+            loud: BTreeMap::new(),
+            platforms: BTreeSet::new(),
+            codes: Codes::default(),
             breaches: 0,
         }
     }
@@ -111,6 +124,11 @@ impl<'k> Overlay<'k> {
                 && let Some(ip) = &request.ip
             {
                 new.sealed.insert("ip".to_owned(), ip.clone());
+            }
+            if seq == first
+                && let Some(envelope) = &request.envelope
+            {
+                new.sealed.insert("envelope".to_owned(), envelope.clone());
             }
             let mut event = new.recorded(seq, self.now, actor, &request.via, rev);
             event.cause = (seq > first).then_some(first);
@@ -133,6 +151,9 @@ impl<'k> Overlay<'k> {
             let before = self.known.tickets.get(number).map(deadlines_of).unwrap_or_default();
             self.touched_tickets.insert(number.clone(), before);
         }
+        if let (Some(number), Some(urgent)) = (&event.ticket, rooms::loudness(event)) {
+            *self.loud.entry(number.clone()).or_default() |= urgent;
+        }
         self.known.apply(event, &rows.sealed);
         if let Some(id) = people::directory::subject(&event.fact) {
             self.touched_people.insert(id.to_owned());
@@ -140,6 +161,7 @@ impl<'k> Overlay<'k> {
                 self.batch.ended_people.push(id.to_owned());
             }
         }
+        self.touched_accounts.extend(accounts::subject(&event.fact).map(str::to_owned));
         self.breaches += u64::from(matches!(event.fact, Fact::ClockBreached { .. }));
         self.correlate(event);
         self.batch.events.push(rows.event);
@@ -167,6 +189,11 @@ impl<'k> Overlay<'k> {
     /// Everything that the batch writes, projections included.
     pub fn into_batch(self) -> Batch {
         let mut batch = self.batch;
+        for (number, urgent) in &self.loud {
+            if let Some(ticket) = self.known.tickets.get(number) {
+                batch.outbox.extend(self.platforms.iter().filter_map(|p| rooms::entry(p, self.known, ticket, *urgent, self.now)));
+            }
+        }
         for (number, before) in self.touched_tickets {
             if let Some(ticket) = self.known.tickets.get(&number) {
                 batch.tickets.push(ticket_row(ticket));
@@ -190,6 +217,11 @@ impl<'k> Overlay<'k> {
         for id in self.touched_people {
             if let Some(person) = self.known.directory.get(&id) {
                 batch.people.push((id, json(&person.state)));
+            }
+        }
+        for id in self.touched_accounts {
+            if let Some(account) = self.known.directory.account(&id) {
+                batch.accounts.push((id, json(&account.state)));
             }
         }
         batch

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use super::DeskError;
 use super::known::read_event;
 use super::overlay::alert_id;
+use crate::people::accounts::{self, AccountState};
 use crate::people::directory::{self, PersonState};
 use crate::store::Store;
 use crate::ticket::correlation::{self, AlertRecord, GroupRecord};
@@ -47,6 +48,8 @@ pub struct Rebuilt {
     pub tickets: BTreeMap<Number, Ticket>,
     /// People.
     pub people: BTreeMap<String, PersonState>,
+    /// Chat accounts.
+    pub accounts: BTreeMap<String, AccountState>,
     /// Alerts.
     pub alerts: HashMap<String, AlertRecord>,
     /// Groups.
@@ -83,6 +86,11 @@ impl Rebuilt {
             && let Some(state) = directory::evolve(self.people.remove(id), event)
         {
             self.people.insert(id.to_owned(), state);
+        }
+        if let Some(id) = accounts::subject(&event.fact)
+            && let Some(state) = accounts::evolve(self.accounts.remove(id), event)
+        {
+            self.accounts.insert(id.to_owned(), state);
         }
         if let Fact::PlaybooksAdopted { files } = &event.fact {
             self.adopted.extend(files.iter().map(|f| (event.seq, f.path.clone(), f.digest.clone())));

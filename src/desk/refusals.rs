@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::turn::teller;
 use crate::env::Timestamp;
 use crate::store::commit::RefusalRow;
 use crate::ticket::event::{Event, Fact};
@@ -42,7 +43,7 @@ impl Recorded {
 
     /// Notices an event, whichever replica wrote it.
     pub fn note(&mut self, event: &Event) {
-        if let (Fact::Refused { .. }, Some(person)) = (&event.fact, event.actor.person()) {
+        if let (Fact::Refused { .. }, Some(person)) = (&event.fact, teller(&event.actor)) {
             let hour = hour_of(event.at);
             if self.hour != hour {
                 *self = Self { hour, by_person: BTreeMap::new() };

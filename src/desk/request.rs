@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::chat::Handle;
 use crate::env::Timestamp;
 use crate::ledger::sealed::Sealed;
 use crate::people::{PeopleCommand, PeopleRefusal};
 use crate::procedure::model::Library;
 use crate::ticket::command::Command;
 use crate::ticket::event::{EpochOpened, Via};
+use crate::ticket::number::Number;
 use crate::ticket::refusal::Refusal;
 
 /// Who asks, as the adapter verified it. Roles are read again under the head's lock.
@@ -32,8 +34,21 @@ pub enum Who {
         /// `p_…`
         person: Option<String>,
     },
+    /// Somebody on a chat platform, as the platform's signature says. Whose account it is, the desk looks up.
+    Account(ChatAccount),
     /// The service itself.
     Scheduler,
+}
+
+/// See [`Who::Account`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChatAccount {
+    /// What the platform calls it.
+    pub handle: Handle,
+    /// The same, sealed.
+    pub sealed: Sealed,
+    /// The opaque id that it gets if it was never seen before.
+    pub fresh: String,
 }
 
 /// A key under which a retry is recognised.
@@ -54,6 +69,8 @@ pub struct Request {
     pub via: Via,
     /// The client's address, sealed.
     pub ip: Option<Sealed>,
+    /// Which message of a chat platform it came by, sealed: channel, time, request.
+    pub envelope: Option<Sealed>,
     /// For retries.
     pub dedupe: Option<Dedupe>,
     /// What.
@@ -128,6 +145,41 @@ pub enum Ask {
         /// Why.
         reason: Sealed,
     },
+    /// A short code for the person who asks, to be typed in chat. Only its keyed digest is kept.
+    IssueLinkCode {
+        /// The code's keyed digest ([`super::accounts::code_digest`]).
+        hash: String,
+        /// When it runs out.
+        expires_at: Timestamp,
+    },
+    /// An account types a code: whose it is, is answered, and nothing is linked yet.
+    TypeLinkCode {
+        /// The typed code's keyed digest.
+        hash: String,
+    },
+    /// "This is me": the account is linked to whom it was just shown.
+    ConfirmLink,
+    /// "This is not me": the code is forgotten.
+    RefuseLink,
+    /// An account is the person's whose confirmed address the platform gives, if the organisation allows that.
+    MatchAddress {
+        /// The address, lower case.
+        email: String,
+    },
+    /// The platform says that an account was deactivated; the service itself asks.
+    StopAccount {
+        /// What the platform calls it.
+        handle: Handle,
+    },
+    /// An account that may not do anything here tried to.
+    RefuseAccount {
+        /// Why not.
+        fault: AccountFault,
+        /// What it tried, by the command's name.
+        command: String,
+        /// On which ticket.
+        ticket: Option<Number>,
+    },
     /// "The clock is right": commits go on after a jump.
     ConfirmClock,
     /// Nothing but learning what other replicas did.
@@ -199,6 +251,36 @@ pub enum Unanswered {
     Held(String),
 }
 
+/// Why an account may do nothing here, whoever's it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AccountFault {
+    /// A guest of the workspace.
+    #[error("Guests of this workspace cannot do that here. Ask a colleague who is a full member.")]
+    Guest,
+    /// Of another workspace.
+    #[error("Your account is one of another workspace, so I cannot take that from you. Ask a colleague who belongs to this one.")]
+    OtherWorkspace,
+    /// A program.
+    #[error("Programs cannot do that here; they have an API key instead.")]
+    Bot,
+    /// Deactivated on the platform.
+    #[error("This account was deactivated. Ask an administrator.")]
+    Stopped,
+}
+
+impl AccountFault {
+    /// Its name, for programs and the log.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Guest => "GuestAccount",
+            Self::OtherWorkspace => "OtherWorkspace",
+            Self::Bot => "BotAccount",
+            Self::Stopped => "StoppedAccount",
+        }
+    }
+}
+
 /// A refusal, whoever's it is.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Refused {
@@ -214,6 +296,18 @@ pub enum Refused {
     /// A one-time link that is used up or has run out.
     #[error("This link was used already or has run out. Ask an administrator for a new one.")]
     LinkSpent,
+    /// A chat account that is nobody's.
+    #[error("I don't know yet who you are here. Linking takes a minute: /countersign link.")]
+    NotLinked,
+    /// A chat account that may do nothing here.
+    #[error(transparent)]
+    Account(#[from] AccountFault),
+    /// A code that links nothing.
+    #[error("This code links nothing: it is mistyped, was used already, or is older than ten minutes. The console gives a new one.")]
+    WrongCode,
+    /// Too many codes that link nothing.
+    #[error("That were too many wrong codes. Please wait an hour, or ask an administrator to link your account.")]
+    TooManyCodes,
     /// The key was used for something else.
     #[error("This Idempotency-Key was used for another request; use a new key for a new request.")]
     KeyReused,
@@ -224,7 +318,19 @@ pub enum Refused {
 
 impl Refused {
     /// Every name that [`Self::code`] gives.
-    pub const CODES: &[&'static str] = &["KeyReused", "LinkSpent", "NotADemo", "NotAPerson"];
+    pub const CODES: &[&'static str] = &[
+        "BotAccount",
+        "GuestAccount",
+        "KeyReused",
+        "LinkSpent",
+        "NotADemo",
+        "NotAPerson",
+        "NotLinked",
+        "OtherWorkspace",
+        "StoppedAccount",
+        "TooManyCodes",
+        "WrongCode",
+    ];
 
     /// Its name, for programs.
     #[must_use]
@@ -234,6 +340,10 @@ impl Refused {
             Self::People(r) => r.code(),
             Self::NotAPerson => "NotAPerson",
             Self::LinkSpent => "LinkSpent",
+            Self::NotLinked => "NotLinked",
+            Self::Account(fault) => fault.code(),
+            Self::WrongCode => "WrongCode",
+            Self::TooManyCodes => "TooManyCodes",
             Self::KeyReused => "KeyReused",
             Self::NotADemo => "NotADemo",
         }
@@ -245,13 +355,13 @@ impl Request {
     #[must_use]
     pub fn of_scheduler(ask: Ask) -> Self {
         let via = Via { surface: "tick".to_owned(), auth: "internal".to_owned(), credential: None };
-        Self { who: Who::Scheduler, via, ip: None, dedupe: None, ask }
+        Self { who: Who::Scheduler, via, ip: None, envelope: None, dedupe: None, ask }
     }
 
     /// A request at the command line.
     #[must_use]
     pub fn of_operator(person: Option<String>, ask: Ask) -> Self {
         let via = Via { surface: "cli".to_owned(), auth: "operator".to_owned(), credential: None };
-        Self { who: Who::Operator { person }, via, ip: None, dedupe: None, ask }
+        Self { who: Who::Operator { person }, via, ip: None, envelope: None, dedupe: None, ask }
     }
 }

@@ -13,12 +13,14 @@ use crate::ticket::command::{Command, Receive};
 use crate::ticket::correlation::{self, Repeat, RepeatCount};
 use crate::ticket::decide::{Context, decide, refused};
 use crate::ticket::event::{Actor, AdoptedFile, Fact, NewEvent};
+use crate::ticket::refusal::Refusal;
 
 impl Overlay<'_> {
     /// Decides one request. What it decided is on the overlay when this returns, also when it is a refusal that an
     /// assessor wants to see.
     pub fn turn(&mut self, request: &Request) -> Result<Answer, Unanswered> {
         let actor = self.actor_of(request)?;
+        self.known_to_act(request, &actor)?;
         let ask = match &request.ask {
             // To copy what a delivery brings would cost more than to decide it.
             Ask::Ticket(command) => return self.ticket(request, &actor, command),
@@ -76,6 +78,13 @@ impl Overlay<'_> {
                 self.batch.epoch = Some((epoch.origin.clone(), epoch.vkey.clone()));
                 self.append(request, &actor, vec![NewEvent::outside(Fact::EpochOpened(epoch)).seal("reason", reason)])?
             }
+            Ask::IssueLinkCode { hash, expires_at } => self.issue_link_code(request, &actor, hash, expires_at)?,
+            Ask::TypeLinkCode { hash } => self.type_link_code(request, &actor, &hash)?,
+            Ask::ConfirmLink => self.confirm_link(request, &actor)?,
+            Ask::RefuseLink => self.refuse_link(request, &actor)?,
+            Ask::MatchAddress { email } => self.match_address(request, &actor, &email)?,
+            Ask::StopAccount { handle } => self.stop_account(request, &actor, &handle.to_string())?,
+            Ask::RefuseAccount { fault, command, ticket } => return Err(self.refuse_account(request, &actor, fault, &command, ticket)),
             Ask::CatchUp => Answer::default(),
             Ask::Try => {
                 self.batch.trial = true;
@@ -90,17 +99,18 @@ impl Overlay<'_> {
         Ok(outcome)
     }
 
-    fn library(&self) -> Result<Arc<Library>, Unanswered> {
+    pub(super) fn library(&self) -> Result<Arc<Library>, Unanswered> {
         self.known.library().map_err(|e| Unanswered::NotStored(e.to_string()))
     }
 
-    fn actor_of(&self, request: &Request) -> Result<Actor, Unanswered> {
+    fn actor_of(&mut self, request: &Request) -> Result<Actor, Unanswered> {
         let of = |id: &str| {
             let person = self.known.directory.active(id).ok_or(Refused::NotAPerson)?;
             Ok(Actor::Person { id: id.to_owned(), roles: person.state.roles.clone() })
         };
         match &request.who {
             Who::Person { id } | Who::Operator { person: Some(id) } => of(id),
+            Who::Account(account) => self.actor_of_account(request, account),
             Who::Source { name } => Ok(Actor::Source { name: name.clone() }),
             Who::Operator { person: None } | Who::Scheduler => Ok(Actor::Scheduler),
         }
@@ -111,7 +121,7 @@ impl Overlay<'_> {
         let library = self.library()?;
         let allowed = match actor {
             Actor::Person { id, .. } => self.known.directory.active(id).is_some_and(|p| p.may(&library.organisation, permission)),
-            Actor::Source { .. } => false,
+            Actor::Source { .. } | Actor::Account { .. } => false,
             Actor::Scheduler => true,
         };
         if allowed {
@@ -121,8 +131,8 @@ impl Overlay<'_> {
     }
 
     /// Whether a refusal of this actor gets an event of its own; either way it is counted.
-    fn tells(&mut self, actor: &Actor, most: u32) -> bool {
-        let Some(person) = actor.person() else { return true };
+    pub(super) fn tells(&mut self, actor: &Actor, most: u32) -> bool {
+        let Some(person) = teller(actor) else { return true };
         let hour = hour_of(self.now);
         let own = self.known.refusals.so_far(person, hour) < i64::from(most);
         let (recorded, beyond) = self.batch.refusals.entry((person.to_owned(), hour)).or_default();
@@ -159,7 +169,9 @@ impl Overlay<'_> {
         let decision = match decide(&context, self, command) {
             Ok(decision) => decision,
             Err(refusal) => {
-                if refusal.recorded() && self.tells(actor, library.organisation.refusals_per_hour) {
+                // A button of a chat message may be of another ticket, or of one that moved on: that somebody pressed it is told.
+                let pressed = request.envelope.is_some() && matches!(refusal, Refusal::Stale { .. });
+                if (refusal.recorded() || pressed) && self.tells(actor, library.organisation.refusals_per_hour) {
                     let event = refused(command, &refusal, self);
                     self.append(request, actor, vec![event])?;
                 }
@@ -308,13 +320,22 @@ impl Overlay<'_> {
     }
 }
 
+/// Whose refusals are counted together: a person's, or those of an account that is nobody's.
+pub(super) fn teller(actor: &Actor) -> Option<&str> {
+    match actor {
+        Actor::Person { id, .. } | Actor::Account { id } => Some(id),
+        Actor::Source { .. } | Actor::Scheduler => None,
+    }
+}
+
 fn person_of(command: &people::PeopleCommand) -> Option<String> {
     match command {
         people::PeopleCommand::Add { id, .. } => Some(id.clone()),
         people::PeopleCommand::SetRoles { person, .. }
         | people::PeopleCommand::Disable { person, .. }
+        | people::PeopleCommand::LinkAccount { person, .. }
         | people::PeopleCommand::IssueKey { person, .. } => Some(person.clone()),
-        people::PeopleCommand::AddAll(_) | people::PeopleCommand::RevokeKey { .. } => None,
+        people::PeopleCommand::AddAll(_) | people::PeopleCommand::UnlinkAccount { .. } | people::PeopleCommand::RevokeKey { .. } => None,
     }
 }
 

@@ -13,9 +13,10 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::intake::{self, Intake};
-use super::{api, console, deliver, health, log, witness};
+use super::{api, console, deliver, health, log, slack, witness};
 use crate::config::Config;
 use crate::desk::Desk;
+use crate::desk::chat::Chat;
 use crate::desk::request::Unanswered;
 use crate::env::Timestamp;
 use crate::inbound::code::Code;
@@ -42,6 +43,10 @@ pub struct App {
     pub kept: Arc<Kept>,
     /// We cosign for others, if so configured.
     pub witness: Option<Arc<Service>>,
+    /// The chat platform, if one is configured.
+    pub chat: Option<Arc<dyn Chat>>,
+    /// What the chat platform said lately of its users.
+    pub talk: Arc<slack::speaker::Memory>,
     /// When the process started.
     pub started: Timestamp,
     /// It is a demonstration: people may choose who they are.
@@ -63,10 +68,18 @@ impl App {
             looked: Arc::default(),
             kept: Arc::default(),
             witness: witness.map(Arc::new),
+            chat: None,
+            talk: Arc::default(),
             started,
             demo,
             stopping,
         }
+    }
+
+    /// The same app, with a chat platform to talk through.
+    #[must_use]
+    pub fn with_chat(self, chat: Arc<dyn Chat>) -> Self {
+        Self { chat: Some(chat), ..self }
     }
 }
 
@@ -75,7 +88,7 @@ pub fn router(app: App) -> Router {
     let strangers = Intake::new(intake::STRANGERS, Arc::clone(&app.metrics));
     let people = Intake::new(intake::PEOPLE, Arc::clone(&app.metrics));
     let answered = Router::new()
-        .merge(deliver::routes().merge(witness::routes()).layer(from_fn_with_state(strangers, intake::within)))
+        .merge(deliver::routes().merge(witness::routes()).merge(slack::routes()).layer(from_fn_with_state(strangers, intake::within)))
         .merge(api::routes().merge(console::routes()).layer(from_fn_with_state(people, intake::within)))
         .merge(log::routes().layer(map_response(in_shape)))
         .merge(health::routes())

@@ -170,7 +170,14 @@ impl Caller {
             let key = hex::encode(Sha256::digest(format!("{}\n{what}\n{key}", self.person.state.id)));
             Dedupe { key: format!("person:{key}"), digest: hex::encode(Sha256::digest(body)) }
         });
-        Request { who: Who::Person { id: self.person.state.id.clone() }, via: self.via.clone(), ip: self.ip.clone(), dedupe, ask }
+        Request {
+            who: Who::Person { id: self.person.state.id.clone() },
+            via: self.via.clone(),
+            ip: self.ip.clone(),
+            envelope: None,
+            dedupe,
+            ask,
+        }
     }
 }
 

@@ -181,6 +181,7 @@ async fn take(app: &App, source: &SourceConfig, verified: &Verified, incoming: &
         who: Who::Source { name: source.name.clone() },
         via: Via { surface: "hook".to_owned(), auth: verified.method.to_owned(), credential },
         ip: client_ip(&app.config, &incoming.headers, incoming.peer).map(|ip| app.desk.seal(ip.to_string())),
+        envelope: None,
         dedupe: None,
         ask: Ask::Ticket(Box::new(Command::Receive(receive))),
     };

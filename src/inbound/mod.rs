@@ -8,6 +8,7 @@
 //! - [`api`]: the desk for programs;
 //! - [`log`]: the log as C2SP tiles; [`witness`]: we cosign somebody else's;
 //! - [`health`]: liveness, readiness, metrics;
+//! - [`slack`]: commands, buttons, forms and messages of Slack;
 //! - [`console`]: the desk for people in a browser.
 //!
 //! To add a route: a handler in the room it belongs to, a line in that room's `routes()`, and for the API a line in
@@ -25,6 +26,7 @@ pub mod intake;
 pub mod listen;
 pub mod log;
 pub mod problem;
+pub mod slack;
 pub mod witness;
 
 pub use app::{App, router};

@@ -150,10 +150,17 @@ impl From<Unanswered> for Problem {
         };
         let status = match &refused {
             Refused::Ticket(refusal) => status_of(refusal),
-            Refused::People(PeopleRefusal::NotAllowed) | Refused::NotADemo => StatusCode::FORBIDDEN,
-            Refused::People(PeopleRefusal::Unknown(_) | PeopleRefusal::NoSuchKey(_)) => StatusCode::NOT_FOUND,
-            Refused::People(PeopleRefusal::Known(_) | PeopleRefusal::LastAdministrator | PeopleRefusal::Disabled) => StatusCode::CONFLICT,
-            Refused::People(_) | Refused::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+            Refused::People(PeopleRefusal::NotAllowed) | Refused::NotADemo | Refused::NotLinked | Refused::Account(_) => {
+                StatusCode::FORBIDDEN
+            }
+            Refused::People(PeopleRefusal::Unknown(_) | PeopleRefusal::NoSuchKey(_) | PeopleRefusal::NoSuchAccount(_)) => {
+                StatusCode::NOT_FOUND
+            }
+            Refused::People(
+                PeopleRefusal::Known(_) | PeopleRefusal::LastAdministrator | PeopleRefusal::Disabled | PeopleRefusal::AccountTaken,
+            ) => StatusCode::CONFLICT,
+            Refused::TooManyCodes => StatusCode::TOO_MANY_REQUESTS,
+            Refused::People(_) | Refused::KeyReused | Refused::WrongCode => StatusCode::UNPROCESSABLE_ENTITY,
             Refused::NotAPerson | Refused::LinkSpent => StatusCode::UNAUTHORIZED,
         };
         let fields = if let Refused::Ticket(refusal) = &refused { refusal.fields().into_iter().collect() } else { Vec::new() };

@@ -33,7 +33,7 @@ pub enum HttpError {
     #[error("no answer: {0}")]
     NoAnswer(String),
     /// The answer was too long.
-    #[error("the answer was longer than {MOST_BYTES} bytes")]
+    #[error("the answer was longer than is read")]
     TooLong,
 }
 
@@ -44,6 +44,23 @@ pub struct Answered {
     pub status: u16,
     /// Body.
     pub body: Vec<u8>,
+    /// `Retry-After` in seconds (RFC 9110 §10.2.3), where the answer names a number.
+    pub retry_after: Option<u64>,
+    /// `X-OAuth-Scopes`, where the answer names what the token may do.
+    pub scopes: Option<String>,
+}
+
+/// A request that says more than a body.
+#[derive(Clone, Debug)]
+pub struct Asking<'a> {
+    /// Where. What stands in it may be a secret.
+    pub url: &'a str,
+    /// A body with its type; without one it is a GET.
+    pub body: Option<(&'static str, Vec<u8>)>,
+    /// For `Authorization: Bearer`.
+    pub bearer: Option<&'a str>,
+    /// Bytes of the answer that are read at most.
+    pub at_most: usize,
 }
 
 /// The client; cheap to clone.
@@ -185,19 +202,37 @@ impl Client {
     /// # Errors
     /// When the address may not be asked, there is no answer in time, or it is too long.
     pub async fn post(&self, url: &str, content_type: &'static str, body: Vec<u8>) -> Result<Answered, HttpError> {
-        let url = reqwest::Url::parse(url).map_err(|_| HttpError::Address)?;
+        self.ask(Asking { url, body: Some((content_type, body)), bearer: None, at_most: MOST_BYTES }).await
+    }
+
+    /// Asks and reads the answer.
+    ///
+    /// # Errors
+    /// As [`Client::post`].
+    pub async fn ask(&self, asking: Asking<'_>) -> Result<Answered, HttpError> {
+        let url = reqwest::Url::parse(asking.url).map_err(|_| HttpError::Address)?;
         self.check(&url)?;
-        let request = self.inner.post(url).header(reqwest::header::CONTENT_TYPE, content_type).body(body);
+        let request = match asking.body {
+            Some((content_type, body)) => self.inner.post(url).header(reqwest::header::CONTENT_TYPE, content_type).body(body),
+            None => self.inner.get(url),
+        };
+        let request = match asking.bearer {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
         let mut response = request.send().await.map_err(|e| HttpError::NoAnswer(why(&e)))?;
         let status = response.status().as_u16();
+        let named = response.headers().get(reqwest::header::RETRY_AFTER);
+        let retry_after = named.and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let scopes = response.headers().get("x-oauth-scopes").and_then(|value| value.to_str().ok()).map(str::to_owned);
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|e| HttpError::NoAnswer(why(&e)))? {
-            if body.len() + chunk.len() > MOST_BYTES {
+            if body.len() + chunk.len() > asking.at_most {
                 return Err(HttpError::TooLong);
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answered { status, body })
+        Ok(Answered { status, body, retry_after, scopes })
     }
 
     /// Names are checked when they are resolved; a literal address never is, so it is checked here.

@@ -1,5 +1,6 @@
 //! What may be asked of the directory, and by whom. Pure: the desk brings the facts and writes the events.
 
+use super::accounts::is_handle;
 use super::directory::{Directory, Person};
 use crate::ledger::sealed::Sealed;
 use crate::procedure::model::{Organisation, Permission};
@@ -49,6 +50,22 @@ pub enum PeopleCommand {
         /// Public id.
         key: String,
     },
+    /// A chat account is somebody's: an administrator has verified it.
+    LinkAccount {
+        /// Whose.
+        person: String,
+        /// A fresh opaque id, for an account that was never seen.
+        account: String,
+        /// What the platform calls it (`slack:T012/U345`), sealed.
+        handle: Sealed,
+    },
+    /// A chat account is nobody's any more; its owner may ask that, too.
+    UnlinkAccount {
+        /// Its opaque id.
+        account: String,
+        /// Why.
+        reason: Sealed,
+    },
 }
 
 /// Somebody to be added with others.
@@ -97,6 +114,15 @@ pub enum PeopleRefusal {
     /// Stopped already.
     #[error("this person is disabled; a disabled person gets no keys, roles or links")]
     Disabled,
+    /// The account is somebody else's.
+    #[error("that chat account belongs to another person; unlink it there first, if it has really changed hands")]
+    AccountTaken,
+    /// Nobody's account.
+    #[error("there is no linked chat account {0}")]
+    NoSuchAccount(String),
+    /// What no platform calls an account.
+    #[error("{0:?} is not a chat account; write it as the platform does: slack:T0123/U0456")]
+    NotAHandle(String),
     /// No such key.
     #[error("there is no API key {0}")]
     NoSuchKey(String),
@@ -105,12 +131,15 @@ pub enum PeopleRefusal {
 impl PeopleRefusal {
     /// Every name that [`Self::code`] gives.
     pub const CODES: &[&'static str] = &[
+        "AccountTaken",
         "BadName",
         "KnownPerson",
         "LastAdministrator",
+        "NoSuchAccount",
         "NoSuchKey",
         "NoSuchPerson",
         "NoSuchRole",
+        "NotAHandle",
         "NotAllowed",
         "NotAnAddress",
         "PersonDisabled",
@@ -129,6 +158,9 @@ impl PeopleRefusal {
             Self::BadName => "BadName",
             Self::LastAdministrator => "LastAdministrator",
             Self::Disabled => "PersonDisabled",
+            Self::AccountTaken => "AccountTaken",
+            Self::NoSuchAccount(_) => "NoSuchAccount",
+            Self::NotAHandle(_) => "NotAHandle",
             Self::NoSuchKey(_) => "NoSuchKey",
         }
     }
@@ -211,6 +243,32 @@ fn all_added(directory: &Directory, organisation: &Organisation, newcomers: Vec<
     newcomers.into_iter().map(|newcomer| added(directory, organisation, newcomer)).collect()
 }
 
+/// An account that is linked to somebody, perhaps seen here for the first time. Of two accounts with one handle there is
+/// never a second.
+///
+/// # Errors
+/// When it is somebody else's.
+pub fn linked(directory: &Directory, person: &str, (fresh, handle): (&str, &Sealed), method: &str) -> Result<Vec<NewEvent>, PeopleRefusal> {
+    let text = String::from_utf8_lossy(&handle.bytes).into_owned();
+    if !is_handle(&text) {
+        return Err(PeopleRefusal::NotAHandle(text.chars().take(100).collect()));
+    }
+    let known = directory.by_handle(&text);
+    match known.and_then(|a| a.state.person.as_deref()) {
+        Some(owner) if owner == person => return Ok(Vec::new()),
+        Some(_) => return Err(PeopleRefusal::AccountTaken),
+        None => {}
+    }
+    let platform = text.split(':').next().unwrap_or_default().to_owned();
+    let account = known.map_or_else(|| fresh.to_owned(), |a| a.state.id.clone());
+    let mut events = Vec::new();
+    if known.is_none() {
+        events.push(NewEvent::outside(Fact::AccountSeen { account: account.clone(), platform }).seal("handle", handle.clone()));
+    }
+    events.push(NewEvent::outside(Fact::AccountLinked { account, person: person.to_owned(), method: method.to_owned() }));
+    Ok(events)
+}
+
 /// Decides a request about people.
 ///
 /// The very first person of a directory needs nobody's leave, and must be able to administer: whoever can write the
@@ -233,7 +291,9 @@ pub fn decide(
     };
     let own_key = matches!(&command, PeopleCommand::IssueKey { person, .. } if actor.person() == Some(person.as_str()));
     let founds = matches!(&command, PeopleCommand::Add { roles, .. } if founding && administrates(organisation, roles));
-    if !(allowed || founds || own_key) {
+    let own_account = matches!(&command, PeopleCommand::UnlinkAccount { account, .. } if actor.person().is_some()
+        && directory.account(account).and_then(|a| a.state.person.as_deref()) == actor.person());
+    if !(allowed || founds || own_key || own_account) {
         return Err(PeopleRefusal::NotAllowed);
     }
     let event = match command {
@@ -256,6 +316,17 @@ pub fn decide(
         PeopleCommand::IssueKey { person, key, sha256 } => {
             active(&person)?;
             NewEvent::outside(Fact::KeyIssued { person, key, sha256 })
+        }
+        PeopleCommand::LinkAccount { person, account, handle } => {
+            active(&person)?;
+            return linked(directory, &person, (&account, &handle), "administrator");
+        }
+        PeopleCommand::UnlinkAccount { account, reason } => {
+            let known = directory.account(&account).ok_or_else(|| PeopleRefusal::NoSuchAccount(account.clone()))?;
+            let person = known.state.person.clone().ok_or_else(|| PeopleRefusal::NoSuchAccount(account.clone()))?;
+            let why = if actor.person() == Some(person.as_str()) { "taken_back" } else { "administrator" };
+            let fact = Fact::AccountUnlinked { account, person, why: why.to_owned() };
+            NewEvent::outside(fact).seal("reason", reason)
         }
         PeopleCommand::RevokeKey { key } => {
             let owner = directory.iter().find(|p| p.state.keys.get(&key).is_some_and(|k| !k.revoked));

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::accounts::Account;
 use super::secret;
 use crate::procedure::model::{Organisation, Permission};
 use crate::ticket::event::{Event, Fact};
@@ -85,6 +86,48 @@ pub fn subject(fact: &Fact) -> Option<&str> {
 pub struct Directory {
     people: BTreeMap<String, Person>,
     keys: BTreeMap<String, String>,
+    accounts: BTreeMap<String, Account>,
+    handles: BTreeMap<String, String>,
+}
+
+/// Chat accounts.
+impl Directory {
+    /// Puts an account in, or replaces what was known of it.
+    pub fn put_account(&mut self, account: Account) {
+        if !account.handle.is_empty() {
+            self.handles.insert(account.handle.clone(), account.state.id.clone());
+        }
+        self.accounts.insert(account.state.id.clone(), account);
+    }
+
+    /// An account by its opaque id.
+    #[must_use]
+    pub fn account(&self, id: &str) -> Option<&Account> {
+        self.accounts.get(id)
+    }
+
+    /// An account by what the platform calls it (`slack:T012/U345`).
+    #[must_use]
+    pub fn by_handle(&self, handle: &str) -> Option<&Account> {
+        self.accounts.get(self.handles.get(handle)?)
+    }
+
+    /// The active person whose account this is now.
+    #[must_use]
+    pub fn by_account(&self, handle: &str) -> Option<&Person> {
+        self.active(self.by_handle(handle)?.state.person.as_deref()?)
+    }
+
+    /// A person's accounts now.
+    pub fn accounts_of<'d>(&'d self, person: &'d str) -> impl Iterator<Item = &'d Account> {
+        self.accounts.values().filter(move |a| a.state.person.as_deref() == Some(person))
+    }
+
+    /// Whether an account is the person's, or ever was.
+    #[must_use]
+    pub fn ever_had(&self, person: &str, account: &str) -> bool {
+        self.account(account).is_some_and(|a| a.state.past.contains(person))
+    }
 }
 
 impl Directory {

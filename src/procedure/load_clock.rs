@@ -204,6 +204,7 @@ pub(super) fn read_channel(page: &Page, node: &Node, at: At, severities: &[Strin
     }
     let private = section.get("private").and_then(|n| page.truth(n)).unwrap_or(true);
     let archive_after = section.get("archive_after").and_then(|n| page.duration(n, MINUTE, 3660 * DAY)).map(|(d, _)| d);
+    let sensitive = section.get("sensitive").and_then(|n| page.expression(n, TICKET));
     section.done();
-    Some(Channel { own, private, archive_after })
+    Some(Channel { own, private, archive_after, sensitive })
 }

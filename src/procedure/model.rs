@@ -407,7 +407,7 @@ pub struct Opens {
 }
 
 /// Where chat puts a ticket.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Channel {
     /// Severity → its own channel (`true`) or a thread in the kind's channel (`false`).
     pub own: BTreeMap<String, bool>,
@@ -415,6 +415,8 @@ pub struct Channel {
     pub private: bool,
     /// The channel is archived so long after the ticket ended.
     pub archive_after: Option<Duration>,
+    /// On `ticket`: chat shows numbers, status and links only, in a channel that never showed more.
+    pub sensitive: Option<Expression>,
 }
 
 /// A response playbook: one file of `playbooks/responses/`.

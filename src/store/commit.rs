@@ -171,6 +171,21 @@ pub struct RefusalRow {
     pub beyond: i64,
 }
 
+/// Something to be told outside, by whoever delivers to its channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxRow {
+    /// Who delivers it.
+    pub channel: String,
+    /// Its subject: a newer entry with the same one takes its place.
+    pub id: i64,
+    /// Microseconds.
+    pub queued_at: i64,
+    /// Microseconds; 0 for at once, whatever waits.
+    pub not_before: i64,
+    /// What the deliverer needs.
+    pub payload: String,
+}
+
 /// Everything that one commit writes.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
@@ -184,6 +199,8 @@ pub struct Batch {
     pub tickets: Vec<TicketRow>,
     /// Tickets whose deadlines changed: number, and what they are now.
     pub deadlines: Vec<(String, Deadlines)>,
+    /// What is to be told outside.
+    pub outbox: Vec<OutboxRow>,
     /// Counters that moved.
     pub counters: BTreeMap<String, i64>,
     /// Alerts that changed: id, ticket, record.
@@ -192,6 +209,8 @@ pub struct Batch {
     pub groups: Vec<(String, String)>,
     /// People who changed: id, state.
     pub people: Vec<(String, String)>,
+    /// Chat accounts that changed: id, state.
+    pub accounts: Vec<(String, String)>,
     /// Files that were adopted: position of the event, path, digest.
     pub adopted: Vec<(i64, String, String)>,
     /// Their bytes: digest, path, bytes.
@@ -218,6 +237,16 @@ pub struct Batch {
     pub sessions: Vec<SessionRow>,
     /// New one-time links: hash, person, microseconds.
     pub links: Vec<(String, String, i64)>,
+    /// Codes to link a chat account with, each in the place of what its person had before: hash, person, microseconds.
+    pub link_codes: Vec<(String, String, i64)>,
+    /// Codes that an account has typed: hash, account.
+    pub claimed_codes: Vec<(String, String)>,
+    /// People whose codes are used up.
+    pub used_codes: Vec<String>,
+    /// Accounts that say that what they typed is not theirs.
+    pub refused_codes: Vec<String>,
+    /// Wrong codes, by account and hour.
+    pub wrong_codes: BTreeMap<(String, i64), i64>,
     /// One-time links that were used: hash.
     pub used_links: Vec<String>,
     /// Sessions that end: hash.
@@ -238,6 +267,11 @@ impl Batch {
             && self.dedupe.is_empty()
             && self.sessions.is_empty()
             && self.links.is_empty()
+            && self.link_codes.is_empty()
+            && self.claimed_codes.is_empty()
+            && self.used_codes.is_empty()
+            && self.refused_codes.is_empty()
+            && self.wrong_codes.is_empty()
             && self.ended_sessions.is_empty()
             && self.ended_people.is_empty()
             && !self.trial
@@ -466,6 +500,33 @@ impl Commit<'_> {
         row.map(|row| Ok(row.try_get(0)?)).transpose()
     }
 
+    /// Whose link code this is, if it is still good at `now` (microseconds).
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn link_code(&mut self, hash: &str, now: i64) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query(sql::LINK_CODE).bind(hash).bind(now).fetch_optional(&mut *self.transaction).await?;
+        row.map(|row| Ok(row.try_get(0)?)).transpose()
+    }
+
+    /// Whose link code this account has typed, if it is still good at `now` (microseconds).
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn claimed_code(&mut self, account: &str, now: i64) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query(sql::LINK_CODE_CLAIMED).bind(account).bind(now).fetch_optional(&mut *self.transaction).await?;
+        row.map(|row| Ok(row.try_get(0)?)).transpose()
+    }
+
+    /// How many wrong codes an account has typed in an hour.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn wrong_codes(&mut self, account: &str, hour: i64) -> Result<i64, StoreError> {
+        let row = sqlx::query(sql::WRONG_CODES).bind(account).bind(hour).fetch_optional(&mut *self.transaction).await?;
+        Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(0))
+    }
+
     /// Writes the batch and moves the head.
     ///
     /// # Errors
@@ -480,11 +541,15 @@ impl Commit<'_> {
         let rows = batch.sealed.into_iter().map(|s| vec![Int(s.seq), Text(s.name), Bytes(s.salt), Bytes(s.bytes)]);
         self.put("sealed", sql::SEALED_ROWS, rows.collect()).await?;
         self.write_tickets(batch.tickets, batch.deadlines).await?;
+        let rows = batch.outbox.into_iter();
+        let rows = rows.map(|o| vec![Text(o.channel), Int(o.id), Int(o.queued_at), Int(0), Int(o.not_before), Int(0), Text(o.payload)]);
+        self.put("outbox", sql::OUTBOX_ROWS, rows.collect()).await?;
         self.put("counter", sql::COUNTER_ROWS, batch.counters.into_iter().map(|(p, n)| vec![Text(p), Int(n)]).collect()).await?;
         self.put("alert", sql::ALERT_ROWS, batch.alerts.into_iter().map(|(id, t, r)| vec![Text(id), OptText(t), Text(r)]).collect())
             .await?;
         self.put("alert_group", sql::GROUP_ROWS, batch.groups.into_iter().map(|(id, r)| vec![Text(id), Text(r)]).collect()).await?;
         self.put("person", sql::PERSON_ROWS, batch.people.into_iter().map(|(id, s)| vec![Text(id), Text(s)]).collect()).await?;
+        self.put("account", sql::ACCOUNT_ROWS, batch.accounts.into_iter().map(|(id, s)| vec![Text(id), Text(s)]).collect()).await?;
         let rows = batch.adopted.into_iter().map(|(s, p, d)| vec![Int(s), Text(p), Text(d)]);
         self.put("adopted", sql::ADOPTED_ROWS, rows.collect()).await?;
         let rows = batch.playbooks.into_iter().map(|(d, p, b)| vec![Text(d), Text(p), Bytes(b)]);
@@ -519,6 +584,20 @@ impl Commit<'_> {
         self.put("session", sql::SESSION_ROWS, rows.collect()).await?;
         self.put("sign_in_link", sql::LINK_ROWS, batch.links.into_iter().map(|(h, p, at)| vec![Text(h), Text(p), Int(at)]).collect())
             .await?;
+        for (hash, account) in batch.claimed_codes {
+            self.run("link_code", sql::UNCLAIM_LINK_CODES, vec![Text(account.clone())]).await?;
+            self.run("link_code", sql::CLAIM_LINK_CODE, vec![Text(hash), Text(account)]).await?;
+        }
+        for account in batch.refused_codes {
+            self.run("link_code", sql::UNCLAIM_LINK_CODES, vec![Text(account)]).await?;
+        }
+        for person in batch.used_codes.into_iter().chain(batch.link_codes.iter().map(|(_, person, _)| person.clone())).collect::<Vec<_>>() {
+            self.run("link_code", sql::FORGET_LINK_CODES_OF, vec![Text(person)]).await?;
+        }
+        let rows = batch.link_codes.into_iter().map(|(hash, person, at)| vec![Text(hash), Text(person), Int(at), Text(String::new())]);
+        self.put("link_code", sql::LINK_CODE_ROWS, rows.collect()).await?;
+        let rows = batch.wrong_codes.into_iter().map(|((account, hour), n)| vec![Text(account), Int(hour), Int(n)]);
+        self.put("wrong_code", sql::WRONG_CODE_ROWS, rows.collect()).await?;
         if let Some((origin, vkey)) = batch.epoch {
             self.run("new epoch", sql::NEW_EPOCH, vec![Text(origin), Text(vkey)]).await?;
         }

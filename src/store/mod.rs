@@ -5,6 +5,7 @@
 //! - [`migrate`]: brings a database to this program's schema, under a lock;
 //! - [`commit`]: the writes of one commit, in the order in which the desk makes them;
 //! - [`read`]: what pages and programs ask;
+//! - [`room`]: where tickets stand in chat;
 //! - [`whole`]: whole rows, for comparing all of them with what the events make;
 //! - [`attachments`]: files, by content;
 //! - [`faults`]: writes that break on purpose, for tests.
@@ -19,6 +20,7 @@ pub mod faults;
 pub mod migrate;
 mod opening;
 pub mod read;
+pub mod room;
 pub mod rows;
 pub mod statements;
 pub mod whole;

@@ -47,6 +47,11 @@ fn texts(row: &AnyRow) -> Result<(String, String), StoreError> {
     Ok((row.try_get(0)?, row.try_get(1)?))
 }
 
+/// Microseconds of an hour.
+const HOUR: i64 = 3_600_000_000;
+/// So long (microseconds) a form waits for its sender to be linked.
+pub const HELD_FOR: i64 = 24 * HOUR;
+
 impl Store {
     /// The head, if the log was founded.
     ///
@@ -434,6 +439,50 @@ impl Store {
         Ok((row.try_get(0)?, (oldest >= 0).then_some(oldest)))
     }
 
+    /// Chat accounts: id and state, JSON.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn accounts(&self) -> Result<Vec<(String, String)>, StoreError> {
+        sqlx::query(sql::ACCOUNTS).fetch_all(self.readers()).await?.iter().map(texts).collect()
+    }
+
+    /// Keeps a form until its sender (`slack:T012/U345`) is linked. Under the same id only once.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn hold_form(&self, id: &str, handle: &str, held_at: i64, payload: &str) -> Result<(), StoreError> {
+        let _turn = self.turn().await;
+        sqlx::query(sql::HOLD_FORM).bind(id).bind(handle).bind(held_at).bind(payload).execute(self.writer()).await?;
+        Ok(())
+    }
+
+    /// Forms of this account that were held after `since` (microseconds): id, when, payload.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn held_forms(&self, handle: &str, since: i64) -> Result<Vec<(String, i64, String)>, StoreError> {
+        let rows = sqlx::query(sql::HELD_FORMS).bind(handle).bind(since).fetch_all(self.readers()).await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
+    }
+
+    /// Takes a held form out; `false` when somebody else has.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn take_held_form(&self, id: &str) -> Result<bool, StoreError> {
+        let _turn = self.turn().await;
+        Ok(sqlx::query(sql::TAKE_HELD_FORM).bind(id).fetch_optional(self.writer()).await?.is_some())
+    }
+
+    /// Sealed values of this name among a ticket's events, in order: position and bytes.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn sealed_named(&self, ticket: &str, name: &str) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+        sqlx::query(sql::SEALED_NAMED).bind(ticket).bind(name).fetch_all(self.readers()).await?.iter().map(numbered).collect()
+    }
+
     /// Forgets what has run out by `now`: sessions, one-time links, and dedupe keys older than `dedupe_before` (microseconds).
     ///
     /// # Errors
@@ -442,6 +491,9 @@ impl Store {
         let _turn = self.turn().await;
         sqlx::query(sql::FORGET_SESSIONS).bind(now).execute(self.writer()).await?;
         sqlx::query(sql::FORGET_LINKS).bind(now).execute(self.writer()).await?;
+        sqlx::query(sql::FORGET_LINK_CODES).bind(now).execute(self.writer()).await?;
+        sqlx::query(sql::FORGET_WRONG_CODES).bind(now / HOUR - 1).execute(self.writer()).await?;
+        sqlx::query(sql::FORGET_HELD_FORMS).bind(now.saturating_sub(HELD_FOR)).execute(self.writer()).await?;
         sqlx::query(sql::FORGET_DEDUPE).bind(dedupe_before).execute(self.writer()).await?;
         Ok(())
     }

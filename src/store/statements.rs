@@ -67,6 +67,8 @@ pub const DEADLINES_DUE: &str = "SELECT ticket, id, due FROM deadline WHERE due 
 pub const DEADLINE_NEXT: &str = "SELECT COALESCE(MIN(due), -1) FROM deadline";
 /// Every person.
 pub const PEOPLE: &str = "SELECT id, state FROM person ORDER BY id";
+/// Every chat account.
+pub const ACCOUNTS: &str = "SELECT id, state FROM account ORDER BY id";
 /// Every adoption.
 pub const ADOPTED: &str = "SELECT seq, path, digest FROM adopted ORDER BY seq, path";
 /// An adopted file, by digest.
@@ -107,6 +109,34 @@ pub const USE_LINK: &str = "DELETE FROM sign_in_link WHERE hash = $1";
 /// Forgets one-time links that have run out.
 pub const FORGET_LINKS: &str = "DELETE FROM sign_in_link WHERE expires_at < $1";
 
+/// Whose link code this is, while it is good.
+pub const LINK_CODE: &str = "SELECT person FROM link_code WHERE hash = $1 AND expires_at > $2";
+/// Whose code this account has typed, while it is good.
+pub const LINK_CODE_CLAIMED: &str = "SELECT person FROM link_code WHERE claimed_by = $1 AND expires_at > $2";
+/// An account has typed a code; one that typed it before has it no longer.
+pub const CLAIM_LINK_CODE: &str = "UPDATE link_code SET claimed_by = $2 WHERE hash = $1";
+/// A person's codes are used up, or replaced.
+pub const FORGET_LINK_CODES_OF: &str = "DELETE FROM link_code WHERE person = $1";
+/// What this account has typed is forgotten.
+pub const UNCLAIM_LINK_CODES: &str = "DELETE FROM link_code WHERE claimed_by = $1";
+/// Forgets link codes that have run out.
+pub const FORGET_LINK_CODES: &str = "DELETE FROM link_code WHERE expires_at < $1";
+/// How many wrong codes an account has typed in an hour.
+pub const WRONG_CODES: &str = "SELECT wrong FROM wrong_code WHERE account = $1 AND hour = $2";
+/// Forgets wrong codes of hours before.
+pub const FORGET_WRONG_CODES: &str = "DELETE FROM wrong_code WHERE hour < $1";
+/// Keeps a form until its sender is linked; the same one only once.
+pub const HOLD_FORM: &str = "INSERT INTO held_form (id, handle, held_at, payload) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO NOTHING";
+/// Forms that wait for an account to be linked, the oldest first.
+pub const HELD_FORMS: &str = "SELECT id, held_at, payload FROM held_form WHERE handle = $1 AND held_at > $2 ORDER BY held_at, id";
+/// A form is taken up, by one process.
+pub const TAKE_HELD_FORM: &str = "DELETE FROM held_form WHERE id = $1 RETURNING id";
+/// Forgets forms that nobody came back for.
+pub const FORGET_HELD_FORMS: &str = "DELETE FROM held_form WHERE held_at < $1";
+/// Sealed values of one name among a ticket's events.
+pub const SEALED_NAMED: &str =
+    "SELECT s.seq, s.bytes FROM event e JOIN sealed s ON s.seq = e.seq WHERE e.ticket = $1 AND s.name = $2 ORDER BY s.seq";
+
 /// The latest signed checkpoint.
 pub const CHECKPOINT_LATEST: &str = "SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1";
 /// The signed checkpoint of a size.
@@ -139,6 +169,27 @@ pub const OUTBOX_NEWER: &str =
     "UPDATE outbox SET lease_until = 0, attempts = 0, queued_at = $3 WHERE channel = $1 AND id = $2 AND lease_until = $4";
 /// It is tried again later.
 pub const OUTBOX_LATER: &str = "UPDATE outbox SET lease_until = 0, not_before = $3 WHERE channel = $1 AND id = $2";
+/// Puts entries into the outbox with the commit that they tell of; a newer one for the same subject takes its place, and
+/// an urgent one (`not_before` 0) goes at once.
+pub const OUTBOX_ROWS: Rows = Rows::new(
+    "INSERT INTO outbox (channel, id, queued_at, attempts, not_before, lease_until, payload) VALUES",
+    7,
+    "ON CONFLICT (channel, id) DO UPDATE SET payload = excluded.payload, not_before = CASE WHEN excluded.not_before = 0 THEN 0 ELSE outbox.not_before END",
+);
+/// Where a ticket stands in chat.
+pub const ROOM: &str = "SELECT channel, thread, state, due FROM chat_room WHERE platform = $1 AND ticket = $2";
+/// Keeps it, unless a later turn has written it.
+pub const KEEP_ROOM: &str = "INSERT INTO chat_room (platform, ticket, channel, thread, state, turn, due) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (platform, ticket) DO UPDATE SET channel = excluded.channel, thread = excluded.thread, state = excluded.state, turn = excluded.turn, due = excluded.due WHERE chat_room.turn <= excluded.turn RETURNING turn";
+/// The ticket that a place in chat is about.
+pub const TICKET_AT: &str = "SELECT ticket FROM chat_room WHERE platform = $1 AND channel = $2 AND thread = $3 ORDER BY ticket LIMIT 1";
+/// Tickets for which something is to be done in chat by now.
+pub const ROOMS_DUE: &str = "SELECT ticket FROM chat_room WHERE platform = $1 AND due > 0 AND due <= $2 ORDER BY due LIMIT $3";
+/// What does not work in chat.
+pub const TROUBLES: &str = "SELECT platform, subject, since, words FROM chat_trouble ORDER BY platform, subject LIMIT $1";
+/// Something does not work; since when stays.
+pub const TROUBLE: &str = "INSERT INTO chat_trouble (platform, subject, since, words) VALUES ($1, $2, $3, $4) ON CONFLICT (platform, subject) DO UPDATE SET words = excluded.words";
+/// It works again.
+pub const NO_TROUBLE: &str = "DELETE FROM chat_trouble WHERE platform = $1 AND subject = $2";
 /// How many wait, and since when.
 pub const OUTBOX_STATE: &str = "SELECT COUNT(*), COALESCE(MIN(queued_at), -1) FROM outbox";
 
@@ -151,6 +202,8 @@ pub const ALERTS_ALL: &str = "SELECT id, ticket, record FROM alert WHERE $1 = ''
 pub const GROUPS_ALL: &str = "SELECT id, record FROM alert_group WHERE $1 = '' OR id > $1 ORDER BY id LIMIT $2";
 /// Every person.
 pub const PEOPLE_ALL: &str = "SELECT id, state FROM person WHERE $1 = '' OR id > $1 ORDER BY id LIMIT $2";
+/// Every chat account.
+pub const ACCOUNTS_ALL: &str = "SELECT id, state FROM account WHERE $1 = '' OR id > $1 ORDER BY id LIMIT $2";
 /// Every counter.
 pub const COUNTERS_ALL: &str = "SELECT prefix, CAST(last AS TEXT) FROM counter WHERE $1 = '' OR prefix > $1 ORDER BY prefix LIMIT $2";
 /// Every deadline.
@@ -198,6 +251,17 @@ pub const DEADLINE_ROWS: Rows =
 /// People.
 pub const PERSON_ROWS: Rows =
     Rows::new("INSERT INTO person (id, state) VALUES", 2, "ON CONFLICT (id) DO UPDATE SET state = excluded.state");
+/// Chat accounts.
+pub const ACCOUNT_ROWS: Rows =
+    Rows::new("INSERT INTO account (id, state) VALUES", 2, "ON CONFLICT (id) DO UPDATE SET state = excluded.state");
+/// Codes to link a chat account with.
+pub const LINK_CODE_ROWS: Rows = Rows::new("INSERT INTO link_code (hash, person, expires_at, claimed_by) VALUES", 4, "");
+/// Wrong codes, counted.
+pub const WRONG_CODE_ROWS: Rows = Rows::new(
+    "INSERT INTO wrong_code (account, hour, wrong) VALUES",
+    3,
+    "ON CONFLICT (account, hour) DO UPDATE SET wrong = wrong_code.wrong + excluded.wrong",
+);
 /// Adopted files.
 pub const ADOPTED_ROWS: Rows = Rows::new("INSERT INTO adopted (seq, path, digest) VALUES", 3, "");
 /// Their bytes.
@@ -291,6 +355,20 @@ pub const ALL: &[&str] = &[
     LINK,
     USE_LINK,
     FORGET_LINKS,
+    LINK_CODE,
+    LINK_CODE_CLAIMED,
+    CLAIM_LINK_CODE,
+    FORGET_LINK_CODES_OF,
+    UNCLAIM_LINK_CODES,
+    FORGET_LINK_CODES,
+    WRONG_CODES,
+    FORGET_WRONG_CODES,
+    HOLD_FORM,
+    HELD_FORMS,
+    TAKE_HELD_FORM,
+    FORGET_HELD_FORMS,
+    SEALED_NAMED,
+    ACCOUNTS,
     CHECKPOINT_LATEST,
     CHECKPOINT_AT,
     COSIGN_CHECKPOINT,
@@ -305,10 +383,18 @@ pub const ALL: &[&str] = &[
     OUTBOX_DONE,
     OUTBOX_LATER,
     OUTBOX_STATE,
+    ROOM,
+    KEEP_ROOM,
+    TICKET_AT,
+    ROOMS_DUE,
+    TROUBLES,
+    TROUBLE,
+    NO_TROUBLE,
     TICKETS_ALL,
     ALERTS_ALL,
     GROUPS_ALL,
     PEOPLE_ALL,
+    ACCOUNTS_ALL,
     COUNTERS_ALL,
     DEADLINES_ALL,
     ADOPTED_ALL,
@@ -320,6 +406,7 @@ pub const ALL: &[&str] = &[
 ];
 /// Many-row writes, for the same test.
 pub const ALL_ROWS: &[Rows] = &[
+    OUTBOX_ROWS,
     EVENT_ROWS,
     TILE_ROWS,
     SEALED_ROWS,
@@ -329,6 +416,9 @@ pub const ALL_ROWS: &[Rows] = &[
     GROUP_ROWS,
     DEADLINE_ROWS,
     PERSON_ROWS,
+    ACCOUNT_ROWS,
+    LINK_CODE_ROWS,
+    WRONG_CODE_ROWS,
     ADOPTED_ROWS,
     PLAYBOOK_ROWS,
     DELIVERY_ROWS,

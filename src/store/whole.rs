@@ -16,6 +16,8 @@ pub enum Projection {
     Groups,
     /// `person`, by id: state.
     People,
+    /// `account`, by id: state.
+    Accounts,
     /// `counter`, by prefix: the highest number.
     Counters,
     /// `deadline`, by `TICKET/ID`: microseconds.
@@ -31,6 +33,7 @@ impl Projection {
             Self::Alerts => sql::ALERTS_ALL,
             Self::Groups => sql::GROUPS_ALL,
             Self::People => sql::PEOPLE_ALL,
+            Self::Accounts => sql::ACCOUNTS_ALL,
             Self::Counters => sql::COUNTERS_ALL,
             Self::Deadlines => sql::DEADLINES_ALL,
             Self::Adopted => sql::ADOPTED_ALL,

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::binding::{digest as hash, shown};
 use super::decide::PeopleView;
 use super::missing::Missing;
+use super::second::requested;
 use super::state::{ApprovalGiven, Ticket};
 use crate::procedure::model::{Approval, Transition};
 
@@ -41,7 +42,7 @@ pub fn standing<'a>(ticket: &'a Ticket, transition: &Transition, people: &dyn Pe
     let given = ticket.approvals.get(&transition.name).map_or(&[][..], Vec::as_slice);
     given
         .iter()
-        .filter(|a| Some(&a.digest) == now.as_ref() && people.is_active(&a.person) && ticket.opened_by.person() != Some(&a.person))
+        .filter(|a| Some(&a.digest) == now.as_ref() && people.is_active(&a.person) && !requested(ticket, &a.person, people))
         .collect()
 }
 

@@ -7,6 +7,7 @@ use super::event::{Fact, NewEvent};
 use super::number::Number;
 use super::offer::may;
 use super::refusal::Refusal;
+use super::second;
 use super::state::{ApprovalGiven, Ticket};
 use super::take;
 use crate::ledger::sealed::Sealed;
@@ -64,7 +65,7 @@ fn who_may(
     what: &str,
 ) -> Result<(), Refusal> {
     // The requester comes first: whatever else is wrong, this attempt is on record as what it is.
-    if ticket.opened_by.person() == Some(person) {
+    if second::requested(ticket, person, draft.ctx.people) {
         return Err(Refusal::OwnRequest { ticket: ticket.number.clone() });
     }
     let decided = standing.iter().any(|a| a.person == person);

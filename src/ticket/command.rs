@@ -61,8 +61,37 @@ pub enum Command {
     Decide { ticket: Number, transition: String, approve: bool, digest: String, reason: Sealed },
     /// Take back one's own decision.
     WithdrawDecision { ticket: Number, transition: String, reason: Sealed },
+    /// Something was said in the ticket's channel. `place`: where, sealed.
+    HearNote { ticket: Number, note: Sealed, place: Sealed, said_at: Timestamp },
+    /// What was said there was changed, or (without text) taken away.
+    ReviseNote { ticket: Number, note: i64, text: Option<Sealed> },
+    /// Something was said or filed that must not be kept, or only without that part.
+    Withhold { ticket: Number, found: Vec<String>, of: String, masked: bool },
+    /// Somebody joined the ticket's channel who may not read tickets; from the scheduler only.
+    NoticeJoin { ticket: Number, person: Option<String>, handle: Sealed },
+    /// The ticket's room in chat was opened or closed; from the scheduler only.
+    TellRoom { ticket: Number, news: RoomNews, channel: Sealed },
+    /// What was said in the ticket's channel, as a file; from the scheduler only.
+    AttachTranscript(AttachEvidence),
     /// A deadline came due; from the scheduler only.
     Fire { ticket: Number, deadline: String, came_due: Timestamp },
+}
+
+/// What became of a ticket's room in chat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RoomNews {
+    /// It was opened: a channel of the ticket's own, or a thread.
+    Opened {
+        /// `slack`, `discord`.
+        platform: String,
+        /// A channel of its own.
+        own: bool,
+    },
+    /// Nobody can write there any more.
+    Archived {
+        /// `slack`, `discord`.
+        platform: String,
+    },
 }
 
 impl Command {
@@ -87,6 +116,12 @@ impl Command {
             Self::AcknowledgeNotification { .. } => "AcknowledgeNotification",
             Self::Decide { .. } => "Decide",
             Self::WithdrawDecision { .. } => "WithdrawDecision",
+            Self::HearNote { .. } => "HearNote",
+            Self::ReviseNote { .. } => "ReviseNote",
+            Self::Withhold { .. } => "Withhold",
+            Self::NoticeJoin { .. } => "NoticeJoin",
+            Self::TellRoom { .. } => "TellRoom",
+            Self::AttachTranscript(_) => "AttachTranscript",
             Self::Fire { .. } => "Fire",
         }
     }
@@ -97,7 +132,7 @@ impl Command {
         match self {
             Self::Open(_) | Self::Receive(_) => None,
             Self::Take(take) => Some(&take.ticket),
-            Self::AttachEvidence(file) => Some(&file.ticket),
+            Self::AttachEvidence(file) | Self::AttachTranscript(file) => Some(&file.ticket),
             Self::SetFields { ticket, .. }
             | Self::AddNote { ticket, .. }
             | Self::SettleTask { ticket, .. }
@@ -111,6 +146,11 @@ impl Command {
             | Self::AcknowledgeNotification { ticket, .. }
             | Self::Decide { ticket, .. }
             | Self::WithdrawDecision { ticket, .. }
+            | Self::HearNote { ticket, .. }
+            | Self::ReviseNote { ticket, .. }
+            | Self::Withhold { ticket, .. }
+            | Self::NoticeJoin { ticket, .. }
+            | Self::TellRoom { ticket, .. }
             | Self::Fire { ticket, .. } => Some(ticket),
         }
     }

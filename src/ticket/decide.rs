@@ -12,7 +12,7 @@ use super::event::{Actor, Fact, NewEvent, Via};
 use super::number::Number;
 use super::refusal::Refusal;
 use super::state::Ticket;
-use super::{approve, assign, correct, deadlines, escalate, links, notes, open, receive, take};
+use super::{approve, assign, correct, deadlines, escalate, heard, links, notes, open, receive, take};
 use crate::env::Timestamp;
 use crate::procedure::model::{Kind, Library, Response};
 
@@ -52,6 +52,11 @@ pub trait PeopleView {
     fn roles(&self, person: &str) -> Vec<String>;
     /// Whether this is the person's e-mail address (groups may name people so).
     fn has_email(&self, person: &str, email: &str) -> bool;
+    /// Whether this chat account is the person's, or ever was.
+    fn has_account(&self, person: &str, account: &str) -> bool {
+        let _ = (person, account);
+        false
+    }
 }
 
 /// What stands before the decision. The engine keeps its own overlay of what it has decided so far.
@@ -117,6 +122,12 @@ pub fn decide(ctx: &Context<'_>, world: &dyn World, command: &Command) -> Result
             approve::decide(&mut draft, ticket, transition, *approve, digest, reason)?;
         }
         Command::WithdrawDecision { ticket, transition, reason } => approve::withdraw(&mut draft, ticket, transition, reason)?,
+        Command::HearNote { ticket, note, place, said_at } => heard::hear(&mut draft, ticket, note, place, *said_at)?,
+        Command::ReviseNote { ticket, note, text } => heard::revise(&mut draft, ticket, *note, text.as_ref())?,
+        Command::Withhold { ticket, found, of, masked } => heard::withhold(&mut draft, ticket, found, of, *masked)?,
+        Command::NoticeJoin { ticket, person, handle } => heard::joined(&mut draft, ticket, person.as_deref(), handle)?,
+        Command::TellRoom { ticket, news, channel } => heard::room(&mut draft, ticket, news, channel)?,
+        Command::AttachTranscript(file) => notes::attach_transcript(&mut draft, file)?,
         Command::Fire { ticket, deadline, came_due } => deadlines::fire(&mut draft, ticket, deadline, *came_due)?,
     }
     draft.finish()

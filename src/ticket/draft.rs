@@ -6,7 +6,7 @@ use super::alert::AlertStatus;
 use super::command::{FieldInput, Fields};
 use super::correlation::{self, AlertRecord, GroupRecord, Repeat};
 use super::decide::{Context, Decision, World};
-use super::event::NewEvent;
+use super::event::{Actor, NewEvent};
 use super::evolve::evolve;
 use super::fields::{self, FieldProblem};
 use super::number::Number;
@@ -185,6 +185,19 @@ impl<'a> Draft<'a> {
     /// The person who asks; a monitoring tool or the scheduler cannot `what`.
     pub fn person(&self, what: &str) -> Result<&'a str, Refusal> {
         self.ctx.actor.person().ok_or_else(|| Refusal::NotForYou { what: what.to_owned() })
+    }
+
+    /// A person, or an account that nobody has verified: what they say is heard, marked as whose it is.
+    pub fn anybody(&self, what: &str) -> Result<(), Refusal> {
+        match self.ctx.actor {
+            Actor::Person { .. } | Actor::Account { .. } => Ok(()),
+            Actor::Source { .. } | Actor::Scheduler => Err(Refusal::NotForYou { what: what.to_owned() }),
+        }
+    }
+
+    /// The service itself, and nobody else.
+    pub fn house(&self, what: &str) -> Result<(), Refusal> {
+        if *self.ctx.actor == Actor::Scheduler { Ok(()) } else { Err(Refusal::NotForYou { what: what.to_owned() }) }
     }
 
     /// The person who asks, when one of the person's roles may work on tickets.

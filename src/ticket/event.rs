@@ -34,6 +34,12 @@ pub enum Actor {
         /// Its name in the configuration.
         name: String,
     },
+    /// An account on a chat platform that belongs to nobody whom we have verified: what it says is kept, and believed
+    /// by nobody.
+    Account {
+        /// Opaque id, `a_…`.
+        id: String,
+    },
     /// The service itself: deadlines, summaries, start.
     Scheduler,
 }
@@ -65,7 +71,8 @@ pub struct Via {
     /// Id of the key or session used, if there is one (never the secret).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<String>,
-    // The client's address travels as the sealed value `ip`, on events of people and sources.
+    // The client's address travels as the sealed value `ip`, on events of people and sources. A chat platform hides it;
+    // there, the sealed value `envelope` says by which message of whom the request came.
 }
 
 /// What happened. The tag is the event's `kind`.
@@ -111,6 +118,15 @@ pub enum Fact {
         link: Option<String>,
     },
 
+    /// An account on a chat platform did something for the first time. Sealed: `handle` (`slack:T012/U345`).
+    AccountSeen { account: String, platform: String },
+    /// It is this person's from now on. `method`: `code`, `administrator` or `email`.
+    AccountLinked { account: String, person: String, method: String },
+    /// It is nobody's from now on. `why`: `taken_back`, `administrator` or `deactivated`. Sealed: `reason`, if one was said.
+    AccountUnlinked { account: String, person: String, why: String },
+    /// Somebody signed in at the console was given a short code to type in chat. No event holds the code.
+    LinkCodeIssued { person: String, expires_at: Timestamp },
+
     // ── any ticket ──────────────────────────────────────────────────────────────────────────────────────
     /// Sealed: `field.<name>` for sealed fields (always `field.title`).
     TicketOpened(TicketOpened),
@@ -120,6 +136,18 @@ pub enum Fact {
     FieldsSet { fields: BTreeMap<String, Value>, sealed_fields: Vec<String> },
     /// Sealed: `note`, `reason` (why late).
     NoteAdded { note: i64, occurred_at: Option<Timestamp>, late: bool },
+    /// Whoever wrote the note in chat changed it there, or (`removed`) took it away. What it was stays in the record.
+    /// Sealed: `note`, unless it was removed.
+    NoteRevised { note: i64, removed: bool },
+    /// Something that must not stand in chat or in the record was refused, or (`masked`) kept without it. `found`:
+    /// `marking`, `credential`, `card`; `of`: `note`, `file` or `form`. The content is nowhere.
+    ContentWithheld { found: Vec<String>, of: String, masked: bool },
+    /// The ticket is talked about in a channel of its own, or in a thread, from now on. Sealed: `channel`.
+    ChannelOpened { platform: String, own: bool },
+    /// Nobody can write in the ticket's channel any more. Sealed: `channel`.
+    ChannelArchived { platform: String },
+    /// Somebody who may not read tickets joined the ticket's channel. Sealed: `handle`.
+    ChannelJoined { person: Option<String> },
     /// A file. Sealed: `name`, `sha256`.
     EvidenceAttached(EvidenceAttached),
     /// Sealed: `reason` when waived.

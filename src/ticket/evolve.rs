@@ -118,9 +118,18 @@ fn apply(ticket: &mut Ticket, fact: &Fact, event: &Event) {
         | Fact::ClockStopped { .. }
         | Fact::ClockWarned { .. }
         | Fact::ClockBreached { .. } => clock(ticket, fact, event),
-        // A second opening cannot be; a refusal changes nothing; the rest never stand on a ticket.
+        // A second opening cannot be; a refusal, and what is said or done in chat beside it, changes nothing; the rest never stand on a ticket.
         Fact::TicketOpened(_)
         | Fact::Refused { .. }
+        | Fact::NoteRevised { .. }
+        | Fact::ContentWithheld { .. }
+        | Fact::ChannelOpened { .. }
+        | Fact::ChannelArchived { .. }
+        | Fact::ChannelJoined { .. }
+        | Fact::AccountSeen { .. }
+        | Fact::AccountLinked { .. }
+        | Fact::AccountUnlinked { .. }
+        | Fact::LinkCodeIssued { .. }
         | Fact::AlertUnmapped(_)
         | Fact::DeliveryKept { .. }
         | Fact::LogOpened { .. }

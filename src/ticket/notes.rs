@@ -42,7 +42,24 @@ pub(super) fn add(
 }
 
 pub(super) fn attach(draft: &mut Draft<'_>, given: &AttachEvidence) -> Result<(), Refusal> {
-    draft.worker("file evidence")?;
+    // A file from an account that nobody has verified is kept; the event says whose it is.
+    if draft.ctx.actor.person().is_some() {
+        draft.worker("file evidence")?;
+    } else {
+        draft.anybody("file evidence")?;
+    }
+    file(draft, given)
+}
+
+/// What was said in the channel, filed by the service itself when the work ends.
+pub(super) fn attach_transcript(draft: &mut Draft<'_>, given: &AttachEvidence) -> Result<(), Refusal> {
+    draft.house("file a transcript")?;
+    file(draft, given)
+}
+
+fn file(draft: &mut Draft<'_>, given: &AttachEvidence) -> Result<(), Refusal> {
+    // What nobody has verified proves no phase: somebody who is verified files it as that.
+    let phase = given.phase.clone().filter(|_| draft.ctx.actor.person().is_some());
     let ticket = draft.ticket(&given.ticket)?;
     let pin = draft.pinning(ticket)?;
     if ticket.files.len() >= MAX_FILES {
@@ -51,7 +68,7 @@ pub(super) fn attach(draft: &mut Draft<'_>, given: &AttachEvidence) -> Result<()
     if given.size < 0 || given.name.bytes.is_empty() || given.media_type.len() > 255 {
         return Err(Refusal::BadRequest { because: "a file needs a name, a size and a type".into() });
     }
-    if let Some(phase) = &given.phase {
+    if let Some(phase) = &phase {
         phase_of(pin, phase)?;
     }
     draft.claimed(given.captured_at, "The time at which it was captured")?;
@@ -59,7 +76,7 @@ pub(super) fn attach(draft: &mut Draft<'_>, given: &AttachEvidence) -> Result<()
         file: ticket.files.iter().map(|f| f.file).max().unwrap_or(0) + 1,
         size: given.size,
         media_type: given.media_type.clone(),
-        phase: given.phase.clone(),
+        phase,
         captured_at: given.captured_at,
         outside_window: given.captured_at.is_some_and(|at| at < ticket.opened_at),
     });

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::command::{FieldInput, Fields, Matched, Open};
 use super::draft::{Draft, Pinning};
-use super::event::{Fact, NewEvent, NewTask, Pinned, TicketOpened};
+use super::event::{Actor, Fact, NewEvent, NewTask, Pinned, TicketOpened};
 use super::missing::Missing;
 use super::number::Number;
 use super::offer::may;
@@ -18,8 +18,10 @@ pub(super) fn by_hand(draft: &mut Draft<'_>, open: &Open) -> Result<(), Refusal>
     let named = |name: &str| name.chars().filter(|c| !c.is_control()).take(60).collect::<String>();
     let kind = library.kinds.get(&open.kind).ok_or_else(|| Refusal::NoSuchKind { kind: named(&open.kind) })?;
     let what = format!("open a ticket of the kind “{}”", kind.title);
-    draft.person(&what)?;
-    if !may(draft.ctx.actor, None, &kind.declare.by) {
+    draft.anybody(&what)?;
+    // Whoever sees that something is wrong is heard, verified or not, where everybody may report.
+    let reports = matches!(draft.ctx.actor, Actor::Account { .. }) && kind.declare.by.iter().any(|role| role == "anyone");
+    if !reports && !may(draft.ctx.actor, None, &kind.declare.by) {
         return Err(Refusal::NotAllowed { what, roles: kind.declare.by.clone() });
     }
     let response = match &open.response {

@@ -8,13 +8,14 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::event::Brought;
+use super::decide::PeopleView;
+use super::event::{Actor, Brought};
 use super::state::Ticket;
 use super::view;
 use crate::procedure::expression::{Expression, Variables};
 use crate::procedure::model::{Kind, Response, Transition};
 
-/// The persons who may not take `transition` now; empty when it needs no second person, or nobody did anything yet.
+/// The persons (and accounts that opened it while they were nobody's) who may not take `transition` now; empty when it needs no second person, or nobody did anything yet.
 ///
 /// They are all who took a phase of the work, here or on what was merged into this. While no phase was taken, they are
 /// whoever opened it by hand and whoever lowered its severity from one that needs a second person to one that does not.
@@ -64,5 +65,24 @@ fn phases_by(ticket: &Ticket) -> BTreeSet<&str> {
 
 fn opened_by(ticket: &Ticket) -> BTreeSet<&str> {
     let brought = ticket.brought.values().flat_map(|b| &b.opened_by).map(String::as_str);
-    ticket.opened_by.person().into_iter().chain(brought).collect()
+    opened_here(ticket).into_iter().chain(brought).collect()
+}
+
+/// Whether this person opened the ticket, under whichever account: it may have been linked only later.
+#[must_use]
+pub fn requested(ticket: &Ticket, person: &str, people: &dyn PeopleView) -> bool {
+    is_one_of(&opened_here(ticket), person, people)
+}
+
+fn opened_here(ticket: &Ticket) -> BTreeSet<&str> {
+    match &ticket.opened_by {
+        Actor::Person { id, .. } | Actor::Account { id } => BTreeSet::from([id.as_str()]),
+        Actor::Source { .. } | Actor::Scheduler => BTreeSet::new(),
+    }
+}
+
+/// Whether one of these, persons or accounts, is this person.
+#[must_use]
+pub fn is_one_of(first: &BTreeSet<&str>, person: &str, people: &dyn PeopleView) -> bool {
+    first.contains(person) || first.iter().any(|id| people.has_account(person, id))
 }

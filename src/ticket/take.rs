@@ -178,7 +178,7 @@ pub(super) fn with_fields(ticket: &Ticket, fields: &Fields) -> Ticket {
 /// Refuses when the taker is one of those whose work this is ([`second::first_persons`]).
 fn second_person(draft: &Draft<'_>, ticket: &Ticket, pin: Pinning<'_>, transition: &Transition) -> Result<(), Refusal> {
     let first = second::first_persons(ticket, pin.kind, pin.response, transition);
-    if draft.ctx.actor.person().is_some_and(|person| first.contains(person)) {
+    if draft.ctx.actor.person().is_some_and(|person| second::is_one_of(&first, person, draft.ctx.people)) {
         let label = view::label(pin.kind, pin.response, &transition.name).to_owned();
         return Err(Refusal::SecondPersonNeeded { ticket: ticket.number.clone(), label });
     }

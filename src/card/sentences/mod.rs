@@ -48,11 +48,20 @@ impl Teller<'_> {
             | Fact::KeyIssued { .. }
             | Fact::KeyRevoked { .. }
             | Fact::LinkIssued { .. }
+            | Fact::AccountSeen { .. }
+            | Fact::AccountLinked { .. }
+            | Fact::AccountUnlinked { .. }
+            | Fact::LinkCodeIssued { .. }
             | Fact::SignedIn { .. } => self.people(),
             Fact::TicketOpened(opened) => self.opened(opened),
             Fact::TransitionTaken(taken) => self.taken(taken),
             Fact::EvidenceAttached(evidence) => self.evidence(evidence),
             Fact::NoteAdded { late, .. } => self.note(*late),
+            Fact::NoteRevised { .. }
+            | Fact::ContentWithheld { .. }
+            | Fact::ChannelOpened { .. }
+            | Fact::ChannelArchived { .. }
+            | Fact::ChannelJoined { .. } => self.heard_in_chat(),
             Fact::AlertAttached(_)
             | Fact::AlertRepeated { .. }
             | Fact::AlertChanged(_)

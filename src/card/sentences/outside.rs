@@ -6,6 +6,11 @@ use crate::card::story::{Said, Tone};
 use crate::card::words::{Words, count, humanise, list, one_line, uncapitalise};
 use crate::ticket::event::Fact;
 
+/// A platform as people write it.
+fn platform_name(platform: &str) -> String {
+    crate::card::words::capitalise(&one_line(platform, 40))
+}
+
 impl Teller<'_> {
     pub(super) fn log(&self) -> Said {
         let text = match &self.event.fact {
@@ -78,6 +83,22 @@ impl Teller<'_> {
             Fact::LinkIssued { person, expires_at, .. } => {
                 self.who().text(" made a sign-in link for ").name(self.person(person)).text(", good until ").time(*expires_at).text(".")
             }
+            Fact::AccountSeen { platform, .. } => {
+                Words::of(format!("An account on {} that is nobody's yet did something for the first time.", platform_name(platform)))
+            }
+            Fact::AccountLinked { account, person, method } => Words::new().name(self.person(person)).text(format!(
+                " is linked to the chat account {} ({}).",
+                one_line(account, 40),
+                uncapitalise(&humanise(&one_line(method, 40)))
+            )),
+            Fact::AccountUnlinked { account, person, why } => Words::of(format!("The chat account {} of ", one_line(account, 40)))
+                .name(self.person(person))
+                .text(format!(" is nobody's any more ({}).", uncapitalise(&humanise(&one_line(why, 40))))),
+            Fact::LinkCodeIssued { person, expires_at } => Words::new()
+                .name(self.person(person))
+                .text(" asked for a code to link a chat account, good until ")
+                .time(*expires_at)
+                .text("."),
             Fact::SignedIn { person, method, .. } => {
                 let method = uncapitalise(&humanise(&one_line(method, 40)));
                 Words::new().name(self.person(person)).text(format!(" signed in ({method})."))

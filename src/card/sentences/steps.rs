@@ -3,7 +3,7 @@
 use super::{SHORT, Teller, said};
 use crate::card::scene::texts_of;
 use crate::card::story::{Said, Tone};
-use crate::card::words::{Words, list, one_line};
+use crate::card::words::{Words, capitalise, list, one_line, paragraphs};
 use crate::ticket::event::{Fact, OwedItem, TicketOpened, TransitionTaken};
 
 impl Teller<'_> {
@@ -81,6 +81,38 @@ impl Teller<'_> {
         if item.what == "evidence" { format!("evidence for “{}”", self.step(&item.of)) } else { self.field(&item.of) }
     }
 
+    /// What happened in the ticket's channel beside what was said there.
+    pub(super) fn heard_in_chat(&self) -> Said {
+        match &self.event.fact {
+            Fact::NoteRevised { note, removed: true } => {
+                said(Tone::Quiet, self.who().text(format!(" deleted note {note} in chat; it stays in the record.")))
+            }
+            Fact::NoteRevised { note, .. } => {
+                let body = self.sealed("note").map(|text| paragraphs(&text, 10_000));
+                let text = self.who().text(format!(" changed note {note} in chat; what it was stays in the record."));
+                Said { tone: Tone::Note, text, body }
+            }
+            Fact::ContentWithheld { found, of, masked } => {
+                let things: Vec<String> = found.iter().map(|f| content_word(f).to_owned()).collect();
+                let what = list(&things, "and");
+                let done = if *masked { "was kept without it" } else { "was not kept" };
+                said(Tone::Refusal, self.who().text(format!("'s {} held {what} and {done}.", one_line(of, 20))))
+            }
+            Fact::ChannelOpened { platform, own } => {
+                let what = if *own { "has a channel of its own" } else { "has a thread" };
+                said(Tone::Quiet, self.number().text(format!(" {what} in {} now.", capitalise(&one_line(platform, 20)))))
+            }
+            Fact::ChannelArchived { platform } => {
+                said(Tone::Quiet, self.number().text(format!("'s channel in {} was archived.", capitalise(&one_line(platform, 20)))))
+            }
+            Fact::ChannelJoined { person } => {
+                let who = person.as_ref().map_or_else(|| Words::of("Somebody who is not verified"), |p| Words::new().name(self.person(p)));
+                said(Tone::Refusal, who.text(" joined the channel without the right to read this."))
+            }
+            _ => said(Tone::Quiet, Words::new()),
+        }
+    }
+
     pub(super) fn judged(&self) -> Said {
         match &self.event.fact {
             Fact::ApprovalDecided { transition, approved, .. } => {
@@ -108,6 +140,16 @@ impl Teller<'_> {
     }
 }
 
+/// What was found that must not be kept, in words.
+fn content_word(found: &str) -> &'static str {
+    match found {
+        "marking" => "a protective marking",
+        "credential" => "a password, key or token",
+        "card" => "a payment card number",
+        _ => "something that must not stand here",
+    }
+}
+
 /// What somebody tried to do, by the command's name in the log ([`crate::ticket::command::Command::name`], and
 /// `Administer` of the directory).
 fn attempt(command: &str) -> &'static str {
@@ -129,6 +171,11 @@ fn attempt(command: &str) -> &'static str {
         "Decide" => "to approve or reject a step",
         "WithdrawDecision" => "to take a decision back",
         "Administer" => "to change who may do what",
+        "HearNote" => "to say something",
+        "ReviseNote" => "to change what was said",
+        "LinkAccount" => "to link a chat account",
+        "Press" => "to press a button",
+        "Type" => "to use a command",
         _ => "something",
     }
 }

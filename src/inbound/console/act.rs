@@ -34,7 +34,7 @@ fn no_such() -> NoView {
 }
 
 /// The form of an action on a ticket, as it stands now.
-pub(super) fn form_of(look: &Look<'_>, pinned: &Pinned, action: &str) -> Result<Form, NoView> {
+pub(in crate::inbound) fn form_of(look: &Look<'_>, pinned: &Pinned, action: &str) -> Result<Form, NoView> {
     let action: Action = action.parse().map_err(|_| no_such())?;
     let people = look.people();
     look.scene(pinned, |scene| action_form::form(scene, &action, &people, &look.library.organisation)).ok_or_else(no_such)

@@ -22,7 +22,7 @@ use crate::procedure::model::Permission;
 use crate::ticket::command::{AttachEvidence, Command};
 
 /// The largest file, with its form, in bytes.
-pub(super) const MOST: usize = 25 << 20;
+pub(in crate::inbound) const MOST: usize = 25 << 20;
 
 /// A form with a file.
 struct Upload {
@@ -120,7 +120,7 @@ fn wrong(app: &App, headers: &HeaderMap, view: FormView, mut typed: Typed, error
 
 /// What the bytes are, by their first ones (WHATWG MIME Sniffing, section 6), never by what was claimed.
 #[must_use]
-pub(super) fn sniff(bytes: &[u8]) -> &'static str {
+pub(in crate::inbound) fn sniff(bytes: &[u8]) -> &'static str {
     const MAGIC: [(&[u8], &str); 7] = [
         (b"\x89PNG\r\n\x1a\n", "image/png"),
         (b"\xff\xd8\xff", "image/jpeg"),

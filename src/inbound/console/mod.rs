@@ -7,26 +7,27 @@
 //! | [`fragments`] | the parts of a page that are replaced while it is open, each by its id |
 //! | [`html`] | sentences and moments as HTML |
 //! | [`typed`] | what was typed into a form becomes a command |
-//! | [`routes`] | the addresses and the pages that only look; `act`, `evidence`, `session`, `stream` do the rest |
+//! | [`routes`] | the addresses and the pages that only look; `act`, `evidence`, `link`, `session`, `stream` do the rest |
 //! | [`assets`] | the style sheet, the script and the icon, inside the binary |
 //!
 //! Pages work without the script: every action is a link to a form or a plain POST that is answered with a
 //! redirect. Nothing is loaded from elsewhere and nothing stands inline, so the policy [`assets::POLICY`] holds.
 //! To add a page: a view, a template, a function in `render`, and a sample in its tests.
 
-mod act;
+pub(in crate::inbound) mod act;
 pub mod assets;
 mod cards;
-mod evidence;
+pub(in crate::inbound) mod evidence;
 pub mod fragments;
 pub mod html;
+mod link;
 pub mod render;
 mod reply;
 pub mod routes;
 mod session;
 mod stream;
 pub mod typed;
-mod view_of;
+pub(in crate::inbound) mod view_of;
 pub mod views;
 
 pub use routes::routes;

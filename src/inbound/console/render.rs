@@ -9,7 +9,7 @@ use askama::filters::HtmlSafe;
 use super::assets;
 use super::fragments::{CardPart, ChannelsPart, IncidentsPart, KnownPart, MessagePart, tone_class};
 use super::html::{self, Moment, Sentence, Stamp};
-use super::views::{Desk, Ended, Entry, FormView, People, PersonLine, Plain, ROOT, Room, Shell, SignIn, Timeline};
+use super::views::{Desk, Ended, Entry, FormView, LinkView, People, PersonLine, Plain, ROOT, Room, Shell, SignIn, Timeline};
 use crate::card::buttons::{Action, Button, Style};
 use crate::card::form::{Choice, Form, FormField, Input, Needed};
 use crate::card::words::Words;
@@ -78,6 +78,12 @@ pub fn people_page(view: &People) -> String {
 #[must_use]
 pub fn sign_in_page(view: &SignIn) -> String {
     SignInPage { view }.to_string()
+}
+
+/// The page on which somebody links a chat account.
+#[must_use]
+pub fn link_page(view: &LinkView) -> String {
+    LinkPage { view }.to_string()
 }
 
 /// A page that says one thing.
@@ -261,6 +267,12 @@ struct SignInPage<'a> {
 }
 
 #[derive(Template)]
+#[template(path = "console/link.html")]
+struct LinkPage<'a> {
+    view: &'a LinkView,
+}
+
+#[derive(Template)]
 #[template(path = "console/plain.html")]
 struct PlainPage<'a> {
     view: &'a Plain,
@@ -298,6 +310,8 @@ mod tests {
             ("people", people_page(&samples::people())),
             ("sign-in", sign_in_page(&samples::sign_in(Some("s3cret"), false))),
             ("who", sign_in_page(&samples::sign_in(None, true))),
+            ("link", link_page(&samples::linking(None))),
+            ("link-code", link_page(&samples::linking(Some("ABCD-EFGH")))),
             ("not-found", plain_page(&samples::not_found(), at("03:40"))),
         ];
         if let Some(folder) = std::env::var_os("COUNTERSIGN_PAGES") {

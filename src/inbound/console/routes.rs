@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::render::{desk_page, ended_page, people_page, timeline_page};
 use super::view_of::{LATEST, Look};
 use super::views::{Desk, Ended, Entry, People, PersonLine, ROOT, Room, Timeline};
-use super::{act, assets, evidence, reply, session, stream};
+use super::{act, assets, evidence, link, reply, session, stream};
 use crate::card::words::humanise;
 use crate::desk::query::NoView;
 use crate::inbound::app::App;
@@ -43,6 +43,8 @@ pub fn routes() -> Router<App> {
         .route("/console/people", get(people))
         .route("/console/sign-in", get(session::page).post(session::sign_in))
         .route("/console/be", post(session::be))
+        .route("/auth/link", get(link::page).post(link::give))
+        .route("/auth/unlink", post(link::take_back))
         .route("/console/sign-out", post(session::sign_out))
         .layer(DefaultBodyLimit::max(FORM))
         .route("/console/c/{number}/do/evidence", post(evidence::file).layer(DefaultBodyLimit::max(evidence::MOST)))
@@ -158,6 +160,7 @@ fn entry(message: crate::card::story::Message, event: &Event, name: &dyn Fn(&str
     let who = match &event.actor {
         Actor::Person { id, roles } => format!("{} ({})", name(id), roles.join(", ")),
         Actor::Source { name } => name.clone(),
+        Actor::Account { .. } => "somebody not yet verified".to_owned(),
         Actor::Scheduler => "Countersign".to_owned(),
     };
     // The name under which the event stands in the log.

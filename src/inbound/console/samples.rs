@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::views::{ChannelLink, Desk, Entry, FormView, Me, Notice, People, PersonLine, Plain, Room, Shell, SignIn, StandIn, Timeline};
+use super::views::{
+    AccountLine, ChannelLink, Desk, Entry, FormView, LinkView, Me, Notice, People, PersonLine, Plain, Room, Shell, SignIn, StandIn,
+    Timeline,
+};
 use crate::card::form::{Choice, Typed};
 use crate::card::live::{Card, card};
 use crate::card::samples::{Stage, ana, at, contained, event, known, number, opened, organisation, recovered, source};
@@ -236,6 +239,17 @@ pub(super) fn people() -> People {
 pub(super) fn sign_in(token: Option<&str>, demo: bool) -> SignIn {
     let stand_ins = if demo { shell(None).stand_ins } else { Vec::new() };
     SignIn { organisation: "Example Ltd".into(), token: token.map(str::to_owned), stand_ins, refused: None }
+}
+
+pub(super) fn linking(code: Option<&str>) -> LinkView {
+    let account = AccountLine { id: "a_1".into(), platform: "Slack".into(), handle: "slack:T012/U345".into() };
+    LinkView {
+        name: "Ana Lima".into(),
+        accounts: if code.is_none() { vec![account] } else { Vec::new() },
+        code: code.map(str::to_owned),
+        until: "03:50 UTC".into(),
+        refused: None,
+    }
 }
 
 pub(super) fn not_found() -> Plain {

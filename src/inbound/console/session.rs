@@ -21,7 +21,7 @@ use crate::people::secret;
 use crate::ticket::event::Via;
 
 /// How long a session lasts.
-const LASTS: Duration = Duration::from_secs(12 * 60 * 60);
+pub(super) const LASTS: Duration = Duration::from_secs(12 * 60 * 60);
 
 type Peer = Option<Extension<ConnectInfo<SocketAddr>>>;
 
@@ -76,6 +76,7 @@ async fn start(app: &App, peer: Peer, headers: &HeaderMap, link: Option<String>,
         who: Who::Scheduler,
         via: Via { surface: "console".to_owned(), auth: method.to_owned(), credential: Some(sign_in.session_id.clone()) },
         ip: client_ip(&app.config, headers, peer.map(|p| p.0.0)).map(|ip| app.desk.seal(ip.to_string())),
+        envelope: None,
         dedupe: None,
         ask: Ask::SignIn(sign_in),
     };

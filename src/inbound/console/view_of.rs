@@ -22,25 +22,25 @@ use crate::ticket::offer::may;
 use crate::ticket::state::Ticket;
 
 /// Open tickets that a page lists at most.
-pub(super) const MOST_OPEN: i64 = 200;
+pub(in crate::inbound) const MOST_OPEN: i64 = 200;
 /// Behind every ticket that there is.
-pub(super) const LATEST: i64 = i64::MAX;
+pub(in crate::inbound) const LATEST: i64 = i64::MAX;
 /// Events that one page of a channel reads at a time, and at most.
 const PAGE: i64 = 1_000;
 const MOST_EVENTS: usize = 20_000;
 
 /// One reader's look at the desk, as of one moment.
-pub(super) struct Look<'a> {
-    pub(super) app: &'a App,
-    pub(super) viewer: &'a Person,
-    pub(super) snapshot: Snapshot,
-    pub(super) library: Arc<Library>,
-    pub(super) now: Timestamp,
+pub(in crate::inbound) struct Look<'a> {
+    pub(in crate::inbound) app: &'a App,
+    pub(in crate::inbound) viewer: &'a Person,
+    pub(in crate::inbound) snapshot: Snapshot,
+    pub(in crate::inbound) library: Arc<Library>,
+    pub(in crate::inbound) now: Timestamp,
 }
 
 /// A ticket with what its scene needs.
-pub(super) struct Pinned {
-    pub(super) ticket: Ticket,
+pub(in crate::inbound) struct Pinned {
+    pub(in crate::inbound) ticket: Ticket,
     texts: Arc<Texts>,
     kind: Arc<Kind>,
     response: Option<Arc<Response>>,
@@ -49,7 +49,7 @@ pub(super) struct Pinned {
 impl<'a> Look<'a> {
     /// # Errors
     /// Before the first adoption nobody may look.
-    pub(super) fn new(app: &'a App, viewer: &'a Person) -> Result<Self, NoView> {
+    pub(in crate::inbound) fn new(app: &'a App, viewer: &'a Person) -> Result<Self, NoView> {
         let snapshot = app.desk.snapshot();
         let library = snapshot.procedures.current().cloned().ok_or(NoView::NotAllowed)?;
         Ok(Self { app, viewer, snapshot, library, now: app.desk.now() })
@@ -59,7 +59,7 @@ impl<'a> Look<'a> {
         self.snapshot.directory.get(id).map(|person| person.name.clone()).filter(|name| !name.is_empty())
     }
 
-    pub(super) async fn ticket(&self, number: &Number) -> Result<Pinned, NoView> {
+    pub(in crate::inbound) async fn ticket(&self, number: &Number) -> Result<Pinned, NoView> {
         self.pin(self.app.desk.ticket(self.viewer, number).await?).await
     }
 
@@ -69,7 +69,7 @@ impl<'a> Look<'a> {
     }
 
     /// Tickets with what their scenes need; their sealed values are read together.
-    pub(super) async fn pin_all(&self, tickets: Vec<Ticket>) -> Result<Vec<Pinned>, NoView> {
+    pub(in crate::inbound) async fn pin_all(&self, tickets: Vec<Ticket>) -> Result<Vec<Pinned>, NoView> {
         let texts = Arc::new(self.app.desk.texts(self.viewer, &tickets.iter().collect::<Vec<_>>()).await?);
         let procedures = &self.snapshot.procedures;
         let pin = |ticket: Ticket| {
@@ -82,7 +82,7 @@ impl<'a> Look<'a> {
     }
 
     /// Hands the ticket's scene to `with`.
-    pub(super) fn scene<T>(&self, pinned: &Pinned, with: impl FnOnce(&Scene<'_>) -> T) -> T {
+    pub(in crate::inbound) fn scene<T>(&self, pinned: &Pinned, with: impl FnOnce(&Scene<'_>) -> T) -> T {
         let name = |id: &str| self.name(id);
         let plaintext = |seq: i64, name: &str| pinned.texts.get(&(seq, name.to_owned())).cloned();
         let known = Known { name: &name, plaintext: &plaintext };
@@ -92,17 +92,17 @@ impl<'a> Look<'a> {
         with(&scene.seen_by(viewer, &self.library.organisation))
     }
 
-    pub(super) fn card(&self, pinned: &Pinned) -> Card {
+    pub(in crate::inbound) fn card(&self, pinned: &Pinned) -> Card {
         self.scene(pinned, card)
     }
 
     /// Cards of open tickets, worst and then oldest first.
-    pub(super) async fn open(&self) -> Result<Vec<Card>, NoView> {
+    pub(in crate::inbound) async fn open(&self) -> Result<Vec<Card>, NoView> {
         Cards::default().open(self).await
     }
 
     /// Tickets that ended, opened before position `before`, the latest opened first; and where the older ones begin.
-    pub(super) async fn ended(&self, before: i64, at_most: i64) -> Result<(Vec<ChannelLink>, Option<i64>), NoView> {
+    pub(in crate::inbound) async fn ended(&self, before: i64, at_most: i64) -> Result<(Vec<ChannelLink>, Option<i64>), NoView> {
         let mut found = self.app.desk.tickets_ended(self.viewer, before, at_most + 1).await?;
         let more = usize::try_from(at_most).is_ok_and(|most| found.len() > most);
         found.truncate(usize::try_from(at_most).unwrap_or(usize::MAX));
@@ -112,7 +112,7 @@ impl<'a> Look<'a> {
     }
 
     /// The kinds that the reader may open by hand: first those that alerts open as well.
-    pub(super) fn declarable(&self) -> Vec<&Kind> {
+    pub(in crate::inbound) fn declarable(&self) -> Vec<&Kind> {
         let actor = Actor::Person { id: self.viewer.state.id.clone(), roles: self.viewer.state.roles.clone() };
         let may_open = |kind: &&Kind| may(&actor, None, &kind.declare.by);
         let mut kinds: Vec<&Kind> = self.library.kinds.values().map(AsRef::as_ref).filter(may_open).collect();
@@ -122,7 +122,7 @@ impl<'a> Look<'a> {
     }
 
     /// All of a ticket's events, and the plaintext they seal.
-    pub(super) async fn history(&self, number: &Number) -> Result<(Vec<Event>, Texts), NoView> {
+    pub(in crate::inbound) async fn history(&self, number: &Number) -> Result<(Vec<Event>, Texts), NoView> {
         let (mut events, mut texts) = (Vec::new(), Texts::new());
         while events.len() < MOST_EVENTS {
             let after = i64::try_from(events.len()).unwrap_or(i64::MAX);
@@ -141,21 +141,21 @@ impl<'a> Look<'a> {
     }
 
     /// Hands the ticket's story to `with`.
-    pub(super) fn story(&self, pinned: &Pinned, texts: &Texts, with: impl FnOnce(Story<'_>) -> Vec<Message>) -> Vec<Message> {
+    pub(in crate::inbound) fn story(&self, pinned: &Pinned, texts: &Texts, with: impl FnOnce(Story<'_>) -> Vec<Message>) -> Vec<Message> {
         let name = |id: &str| self.name(id);
         let plaintext = |seq: i64, name: &str| texts.get(&(seq, name.to_owned())).cloned();
         let known = Known { name: &name, plaintext: &plaintext };
         with(Story { kind: Some(&pinned.kind), response: pinned.response.as_deref(), taxonomies: &self.library.taxonomies, known })
     }
 
-    pub(super) async fn conversation(&self, pinned: &Pinned) -> Result<Vec<Message>, NoView> {
+    pub(in crate::inbound) async fn conversation(&self, pinned: &Pinned) -> Result<Vec<Message>, NoView> {
         let (events, texts) = self.history(&pinned.ticket.number).await?;
         Ok(self.story(pinned, &texts, |story| story.conversation(&events)))
     }
 
     /// What stands around every page. `open` are the cards of open tickets; the ticket that is looked at is listed
     /// even when it has ended.
-    pub(super) fn shell(&self, open: &[Card], here: Option<&Card>) -> Shell {
+    pub(in crate::inbound) fn shell(&self, open: &[Card], here: Option<&Card>) -> Shell {
         let mut channels: Vec<ChannelLink> = open.iter().map(ChannelLink::of).collect();
         if let Some(card) = here.filter(|card| open.iter().all(|c| c.number != card.number)) {
             channels.push(ChannelLink::of(card));
@@ -181,7 +181,7 @@ impl<'a> Look<'a> {
     }
 
     /// Active people, to choose from.
-    pub(super) fn people(&self) -> Vec<Choice> {
+    pub(in crate::inbound) fn people(&self) -> Vec<Choice> {
         let active = self.snapshot.directory.iter().filter(|person| !person.state.disabled);
         let by_name: BTreeMap<String, String> = active.map(|p| (p.name.clone(), p.state.id.clone())).collect();
         by_name.into_iter().map(|(label, value)| Choice { value, label }).collect()
@@ -189,7 +189,7 @@ impl<'a> Look<'a> {
 }
 
 /// In the demonstration: the people that one can be, in order of name.
-pub(super) fn stand_ins(app: &App) -> Vec<StandIn> {
+pub(in crate::inbound) fn stand_ins(app: &App) -> Vec<StandIn> {
     if !app.demo {
         return Vec::new();
     }

@@ -212,6 +212,32 @@ pub struct PersonLine {
     pub disabled: bool,
 }
 
+/// The page on which somebody links a chat account.
+#[derive(Clone, Debug)]
+pub struct LinkView {
+    /// Whose page it is.
+    pub name: String,
+    /// Accounts that are theirs now.
+    pub accounts: Vec<AccountLine>,
+    /// The code to type in chat, once it was asked for.
+    pub code: Option<String>,
+    /// Until when it is good.
+    pub until: String,
+    /// Why there is none.
+    pub refused: Option<String>,
+}
+
+/// One chat account.
+#[derive(Clone, Debug)]
+pub struct AccountLine {
+    /// Its opaque id.
+    pub id: String,
+    /// `Slack`
+    pub platform: String,
+    /// What the platform calls it.
+    pub handle: String,
+}
+
 /// The page of a one-time link, or of somebody who is not signed in.
 #[derive(Clone, Debug)]
 pub struct SignIn {

@@ -63,7 +63,11 @@ fn log_and_people() -> Vec<Fact> {
         Fact::KeyIssued { person: person.clone(), key: key.clone(), sha256: "5f".repeat(32) },
         Fact::KeyRevoked { person: person.clone(), key },
         Fact::LinkIssued { person: person.clone(), link: "a1".repeat(32), expires_at: at() },
-        Fact::SignedIn { person, session: "s_1".into(), method: "link".into(), link: Some("a1".repeat(32)) },
+        Fact::SignedIn { person: person.clone(), session: "s_1".into(), method: "link".into(), link: Some("a1".repeat(32)) },
+        Fact::AccountSeen { account: "a_1".into(), platform: "slack".into() },
+        Fact::AccountLinked { account: "a_1".into(), person: person.clone(), method: "code".into() },
+        Fact::AccountUnlinked { account: "a_1".into(), person: person.clone(), why: "deactivated".into() },
+        Fact::LinkCodeIssued { person, expires_at: at() },
     ]
 }
 
@@ -107,6 +111,11 @@ fn on_tickets() -> Vec<Fact> {
     vec![
         Fact::FieldsSet { fields: BTreeMap::from([("hosts".into(), json!(null))]), sealed_fields: vec!["title".into()] },
         Fact::NoteAdded { note: 1, occurred_at: Some(at()), late: false },
+        Fact::NoteRevised { note: 1, removed: true },
+        Fact::ContentWithheld { found: vec!["card".into()], of: "note".into(), masked: true },
+        Fact::ChannelOpened { platform: "slack".into(), own: true },
+        Fact::ChannelArchived { platform: "slack".into() },
+        Fact::ChannelJoined { person: Some("p_1".into()) },
         Fact::EvidenceAttached(EvidenceAttached {
             file: 1,
             size: 3,

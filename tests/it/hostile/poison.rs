@@ -184,7 +184,7 @@ fn sealed(bytes: &[u8]) -> Sealed {
 fn request(odd: &Odd, w: &World, inc: &Number) -> Request {
     let (ana, ada) = (w.person("ana").id, w.person("ada").id);
     let via = Via { surface: "api".to_owned(), auth: "key".to_owned(), credential: None };
-    let of = |ask: Ask| Request { who: Who::Person { id: ana.clone() }, via: via.clone(), ip: None, dedupe: None, ask };
+    let of = |ask: Ask| Request { who: Who::Person { id: ana.clone() }, via: via.clone(), ip: None, envelope: None, dedupe: None, ask };
     let by_ada = |command: PeopleCommand| Request { who: Who::Person { id: ada.clone() }, ..of(Ask::People(command)) };
     let on = |command: Command| of(Ask::Ticket(Box::new(command)));
     let note = |bytes: &[u8]| Command::AddNote { ticket: inc.clone(), note: sealed(bytes), occurred_at: None, reason: None };

@@ -10,6 +10,7 @@ pub mod answer;
 pub mod database;
 pub mod person;
 pub mod proof;
+pub mod slack;
 pub mod tool;
 
 use std::collections::BTreeMap;
@@ -308,6 +309,42 @@ impl World {
         self.database = Database::sqlite(&file).await;
     }
 
+    /// From now on the service talks to a Slack of our own; it is started again for that.
+    pub async fn uses_slack(&mut self) -> slack::FakeSlack {
+        let fake = slack::FakeSlack::starts().await;
+        self.settings.push_str(&fake.settings());
+        self.stops().await;
+        self.starts().await;
+        fake
+    }
+
+    /// Somebody's account in Slack is theirs: an administrator says so.
+    pub async fn links(&self, name: &str, user: &str) {
+        self.links_in(name, "T0TEAM", user).await;
+    }
+
+    /// The same in another workspace.
+    pub async fn links_in(&self, name: &str, team: &str, user: &str) {
+        let handle = self.desk().seal(format!("slack:{team}/{user}"));
+        let ask = PeopleCommand::LinkAccount { person: self.id_of(name), account: self.env().id("a_"), handle };
+        self.operator(Ask::People(ask)).await.unwrap_or_else(|error| panic!("{name} is not linked: {error}"));
+    }
+
+    /// Time passes until Slack was told everything that waits.
+    pub async fn slack_is_told(&self) {
+        for _ in 0..2_000 {
+            if self.database.number("SELECT COUNT(*) FROM outbox WHERE channel = 'slack'").await == 0 {
+                return;
+            }
+            self.clock.advance(Duration::from_millis(500));
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!(
+            "after a thousand seconds Slack was not told: {}",
+            self.database.texts("SELECT payload FROM outbox WHERE channel = 'slack' LIMIT 3").await.join(" ")
+        );
+    }
+
     /// Stops every replica, as SIGTERM does.
     pub async fn stops(&mut self) {
         for replica in self.replicas.drain(..) {
@@ -469,7 +506,7 @@ impl World {
             };
             let via = Via { surface: "api".to_owned(), auth: "key".to_owned(), credential: None };
             let who = Who::Person { id: person.clone() };
-            desk.ask(Request { who, via, ip: None, dedupe: None, ask: Ask::Ticket(Box::new(Command::Open(open))) })
+            desk.ask(Request { who, via, ip: None, envelope: None, dedupe: None, ask: Ask::Ticket(Box::new(Command::Open(open))) })
         };
         let opened = stream::iter(0..tickets).map(open).buffer_unordered(1000).collect::<Vec<_>>().await;
         assert!(opened.iter().all(Result::is_ok), "an entry was not opened");

@@ -10,5 +10,6 @@ mod process;
 mod replicas;
 mod restore;
 mod rolling;
+mod slack_killed;
 mod time;
 mod upgrade;

@@ -1,0 +1,165 @@
+//! What is said in chat to one person: answers to commands, invitations to link an account, what could not be kept.
+
+use super::words::{Words, list};
+use crate::ticket::guard::Found;
+
+/// The account is nobody's yet.
+#[must_use]
+pub fn not_linked(kept: bool) -> Words {
+    let kept = if kept { ", and what you typed is kept" } else { "" };
+    Words::of(format!("I don't know yet who you are here. Linking takes a minute{kept}."))
+}
+
+/// Where an account is linked.
+#[must_use]
+pub fn how_to_link() -> Vec<Words> {
+    vec![
+        Words::of("Open the console and sign in; it shows a short code. Then type it here: /countersign link CODE."),
+        Words::of("The code lasts ten minutes and is for you alone. Nobody needs it from you, and nobody sends you one."),
+    ]
+}
+
+/// A code was typed: whose it is.
+#[must_use]
+pub fn is_this_you(name: &str, shown_as: &str) -> Vec<Words> {
+    vec![
+        Words::of("This links your account here (").name(shown_as).text(") to ").strong(name).text("."),
+        Words::of("Only go on if that is you: from then on, what is done here counts as done by ").name(name).text("."),
+    ]
+}
+
+/// It is linked.
+#[must_use]
+pub fn linked(name: &str) -> Words {
+    Words::of("Your account here is linked to ").strong(name).text(". If that was not you, take it back in the console.")
+}
+
+/// The code was somebody else's.
+#[must_use]
+pub fn not_me() -> Words {
+    Words::of("Good that you looked. Nothing was linked, the code is void, and the attempt is on record.")
+}
+
+/// A form that was held was recorded after linking.
+#[must_use]
+pub fn completed(what: &str) -> Words {
+    Words::of(format!("What you had filled in is recorded now: {what}."))
+}
+
+/// A form that was held cannot be recorded any more.
+#[must_use]
+pub fn not_completed(what: &str, why: &str, typed: &[String]) -> Words {
+    let words = Words::of(format!("What you had filled in ({what}) is not recorded: {why}"));
+    if typed.is_empty() { words } else { words.text(" You had typed: ").quote(typed.join(" / ")) }
+}
+
+/// An unknown word after a command.
+#[must_use]
+pub fn unknown_word(command: &str, word: &str, near: &[&str]) -> Words {
+    if near.is_empty() {
+        return Words::of(format!("I don't know “{word}”. {command} help shows what there is."));
+    }
+    let near: Vec<String> = near.iter().map(|word| format!("{command} {word}")).collect();
+    Words::of(format!("I don't know “{word}”. Did you mean {}?", list(&near, "or")))
+}
+
+/// A command that needs a ticket, typed where there is none.
+#[must_use]
+pub fn which_ticket(command: &str, word: &str) -> Words {
+    Words::of(format!("Which ticket? In its channel the number can be left out; elsewhere write it: {command} {word} INC-000042."))
+}
+
+/// The organisation has no such procedure.
+#[must_use]
+pub fn no_procedure(what: &str) -> Words {
+    Words::of(format!("There is no procedure for {what} here yet. An administrator adds one with the playbooks."))
+}
+
+/// A mention of somebody whose account is not linked.
+#[must_use]
+pub fn nobody_behind(mention: &str) -> Words {
+    Words::of(format!("I don't know who {mention} is: that account is not linked. Ask them to type /countersign link."))
+}
+
+/// What was said holds something that must not be kept.
+#[must_use]
+pub fn withheld(of: &str, found: &[Found], masked: bool) -> Words {
+    let things: Vec<String> = found.iter().map(|f| f.words().to_owned()).collect();
+    let things = list(&things, "and");
+    if masked {
+        return Words::of(format!(
+            "Your {of} holds {things}. I kept it without that; please delete it here as well, and change what was shown."
+        ));
+    }
+    Words::of(format!(
+        "Your {of} holds {things}, which must not stand in chat. I did not keep it; please delete it here, and put it where it belongs."
+    ))
+}
+
+/// A field of a form holds something that must not be kept.
+#[must_use]
+pub fn withheld_field(found: &[Found]) -> String {
+    let things: Vec<String> = found.iter().map(|f| f.words().to_owned()).collect();
+    format!("This looks like {}. Please take it out.", list(&things, "and"))
+}
+
+/// Nothing was saved in time; the answer follows.
+#[must_use]
+pub fn still_saving() -> Words {
+    Words::of("I am still saving that. I will say here when it is done.")
+}
+
+/// The platform let the form's time run out.
+#[must_use]
+pub fn too_slow() -> Words {
+    Words::of("That took too long for Slack, and nothing was recorded. Please try once more.")
+}
+
+/// Who somebody is cannot be looked up.
+#[must_use]
+pub fn cannot_look_up() -> Words {
+    Words::of("I cannot look up who you are right now. Nothing was recorded; please try again in a minute, or use the console.")
+}
+
+/// The commands, for `help`.
+#[must_use]
+pub fn help() -> Vec<Words> {
+    [
+        "/incident declare TITLE · list · show · note TEXT · evidence · assign @somebody · lead @somebody · severity sev2 WHY",
+        "/incident acknowledge, contain, eradicate, recover, close … LINE · escalate WHY · page @somebody WHY · merge INC-000042",
+        "/countersign link · whoami · inbox · oncall · audit",
+        "Without anything behind it, a command opens its form. In a ticket's channel its number can be left out.",
+    ]
+    .map(Words::of)
+    .to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::card::samples::at;
+
+    #[test]
+    fn what_is_said_in_chat_is_short_says_what_to_do_and_never_shouts() {
+        let said = [
+            not_linked(true),
+            unknown_word("/incident", "aknowledge", &["acknowledge"]),
+            unknown_word("/incident", "zebra", &[]),
+            which_ticket("/incident", "note"),
+            withheld("note", &[Found::Card], true),
+            withheld("file", &[Found::Marking, Found::Credential], false),
+            not_completed("Contain on INC-000042", "it is closed.", &["cut off".to_owned()]),
+        ];
+        let said: Vec<String> = said.iter().map(|words| words.plain(chrono_tz::UTC, at("03:00"))).collect();
+        assert!(said.iter().all(|s| !s.contains('!')), "{said:?}");
+        insta::assert_snapshot!(said.join("\n"), @r"
+        I don't know yet who you are here. Linking takes a minute, and what you typed is kept.
+        I don't know “aknowledge”. Did you mean /incident acknowledge?
+        I don't know “zebra”. /incident help shows what there is.
+        Which ticket? In its channel the number can be left out; elsewhere write it: /incident note INC-000042.
+        Your note holds a payment card number. I kept it without that; please delete it here as well, and change what was shown.
+        Your file holds a protective marking such as CUI and a password, key or token, which must not stand in chat. I did not keep it; please delete it here, and put it where it belongs.
+        What you had filled in (Contain on INC-000042) is not recorded: it is closed. You had typed: “cut off”
+        ");
+    }
+}

@@ -1,0 +1,103 @@
+//! What `doctor` looks at of Slack: tokens, scopes, Socket Mode, what does not work there, and who has no account linked.
+
+use super::beside::Beside;
+use super::doctor::{Finding, fail, ok, warn};
+use crate::config::Config;
+use crate::env::Env;
+use crate::outbound::slack::Slack;
+use crate::outbound::slack::deliver::PLATFORM;
+use crate::outbound::slack::wire::Trouble;
+use crate::procedure::model::Permission;
+
+/// Names that one sentence lists at most.
+const NAMES: usize = 8;
+
+/// Everything about Slack; nothing when it is not used.
+pub(super) async fn slack(config: &Config, env: &Env) -> Vec<Finding> {
+    let Some(settings) = config.slack.clone() else { return Vec::new() };
+    let in_minimal = settings.minimal_content;
+    let slack = match Slack::new(settings, &config.public_url, env.clone()) {
+        Ok(slack) => slack,
+        Err(error) => return vec![fail("slack", error.to_string(), "look at the machine's certificates")],
+    };
+    let mut findings = Vec::new();
+    match slack.examine().await {
+        Ok(found) => {
+            let how = if in_minimal { "; chat shows numbers, status and links only" } else { "" };
+            findings.push(ok("slack", format!("the bot token is good: {}{how}", found.who)));
+            findings.push(scopes(found.lacks));
+        }
+        Err(trouble) => findings.push(token(&trouble)),
+    }
+    findings.push(match slack.opens_sockets().await {
+        Ok(true) => ok("slack", "Socket Mode opens"),
+        Ok(false) => ok("slack", format!("without Socket Mode: Slack posts to {}/slack/…", config.public_url)),
+        Err(trouble) => fail(
+            "slack",
+            format!("Socket Mode does not open: {trouble}"),
+            "make an app-level token with connections:write (Basic Information), put it into slack.app_token, and switch Socket Mode on",
+        ),
+    });
+    findings
+}
+
+fn token(trouble: &Trouble) -> Finding {
+    match trouble {
+        Trouble::Said(word) => fail(
+            "slack",
+            format!("Slack does not take the bot token ({word})"),
+            "install the app again (OAuth & Permissions), and put the new token into slack.bot_token",
+        ),
+        other => warn("slack", other.to_string(), "look whether this machine reaches slack.api_url; what waits is said later"),
+    }
+}
+
+fn scopes(lacks: Option<Vec<String>>) -> Finding {
+    match lacks {
+        None => warn("slack", "Slack does not say which scopes the app has", "compare it with deploy/slack-manifest.yaml by hand"),
+        Some(lacks) if lacks.is_empty() => ok(
+            "slack",
+            "the app has every scope of deploy/slack-manifest.yaml (which commands and events it has, Slack tells nobody but you)",
+        ),
+        Some(lacks) => fail(
+            "slack",
+            format!("the app lacks {}", lacks.join(", ")),
+            "paste deploy/slack-manifest.yaml into the app's manifest (App Manifest), and install it again",
+        ),
+    }
+}
+
+/// What the running service noted, and people who would be called and have no account linked.
+pub(super) async fn noted(config: &Config, beside: &Beside) -> Vec<Finding> {
+    if config.slack.is_none() {
+        return Vec::new();
+    }
+    let mut findings = Vec::new();
+    match beside.desk.chat_troubles().await {
+        Ok(troubles) => {
+            for trouble in troubles.iter().filter(|t| t.platform == PLATFORM) {
+                let of = if trouble.subject.is_empty() { String::new() } else { format!("{}: ", trouble.subject) };
+                findings.push(warn("slack", format!("{of}{}", trouble.words), "it goes by itself once that is mended"));
+            }
+        }
+        Err(error) => findings.push(fail("slack", error.to_string(), "look whether the database runs, then run doctor again")),
+    }
+    let snapshot = beside.desk.snapshot();
+    let Some(library) = snapshot.procedures.current() else { return findings };
+    let linked: Vec<&str> = snapshot
+        .directory
+        .iter()
+        .filter(|person| snapshot.directory.accounts_of(&person.state.id).any(|account| account.state.platform == PLATFORM))
+        .map(|person| person.state.id.as_str())
+        .collect();
+    let works = |p: &&crate::people::Person| !p.state.disabled && p.may(&library.organisation, Permission::Work);
+    let without: Vec<&str> =
+        snapshot.directory.iter().filter(works).filter(|p| !linked.contains(&p.state.id.as_str())).map(|p| p.email.as_str()).collect();
+    if !without.is_empty() {
+        let more = if without.len() > NAMES { format!(" and {} more", without.len() - NAMES) } else { String::new() };
+        let names = without.iter().take(NAMES).copied().collect::<Vec<_>>().join(", ");
+        let to_do = "they type /countersign link in Slack; until then they are not invited to an incident's channel";
+        findings.push(warn("slack", format!("no account in Slack is linked for {names}{more}"), to_do));
+    }
+    findings
+}

@@ -1,0 +1,224 @@
+//! Where tickets stand in chat. A commit that a channel should hear of leaves one outbox entry for its ticket; a newer
+//! one takes its place, so a storm is told as often as Slack bears it, and the deliverer reads what there is to tell from
+//! the ticket and its events. What was sent is remembered beside the outbox, and rebuilt by nobody.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::known::{Known, read_event};
+use super::query::{NoView, Texts};
+use super::request::{Ask, Dedupe, Request, Unanswered};
+use super::{Desk, Snapshot};
+use crate::card::scene::{Known as Names, Scene};
+use crate::card::story::Story;
+use crate::env::Timestamp;
+use crate::procedure::model::{Kind, Library, Response};
+use crate::store::StoreError;
+use crate::store::commit::OutboxRow;
+pub use crate::store::read::Due;
+pub use crate::store::room::{RoomRow, TroubleRow};
+use crate::ticket::command::{Command, RoomNews};
+use crate::ticket::event::{Actor, Event, Fact};
+use crate::ticket::number::Number;
+use crate::ticket::state::Ticket;
+
+/// Events that are read at a time.
+const PAGE: i64 = 1_000;
+/// Troubles that are listed at most.
+const MOST_TROUBLES: i64 = 100;
+
+/// What an outbox entry for chat says.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Entry {
+    /// The ticket.
+    pub ticket: Number,
+    /// The latest event of it that is to be told.
+    pub seq: i64,
+}
+
+/// Whether chat is told of an event, and at once: what a person did, what opens a ticket, what calls somebody.
+pub(super) fn loudness(event: &Event) -> Option<bool> {
+    match &event.fact {
+        Fact::ChannelOpened { .. } | Fact::ChannelArchived { .. } => None,
+        Fact::TicketOpened(_) | Fact::ClockBreached { .. } | Fact::ClockWarned { .. } | Fact::Escalated { .. } => Some(true),
+        _ => Some(matches!(event.actor, Actor::Person { .. } | Actor::Account { .. })),
+    }
+}
+
+/// Whether an event is told at once: see `loudness`.
+#[must_use]
+pub fn is_urgent(event: &Event) -> bool {
+    loudness(event) == Some(true)
+}
+
+/// The outbox entry for a ticket that has a place in chat.
+pub(super) fn entry(platform: &str, known: &Known, ticket: &Ticket, urgent: bool, now: Timestamp) -> Option<OutboxRow> {
+    let kind = known.procedures.kind(&ticket.kind_digest)?;
+    if kind.channel.own.is_empty() {
+        return None;
+    }
+    let payload = super::overlay::json(&Entry { ticket: ticket.number.clone(), seq: ticket.seq });
+    let not_before = if urgent { 0 } else { now.micros() };
+    Some(OutboxRow { channel: platform.to_owned(), id: ticket.opened_seq, queued_at: now.micros(), not_before, payload })
+}
+
+/// A ticket with everything that a channel is told of it.
+pub struct Telling {
+    /// The ticket.
+    pub ticket: Ticket,
+    /// Its procedure.
+    pub kind: Arc<Kind>,
+    /// Its response playbook.
+    pub response: Option<Arc<Response>>,
+    /// The organisation's library.
+    pub library: Arc<Library>,
+    /// Who people are.
+    pub snapshot: Snapshot,
+    /// All its events.
+    pub events: Vec<Event>,
+    texts: Texts,
+    now: Timestamp,
+}
+
+impl Telling {
+    /// Hands the ticket's scene, as everybody in a channel sees it, to `with`.
+    pub fn scene<T>(&self, with: impl FnOnce(&Scene<'_>) -> T) -> T {
+        let name = |id: &str| self.name(id);
+        let plaintext = |seq: i64, name: &str| self.texts.get(&(seq, name.to_owned())).cloned();
+        let known = Names { name: &name, plaintext: &plaintext };
+        let procedure = (self.kind.as_ref(), self.response.as_deref(), &self.library.taxonomies);
+        with(&Scene::new(&self.ticket, procedure, known, self.snapshot.directory.as_ref(), self.now))
+    }
+
+    /// Hands the ticket's story to `with`.
+    pub fn story<T>(&self, with: impl FnOnce(Story<'_>, &[Event]) -> T) -> T {
+        let name = |id: &str| self.name(id);
+        let plaintext = |seq: i64, name: &str| self.texts.get(&(seq, name.to_owned())).cloned();
+        let known = Names { name: &name, plaintext: &plaintext };
+        let story = Story { kind: Some(&self.kind), response: self.response.as_deref(), taxonomies: &self.library.taxonomies, known };
+        with(story, &self.events)
+    }
+
+    fn name(&self, id: &str) -> Option<String> {
+        self.snapshot.directory.get(id).map(|person| person.name.clone()).filter(|name| !name.is_empty())
+    }
+}
+
+impl Desk {
+    /// A ticket with everything that a channel is told of it.
+    ///
+    /// # Errors
+    /// When there is none, or the database does not answer.
+    pub async fn telling(&self, number: &Number) -> Result<Telling, NoView> {
+        let snapshot = self.snapshot();
+        let missing = || NoView::NotFound(format!("procedure for {number}"));
+        let library = snapshot.procedures.current().cloned().ok_or_else(missing)?;
+        let ticket = self.ticket_unchecked(number).await?;
+        let kind = snapshot.procedures.kind(&ticket.kind_digest).cloned().ok_or_else(missing)?;
+        let response = ticket.response.as_ref().and_then(|pinned| snapshot.procedures.response(&pinned.digest)).cloned();
+        let (name, mut events, mut texts) = (number.to_string(), Vec::new(), Texts::new());
+        // The ticket was read first, so there may be more events by now: they are told with the next entry.
+        while let Ok(after) = i64::try_from(events.len())
+            && after < ticket.rev
+        {
+            let rows = self.store().events_of(&name, after, PAGE.min(ticket.rev - after)).await?;
+            let to = after.saturating_add(i64::try_from(rows.len()).unwrap_or(0));
+            if to == after {
+                break;
+            }
+            let sealed = self.store().sealed_of(&name, after, to).await?;
+            texts.extend(sealed.into_iter().map(|row| ((row.seq, row.name), String::from_utf8_lossy(&row.bytes).into_owned())));
+            for (seq, bytes) in rows {
+                events.push(read_event(seq, &bytes)?);
+            }
+        }
+        Ok(Telling { ticket, kind, response, library, snapshot, events, texts, now: self.now() })
+    }
+
+    /// Where a ticket stands on a platform; an empty ticket stands for the channel that tickets have threads in.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn chat_room(&self, platform: &str, ticket: &str) -> Result<Option<RoomRow>, StoreError> {
+        self.store().room(platform, ticket).await
+    }
+
+    /// Keeps where a ticket stands, by the turn that ends at `turn`; `false` when a later turn has begun.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn keep_room(&self, platform: &str, ticket: &str, room: &RoomRow, turn: i64) -> Result<bool, StoreError> {
+        self.store().keep_room(platform, ticket, room, turn).await
+    }
+
+    /// The ticket that is talked about in a channel, or in a thread of it (empty for the channel itself).
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn ticket_at(&self, platform: &str, channel: &str, thread: &str) -> Result<Option<Number>, StoreError> {
+        Ok(self.store().ticket_at(platform, channel, thread).await?.and_then(|number| number.parse().ok()))
+    }
+
+    /// Queues the tickets for which something is to be done in chat by itself (an archive that falls due).
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn wake_rooms(&self, platform: &str) -> Result<(), StoreError> {
+        let now = self.now().micros();
+        for number in self.store().rooms_due(platform, now, PAGE).await? {
+            let Some(state) = self.store().ticket(&number).await? else { continue };
+            let Ok(ticket) = serde_json::from_str::<Ticket>(&state) else { continue };
+            let payload = super::overlay::json(&Entry { ticket: ticket.number.clone(), seq: ticket.seq });
+            self.store().queue(platform, ticket.opened_seq, now, &payload).await?;
+        }
+        Ok(())
+    }
+
+    /// Records what became of a ticket's room; a second time it is the same event.
+    ///
+    /// # Errors
+    /// As [`Desk::ask`].
+    pub async fn tell_room(&self, ticket: &Number, news: RoomNews, channel: &str) -> Result<(), Unanswered> {
+        let word = match &news {
+            RoomNews::Opened { platform, .. } => format!("opened:{platform}"),
+            RoomNews::Archived { platform } => format!("archived:{platform}"),
+        };
+        let key = format!("room:{word}:{ticket}:{channel}");
+        let command = Command::TellRoom { ticket: ticket.clone(), news, channel: self.seal(channel) };
+        let dedupe = Some(Dedupe { digest: key.clone(), key });
+        let request = Request { dedupe, ..Request::of_scheduler(Ask::Ticket(Box::new(command))) };
+        self.ask(request).await.map(drop)
+    }
+
+    /// Something does not work on a platform (`words` say what to do), or works again (none). `subject`: a ticket, or empty.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn chat_trouble(&self, platform: &str, subject: &str, words: Option<&str>) -> Result<(), StoreError> {
+        self.store().trouble(platform, subject, self.now().micros(), words).await
+    }
+
+    /// What does not work in chat.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn chat_troubles(&self) -> Result<Vec<TroubleRow>, StoreError> {
+        self.store().troubles(MOST_TROUBLES).await
+    }
+}
+
+/// Accounts of people on a platform and in one workspace: person → user there.
+#[must_use]
+pub fn users_of(snapshot: &Snapshot, platform: &str, team: &str) -> BTreeMap<String, Vec<String>> {
+    let mut out: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for person in snapshot.directory.iter().filter(|person| !person.state.disabled) {
+        for account in snapshot.directory.accounts_of(&person.state.id).filter(|account| account.state.platform == platform) {
+            if let Some((in_team, user)) = account.team_and_user()
+                && in_team == team
+            {
+                out.entry(person.state.id.clone()).or_default().push(user.to_owned());
+            }
+        }
+    }
+    out
+}

@@ -1,0 +1,355 @@
+//! Slash commands: `/incident …` (and every other kind of ticket by its name), `/countersign …`.
+//!
+//! A word is a step of the procedure or one of [`WORDS`]. What follows it is the number of a ticket, which can be left out
+//! in the ticket's own channel, and the text. Without a text, what asks for one opens its form.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::arrival::Outcome;
+use super::forms::{self, Context};
+use super::speaker::{Origin, Speaker, speaker, text};
+use super::state::Filled;
+use super::{linking, lookups};
+use crate::card::buttons::Action;
+use crate::card::chat;
+use crate::card::form::{FIELD, Form, Needed, Typed};
+use crate::card::words::Words;
+use crate::desk::chat::{Handle, Reply, Sheet};
+use crate::desk::request::Ask;
+use crate::inbound::app::App;
+use crate::people::Person;
+use crate::procedure::model::Kind;
+use crate::ticket::command::Command;
+use crate::ticket::guard;
+use crate::ticket::nearest::nearest;
+use crate::ticket::number::Number;
+
+/// What every kind of ticket knows beside its own steps.
+const WORDS: [&str; 13] =
+    ["declare", "request", "list", "show", "note", "assign", "lead", "severity", "evidence", "escalate", "page", "edit", "help"];
+/// What `/countersign` knows.
+const HOUSE: [&str; 6] = ["link", "whoami", "inbox", "oncall", "help", "audit"];
+/// Bytes of a command's text at most.
+const MOST: usize = 8_000;
+/// Words that are proposed for one that is unknown.
+const PROPOSED: usize = 3;
+
+/// A command as it was typed.
+struct Typing<'p> {
+    /// `/incident`
+    command: &'p str,
+    /// The first word, lower case.
+    word: String,
+    /// What follows it.
+    rest: &'p str,
+    /// The channel that it was typed in.
+    channel: &'p str,
+    trigger: &'p str,
+}
+
+impl<'p> Typing<'p> {
+    fn read(payload: &'p Value) -> Self {
+        let typed = text(&payload["text"], MOST).trim();
+        let (word, rest) = typed.split_once(char::is_whitespace).unwrap_or((typed, ""));
+        Self {
+            command: text(&payload["command"], 64),
+            word: word.chars().take(64).collect::<String>().to_lowercase(),
+            rest: rest.trim(),
+            channel: text(&payload["channel_id"], 64),
+            trigger: text(&payload["trigger_id"], 200),
+        }
+    }
+}
+
+/// Takes a command.
+pub async fn command(app: &App, payload: &Value, auth: &'static str) -> Outcome {
+    let typing = Typing::read(payload);
+    let origin = Origin {
+        payload,
+        team: text(&payload["team_id"], 64),
+        user: text(&payload["user_id"], 64),
+        user_team: "",
+        once: text(&payload["trigger_id"], 200),
+        tries: "Type",
+        ticket: None,
+        auth,
+    };
+    let speaker = match speaker(app, origin).await {
+        Ok(speaker) => speaker,
+        Err(unheard) => return unheard.into(),
+    };
+    if typing.command == "/countersign" {
+        return house(app, &speaker, &typing).await;
+    }
+    let name = typing.command.trim_start_matches('/');
+    let library = app.desk.snapshot().procedures.current().cloned();
+    match library.as_ref().and_then(|library| library.kinds.get(name)) {
+        Some(kind) => of_kind(app, &speaker, kind, &typing).await,
+        None => Outcome::says(chat::no_procedure(&format!("“{}”", name.chars().take(40).collect::<String>()))),
+    }
+}
+
+async fn house(app: &App, speaker: &Speaker, typing: &Typing<'_>) -> Outcome {
+    match typing.word.as_str() {
+        "" | "help" => help(),
+        "link" => linking::link(app, speaker, typing.rest).await,
+        "whoami" => lookups::whoami(app, speaker),
+        "inbox" => lookups::inbox(app, speaker).await,
+        "oncall" => lookups::oncall(app, speaker),
+        "audit" => lookups::audit(app, speaker, typing.channel).await,
+        word => Outcome::says(chat::unknown_word(typing.command, word, &near(word, &HOUSE))),
+    }
+}
+
+fn help() -> Outcome {
+    Outcome::Says(Reply { paragraphs: chat::help(), ..Reply::default() })
+}
+
+/// The nearest known words, the nearest first.
+fn near<'a>(word: &str, known: &[&'a str]) -> Vec<&'a str> {
+    let mut left = known.to_vec();
+    let mut found = Vec::new();
+    while let Some(next) = nearest(word, left.iter().copied())
+        && found.len() < PROPOSED
+    {
+        left.retain(|known| *known != next);
+        found.push(next);
+    }
+    found
+}
+
+async fn of_kind(app: &App, speaker: &Speaker, kind: &Kind, typing: &Typing<'_>) -> Outcome {
+    let (word, rest) = (typing.word.as_str(), typing.rest);
+    match word {
+        "" | "declare" | "request" => return declare(app, speaker, kind, typing).await,
+        "help" => return help(),
+        "list" => return lookups::list(app, speaker, &kind.prefix).await,
+        _ => {}
+    }
+    let known = WORDS.contains(&word) || kind.transitions.get(word).is_some_and(|t| !t.automatic);
+    if !known {
+        let steps = kind.transitions.values().filter(|t| !t.automatic).map(|t| t.name.as_str());
+        let known: Vec<&str> = WORDS.into_iter().chain(steps).collect();
+        return Outcome::says(chat::unknown_word(typing.command, word, &near(word, &known)));
+    }
+    let (named, text) = number_and_text(&kind.prefix, rest);
+    let number = match named {
+        Some(number) if !(word == "merge" && text.is_empty()) => Some(number),
+        _ => app.desk.ticket_at("slack", typing.channel, "").await.unwrap_or_default().filter(|n| n.prefix() == kind.prefix),
+    };
+    let Some(number) = number else { return Outcome::says(chat::which_ticket(typing.command, word)) };
+    let text = if word == "merge" && text.is_empty() { rest } else { text };
+    if let Some(refused) = unfit(app, speaker, &number, text).await {
+        return refused;
+    }
+    if word == "show" {
+        return lookups::show(app, speaker, &number).await;
+    }
+    on_ticket(app, speaker, typing, number, text).await
+}
+
+/// `INC-000042 because` or `42 because`: the number, if one is named, and the text.
+fn number_and_text<'t>(prefix: &str, rest: &'t str) -> (Option<Number>, &'t str) {
+    let (first, text) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    let first = first.to_uppercase();
+    let count = first.strip_prefix(prefix).map_or(first.as_str(), |rest| rest.trim_start_matches('-'));
+    // A number alone may be the beginning of a sentence: as a ticket's it has six digits, or a prefix before it.
+    let plain = first.len() == 6 || first.starts_with(prefix);
+    match count.parse::<u64>() {
+        Ok(n) if plain && n > 0 && count.bytes().all(|b| b.is_ascii_digit()) => (Some(Number::new(prefix, n)), text.trim()),
+        _ => (None, rest),
+    }
+}
+
+/// Refuses a text that must not be kept, and keeps that it was tried.
+async fn unfit(app: &App, speaker: &Speaker, ticket: &Number, text: &str) -> Option<Outcome> {
+    let screened = guard::screen(text);
+    if screened.found.is_empty() {
+        return None;
+    }
+    let command = Command::Withhold { ticket: ticket.clone(), found: screened.names(), of: "command".to_owned(), masked: false };
+    if let Err(error) = speaker.ask(app, Ask::Ticket(Box::new(command)), "withheld").await {
+        tracing::info!(%error, "that something was withheld could not be recorded");
+    }
+    Some(Outcome::says(chat::withheld("text", &screened.found.into_iter().collect::<Vec<_>>(), false)))
+}
+
+async fn declare(app: &App, speaker: &Speaker, kind: &Kind, typing: &Typing<'_>) -> Outcome {
+    let action = Action::Declare(kind.name.clone());
+    let context = Context { ticket: None, action: action.to_string(), binding: None, key: app.desk.env().id("") };
+    let title = if typing.word.is_empty() { "" } else { typing.rest };
+    let screened = guard::screen(title);
+    if !screened.found.is_empty() {
+        return Outcome::says(chat::withheld("text", &screened.found.into_iter().collect::<Vec<_>>(), false));
+    }
+    if title.is_empty() {
+        return forms::open(app, speaker, typing.trigger, context, &Typed::default()).await;
+    }
+    // "sev1 the database is down" says how bad it is as well.
+    let (first, others) = title.split_once(' ').unwrap_or((title, ""));
+    let severities = kind.fields.get("severity").map(|field| &field.of);
+    let known =
+        matches!(severities, Some(crate::procedure::model::FieldType::Choice(values)) if values.contains_key(&first.to_lowercase()));
+    let mut values = BTreeMap::new();
+    if known && !others.is_empty() {
+        values.insert(format!("{FIELD}severity"), vec![first.to_lowercase()]);
+        values.insert(format!("{FIELD}title"), vec![others.trim().to_owned()]);
+    } else {
+        values.insert(format!("{FIELD}title"), vec![title.to_owned()]);
+    }
+    filled_in(app, speaker, typing, context, values).await
+}
+
+/// Somebody whom a command names: `@somebody`, `me`, or an address.
+fn somebody(app: &App, speaker: &Speaker, named: &str) -> Result<Person, Words> {
+    let directory = app.desk.snapshot().directory;
+    let found = if let Some(mention) = named.strip_prefix("<@").and_then(|rest| rest.split(['|', '>']).next()) {
+        let handle = Handle { user: mention.to_owned(), ..speaker.handle.clone() };
+        directory.by_account(&handle.to_string()).cloned()
+    } else if named == "me" {
+        speaker.person.clone()
+    } else {
+        directory.by_email(named).filter(|person| !person.state.disabled).cloned()
+    };
+    found.ok_or_else(|| chat::nobody_behind(named))
+}
+
+/// What a word does, which input its text is for, and what else it fills in.
+fn meaning(app: &App, speaker: &Speaker, word: &str, text: &str) -> Result<(Action, BTreeMap<String, Vec<String>>), Words> {
+    let mut values = BTreeMap::new();
+    let mut put = |name: &str, value: &str| {
+        if !value.is_empty() {
+            values.insert(name.to_owned(), vec![value.to_owned()]);
+        }
+    };
+    let (first, others) = text.split_once(char::is_whitespace).map_or((text, ""), |(first, others)| (first, others.trim()));
+    let action = match word {
+        "note" => {
+            put("note", text);
+            Action::Note
+        }
+        "assign" | "lead" => {
+            if !first.is_empty() {
+                put("person", &somebody(app, speaker, first)?.state.id);
+            }
+            if word == "assign" { Action::Owner } else { Action::Lead }
+        }
+        "severity" => {
+            put(&format!("{FIELD}severity"), &first.to_lowercase());
+            put("reason", others);
+            Action::Edit
+        }
+        "evidence" => Action::Evidence(None),
+        "edit" => Action::Edit,
+        "escalate" => {
+            put("reason", text);
+            Action::Escalate
+        }
+        "page" => {
+            if !first.is_empty() {
+                put("to", &somebody(app, speaker, first)?.state.id);
+            }
+            put("reason", others);
+            Action::Escalate
+        }
+        "merge" => {
+            put("other", &first.to_uppercase());
+            put("reason", others);
+            Action::Step("merge".to_owned())
+        }
+        step => {
+            put("line", text);
+            Action::Step(step.to_owned())
+        }
+    };
+    Ok((action, values))
+}
+
+async fn on_ticket(app: &App, speaker: &Speaker, typing: &Typing<'_>, number: Number, text: &str) -> Outcome {
+    let (action, values) = match meaning(app, speaker, &typing.word, text) {
+        Ok(meaning) => meaning,
+        Err(nobody) => return Outcome::says(nobody),
+    };
+    let context = Context { ticket: Some(number), action: action.to_string(), binding: None, key: app.desk.env().id("") };
+    filled_in(app, speaker, typing, context, values).await
+}
+
+/// Sends a form that a command filled in; where something is still needed, or nothing was said, it opens.
+async fn filled_in(
+    app: &App,
+    speaker: &Speaker,
+    typing: &Typing<'_>,
+    context: Context,
+    mut values: BTreeMap<String, Vec<String>>,
+) -> Outcome {
+    let Ok(action) = context.action.parse::<Action>() else { return Outcome::Nothing };
+    let made = match forms::make(app, speaker.person.as_ref(), &action, context.ticket.as_ref()).await {
+        Ok(made) => made,
+        Err(error) => return Outcome::says(Words::of(error.to_string())),
+    };
+    told_elsewhere(&made.form, &mut values);
+    let said_nothing = values.is_empty() && !made.form.fields.is_empty();
+    if said_nothing || lacks(&made.form, &values) {
+        let prefilled = Typed { values, ..Typed::default() };
+        return forms::open(app, speaker, typing.trigger, context, &prefilled).await;
+    }
+    let filled = Filled::of(values);
+    confirmed(forms::send(app, speaker, &context, &filled, false).await, &context)
+}
+
+/// A step without a line takes its text as the reason.
+fn told_elsewhere(form: &Form, values: &mut BTreeMap<String, Vec<String>>) {
+    let has = |name: &str| form.fields.iter().any(|field| field.name == name);
+    if !has("line")
+        && has("reason")
+        && let Some(line) = values.remove("line")
+    {
+        values.entry("reason".to_owned()).or_insert(line);
+    }
+}
+
+/// Whether something that must be there now is not.
+fn lacks(form: &Form, values: &BTreeMap<String, Vec<String>>) -> bool {
+    let empty = |field: &&crate::card::form::FormField| field.values.is_empty() && !values.contains_key(&field.name);
+    form.fields.iter().filter(|field| field.needed == Needed::Now).any(|field| empty(&field))
+}
+
+/// What a form would show in its own place, said in a sentence.
+fn confirmed(outcome: Outcome, context: &Context) -> Outcome {
+    let of = |text: String| Outcome::says(Words::of(text));
+    match (outcome, &context.ticket) {
+        (Outcome::Nothing, Some(number)) => Outcome::says(Words::of("Recorded on ").ticket(number).text(".")),
+        (Outcome::Errors(errors), _) => of(errors.into_values().collect::<Vec<_>>().join(" ")),
+        (Outcome::Shows(Sheet::Form { form, .. }), _) => {
+            let errors = form.error.iter().chain(form.fields.iter().filter_map(|field| field.error.as_ref()));
+            of(errors.cloned().collect::<Vec<_>>().join(" "))
+        }
+        (Outcome::Shows(Sheet::Says { paragraphs, buttons, .. }), _) => Outcome::Says(Reply { paragraphs, buttons, ..Reply::default() }),
+        (outcome, _) => outcome,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_may_be_written_short_and_a_sentence_may_begin_with_one() {
+        let number = |n| Some(Number::new("INC", n));
+        assert_eq!(number_and_text("INC", "INC-000042 cut off"), (number(42), "cut off"));
+        assert_eq!(number_and_text("INC", "inc-42"), (number(42), ""));
+        assert_eq!(number_and_text("INC", "000042 cut off"), (number(42), "cut off"));
+        for text in ["3 hosts are cut off", "CHG-000001 x", "", "incoming traffic", "INC", "-1"] {
+            assert_eq!(number_and_text("INC", text), (None, text), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_words_come_first_and_a_strange_one_finds_none() {
+        assert_eq!(near("nto", &WORDS), ["note"]);
+        assert_eq!(near("esc", &["escalate", "close"]), ["escalate"]);
+        assert!(near("zebra", &HOUSE).is_empty());
+    }
+}

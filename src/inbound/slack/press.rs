@@ -1,0 +1,135 @@
+//! Interactions: a button that was pressed, a form that was sent, a search in a long list.
+//!
+//! A button carries what its card showed. Where that is no longer so, nothing happens, and whoever pressed it is told what
+//! changed.
+
+use serde_json::Value;
+
+use super::arrival::Outcome;
+use super::forms::{self, Context};
+use super::speaker::{Origin, Speaker, speaker, text};
+use super::{linking, lookups};
+use crate::card::buttons::Action;
+use crate::card::chat;
+use crate::card::form::Typed;
+use crate::card::words::Words;
+use crate::desk::chat::{Deed, Does, Pressed, Reply};
+use crate::desk::request::{Ask, Refused, Unanswered};
+use crate::inbound::app::App;
+use crate::ticket::number::Number;
+
+/// Takes an interaction.
+pub async fn interaction(app: &App, payload: &Value, auth: &'static str) -> Outcome {
+    let kind = text(&payload["type"], 64);
+    if !matches!(kind, "block_actions" | "view_submission" | "block_suggestion") {
+        // Shortcuts, closed views and what Slack thinks of next: nothing is asked of us.
+        return Outcome::Nothing;
+    }
+    let pressed = payload["actions"][0]["value"].as_str().and_then(|value| value.parse::<Pressed>().ok());
+    let origin = Origin {
+        payload,
+        team: text(&payload["team"]["id"], 64),
+        user: text(&payload["user"]["id"], 64),
+        user_team: text(&payload["user"]["team_id"], 64),
+        once: once(payload),
+        tries: "Press",
+        ticket: pressed.as_ref().and_then(|pressed| pressed.ticket.as_ref()),
+        auth,
+    };
+    let speaker = match speaker(app, origin).await {
+        Ok(speaker) => speaker,
+        Err(unheard) => return unheard.into(),
+    };
+    match (kind, pressed) {
+        ("view_submission", _) => forms::submitted(app, &speaker, &payload["view"], false).await,
+        ("block_suggestion", _) => forms::options(app, &speaker, payload).await,
+        (_, Some(pressed)) => deed(app, &speaker, &pressed, text(&payload["trigger_id"], 200)).await,
+        (_, None) if payload["actions"][0]["action_id"] == "save" => saved(app, &speaker, payload).await,
+        // A button that only leads somewhere is told to us as well.
+        (_, None) => Outcome::Nothing,
+    }
+}
+
+/// What Slack repeats when it sends the same interaction again.
+fn once(payload: &Value) -> &str {
+    let trigger = text(&payload["trigger_id"], 200);
+    if trigger.is_empty() { text(&payload["view"]["hash"], 200) } else { trigger }
+}
+
+async fn deed(app: &App, speaker: &Speaker, pressed: &Pressed, trigger: &str) -> Outcome {
+    match (&pressed.deed, &pressed.ticket) {
+        (Deed::Link, _) => Outcome::Says(forms::not_linked(app, false)),
+        (Deed::ConfirmLink, _) => linking::confirm(app, speaker).await,
+        (Deed::RefuseLink, _) => linking::refuse(app, speaker).await,
+        (Deed::Show, Some(number)) => lookups::show(app, speaker, number).await,
+        (Deed::More, Some(number)) => lookups::more(app, speaker, number).await,
+        (Deed::Act(action), ticket) => act(app, speaker, pressed, (action, ticket.as_ref()), trigger).await,
+        (Deed::Show | Deed::More, None) => Outcome::Nothing,
+    }
+}
+
+async fn act(app: &App, speaker: &Speaker, pressed: &Pressed, (action, ticket): (&Action, Option<&Number>), trigger: &str) -> Outcome {
+    let made = match forms::make(app, speaker.person.as_ref(), action, ticket).await {
+        Ok(made) => made,
+        Err(error) => return Outcome::says(Words::of(error.to_string())),
+    };
+    let context =
+        Context { ticket: ticket.cloned(), action: action.to_string(), binding: pressed.binding.clone(), key: app.desk.env().id("") };
+    let moved = made.moved(pressed.binding.as_deref());
+    if !made.form.fields.is_empty() && !moved {
+        return forms::open(app, speaker, trigger, context, &Typed::default()).await;
+    }
+    let nothing = super::state::Filled::default();
+    let data = nothing.data(&made.form, pressed.binding.as_deref());
+    match made.command(app, &data, false) {
+        // A card that moved on is asked for all the same: the desk refuses it, says what changed, and keeps that it was tried.
+        Ok(Some(command)) => match speaker.ask(app, Ask::Ticket(Box::new(command)), "press").await {
+            Ok(_) => Outcome::Nothing,
+            Err(Unanswered::Refused(Refused::NotLinked)) => Outcome::Says(forms::not_linked(app, false)),
+            Err(error) => Outcome::Says(refused(&error, ticket)),
+        },
+        Ok(None) => linking::hold(app, speaker, &context, &nothing).await,
+        Err(_) => forms::open(app, speaker, trigger, Context { binding: None, ..context }, &Typed::default()).await,
+    }
+}
+
+/// A refusal, with a way to look again.
+pub(super) fn refused(error: &Unanswered, ticket: Option<&Number>) -> Reply {
+    let reply = Reply::of(error.to_string());
+    match ticket {
+        Some(number) => reply.offering("Show", Does::Press(Pressed::plain(Some(number), Deed::Show))),
+        None => reply,
+    }
+}
+
+/// The fields of an open form are kept without taking its step.
+async fn saved(app: &App, speaker: &Speaker, payload: &Value) -> Outcome {
+    let view = &payload["view"];
+    let outcome = forms::submitted(app, speaker, view, true).await;
+    let Some(chat) = app.chat.as_ref() else { return outcome };
+    let sheet = match outcome {
+        Outcome::Shows(sheet) => sheet,
+        Outcome::Nothing => crate::desk::chat::Sheet::Says {
+            title: "Countersign".to_owned(),
+            paragraphs: vec![Words::of("Saved. The step itself is still to be taken.")],
+            buttons: Vec::new(),
+        },
+        Outcome::Says(reply) => {
+            crate::desk::chat::Sheet::Says { title: "Countersign".to_owned(), paragraphs: reply.paragraphs, buttons: reply.buttons }
+        }
+        // Slack shows errors at inputs only where a form was sent; here they are said beside it, and the form stays.
+        Outcome::Errors(errors) => {
+            let said: Vec<String> = errors.into_values().collect();
+            let to = Reply::of(said.join(" "));
+            if let Err(error) = chat.tell(&speaker.handle.user, &to).await {
+                tracing::info!(%error, "an answer to one person was lost");
+            }
+            return Outcome::Nothing;
+        }
+        other => return other,
+    };
+    if chat.update(text(&view["id"], 200), None, &sheet).await.is_err() {
+        return Outcome::says(chat::too_slow());
+    }
+    Outcome::Nothing
+}
