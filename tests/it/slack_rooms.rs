@@ -246,6 +246,7 @@ async fn a_stranger_s_title_calls_nobody(w: &mut World) {
     let text = channel.messages[0]["text"].as_str().unwrap_or_default();
     assert!(text.contains("&lt;!channel&gt; &amp; &lt;https://evil.example|click&gt;"), "{text}");
     assert!(!channel.topic.contains('<'), "{}", channel.topic);
+    assert!(slack.lock().calls.iter().all(|c| c.body.get("link_names").is_none()), "names in a text are nobody's");
     let marked_up: Vec<String> = channel.messages.iter().map(|m| m["blocks"].to_string()).filter(|b| b.contains("mrkdwn")).collect();
     assert_eq!(marked_up, Vec::<String>::new(), "no block is parsed for mark-up");
 }
@@ -307,7 +308,7 @@ async fn a_storm_ends_with_every_card_true_while_slack_limits_every_other_reques
             answer.done();
         }
     }
-    w.slack_is_told().await;
+    w.slack_is_told_in_steps_of(std::time::Duration::from_millis(100), 30_000).await;
     told_once_and_in_order(&slack);
     let cards: Vec<Value> = {
         let state = slack.lock();
@@ -338,3 +339,52 @@ mod a_storm_ends_with_every_card_true_while_slack_limits_every_other_request {
         });
     }
 }
+
+async fn what_happens_while_slack_is_down_is_said_when_it_is_back(w: &mut World) {
+    let slack = staffed(w).await;
+    (0..12).for_each(|n| slack.fails_next(if n % 2 == 0 { Fault::Broken } else { Fault::CutBefore }));
+    let ana = w.person("ana");
+    let inc = ana.declares("db down", "sev1").await;
+    ana.acknowledges(&inc).await.done();
+    ana.notes(&inc, "while Slack was away").await.done();
+    w.slack_is_told().await;
+    let said = slack.said("inc-000001-db-down");
+    assert_eq!(said[2..], ["ana has it (10:00 UTC). Contain by 14:00 UTC.", "ana noted: while Slack was away"]);
+    told_once_and_in_order(&slack);
+    assert!(slack.asked("conversations.create") < 14, "it is not hammered while it is down");
+    well_formed(&slack);
+}
+on_both!(what_happens_while_slack_is_down_is_said_when_it_is_back);
+
+// proves: RET-13
+async fn what_bears_a_marking_or_a_secret_stays_out_of_slack(w: &mut World) {
+    let slack = staffed(w).await;
+    let ana = w.person("ana");
+    let inc = ana.declares("db down", "sev1").await;
+    ana.notes(&inc, "CUI//SP-CTI\nthe wing drawings").await.done();
+    ana.notes(&inc, "I set the password: hunter2hunter2 again").await.done();
+    w.slack_is_told().await;
+    let all = serde_json::to_string(&slack.channel_like("inc-000001").messages).expect("JSON");
+    assert!(!all.contains("wing drawings") && !all.contains("hunter2"), "{all}");
+}
+on_both!(what_bears_a_marking_or_a_secret_stays_out_of_slack);
+
+async fn doctor_and_the_console_say_what_does_not_work_in_slack(w: &mut World) {
+    let slack = staffed(w).await;
+    let (_, said) = w.runs(&["doctor"]).await;
+    assert!(said.contains("the bot token is good: user UBOT in the workspace T0TEAM"), "{said}");
+    assert!(said.contains("the app has every scope of deploy/slack-manifest.yaml"), "{said}");
+    assert!(said.contains("no account in Slack is linked for max@example.com"), "{said}");
+    slack.lock().scopes.remove("pins:write");
+    w.person("ana").declares("db down", "sev1").await;
+    w.slack_is_told().await;
+    let (code, said) = w.runs(&["doctor"]).await;
+    assert!(code == 1 && said.contains("the app lacks pins:write"), "{said}");
+    assert!(said.contains("may not do pins.add"), "{said}");
+    let page = w.signed_in("ana").await.gets("/console/").await.text();
+    assert!(page.contains("may not do pins.add"), "the console says it as well");
+    slack.fails("auth.test", Fault::Says("account_inactive"));
+    let (_, said) = w.runs(&["doctor"]).await;
+    assert!(said.contains("Slack does not take the bot token (account_inactive)"), "{said}");
+}
+on_both!(doctor_and_the_console_say_what_does_not_work_in_slack);
