@@ -715,6 +715,9 @@ impl World {
     }
 
     async fn finish(mut self) {
+        if !self.closed && self.settings.contains("[slack]") && !self.replicas.is_empty() {
+            self.slack_is_told().await;
+        }
         self.stops().await;
         if !self.closed {
             assert_eq!(self.database.number("SELECT COUNT(*) FROM outbox").await, 0, "something was left in the outbox");
