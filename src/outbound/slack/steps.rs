@@ -28,6 +28,16 @@ const CALLED: usize = 20;
 /// Between two tries for a ticket's place in the order of a channel.
 const NEXT: std::time::Duration = std::time::Duration::from_millis(600);
 
+/// What was said in Slack stands there already, and what of it could not be kept was told to whoever said it.
+fn said_here(event: &Event) -> bool {
+    let said = match &event.fact {
+        Fact::NoteAdded { .. } => event.sealed.contains_key("place"),
+        Fact::NoteRevised { .. } | Fact::ContentWithheld { .. } => true,
+        _ => false,
+    };
+    said && event.via.surface == PLATFORM
+}
+
 impl Slack {
     pub(super) fn ink(&self, now: Timestamp) -> Ink<'_> {
         Ink { console: &self.console, now }
@@ -327,7 +337,7 @@ impl Slack {
     /// A message as this place shows it; none where the card says it already, or no content is shown.
     async fn worded(&self, turn: &Turn<'_>, message: &Message) -> Result<Option<Post>, Stop> {
         let Some(event) = turn.telling.events.iter().find(|e| e.seq == message.seq) else { return Ok(None) };
-        if matches!(event.fact, Fact::TicketOpened(_)) {
+        if matches!(event.fact, Fact::TicketOpened(_)) || said_here(event) {
             return Ok(None);
         }
         let ink = self.ink(turn.now);
