@@ -18,7 +18,7 @@ fn waiting<'a>(scene: &Scene<'a>) -> Vec<(&'a Transition, &'a Approval)> {
 
 /// Whether the reader asked for this ticket, and so can never approve it.
 fn own(scene: &Scene<'_>) -> bool {
-    scene.reader().is_some() && scene.ticket.opened_by.person() == scene.reader()
+    scene.is_own_request()
 }
 
 /// The decisions that wait for the reader.
@@ -26,8 +26,8 @@ pub(super) fn decisions(scene: &Scene<'_>) -> Vec<Button> {
     let mine = |(transition, approval): &(&Transition, &Approval)| {
         let standing = standing(scene.ticket, transition, scene.people);
         let decided = standing.iter().any(|given| Some(given.person.as_str()) == scene.reader());
-        let stage = open_stage(approval, &standing).and_then(|(stage, _)| approval.stages.get(stage));
-        !decided && !own(scene) && stage.is_some_and(|stage| scene.holds_one_of(&stage.by))
+        let stage = open_stage(approval, &standing, scene.variables()).and_then(|(stage, _)| approval.stages.get(stage));
+        !decided && !own(scene) && stage.is_some_and(|stage| scene.decides_at(stage))
     };
     let button = |(transition, _): (&Transition, &Approval)| {
         let label = format!("Approve or reject: {}", scene.label(transition));
@@ -66,7 +66,7 @@ fn lines_of(scene: &Scene<'_>, transition: &Transition, approval: &Approval) -> 
         let counts = standing.iter().any(|s| s.seq == given.seq);
         out.push(words.text(if counts { "." } else { ". It no longer counts: what was decided on has changed, or who decided has left." }));
     }
-    if let Some((stage, more)) = open_stage(approval, &standing).filter(|_| standing.iter().all(|s| s.approved)) {
+    if let Some((stage, more)) = open_stage(approval, &standing, scene.variables()).filter(|_| standing.iter().all(|s| s.approved)) {
         let by = approval.stages.get(stage).map_or(&[][..], |s| s.by.as_slice());
         let count = if more == 1 { "an approval".to_owned() } else { format!("{} approvals", number_word(more)) };
         out.push(Words::of(format!("“{label}” still needs {count} by {}.", any_of(by))));
@@ -125,7 +125,7 @@ mod tests {
     fn stage() -> Stage {
         let mut stage = Stage::new();
         let by = vec!["incident-manager".to_owned()];
-        let approval = Approval { stages: vec![ApprovalStage { by, count: 1 }], of: vec!["severity".to_owned()] };
+        let approval = Approval { stages: vec![ApprovalStage { by, count: 1, when: None, otherwise: Vec::new() }], of: vec!["severity".to_owned()], on_rejection: None };
         stage.kind.transitions["acknowledge"].approval = Some(approval);
         stage
     }
@@ -136,7 +136,7 @@ mod tests {
 
     fn approved(ticket: &mut Ticket, stage: &Stage) {
         let digest = digest(ticket, &stage.kind.transitions["acknowledge"]).expect("it needs approval");
-        let given = ApprovalGiven { person: "p_dana".into(), roles: vec![], stage: 0, approved: true, digest, at: at("03:05"), seq: 60 };
+        let given = ApprovalGiven { person: "p_dana".into(), roles: vec![], stage: 0, approved: true, digest, at: at("03:05"), seq: 60, instead_of: None, self_approved: false };
         ticket.approvals.insert("acknowledge".into(), vec![given]);
     }
 

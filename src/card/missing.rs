@@ -26,7 +26,7 @@ pub fn count(scene: &Scene<'_>, transition: &Transition) -> usize {
 pub fn beside_fields(scene: &Scene<'_>, transition: &Transition) -> Vec<Missing> {
     let lacks = missing(scene.ticket, scene.kind, scene.response, transition, scene.people);
     let in_form = |lack: &Lack| matches!(lack, Lack::Field { name, .. } if transition.requires.fields.contains(name));
-    let lacks = lacks.iter().filter(|lack| !in_form(lack) && !matches!(lack, Lack::Guard { .. }));
+    let lacks = lacks.iter().filter(|lack| !in_form(lack) && !matches!(lack, Lack::Guard { .. } | Lack::Condition { .. }));
     lacks.map(|lack| Missing { what: lack.words(), gives: gives(lack) }).collect()
 }
 
@@ -43,6 +43,6 @@ fn gives(lack: &Lack) -> Vec<Button> {
             Button::form("Not needed…", "Say why it is not needed here.", Action::TaskWaive(*task)),
         ],
         Lack::Field { .. } => vec![Button::form("Edit fields", "Set what is known.", Action::Edit)],
-        Lack::Guard { .. } | Lack::Approval { .. } | Lack::Rejected { .. } | Lack::Reason { .. } => Vec::new(),
+        Lack::Guard { .. } | Lack::Condition { .. } | Lack::Approval { .. } | Lack::Rejected { .. } | Lack::Reason { .. } => Vec::new(),
     }
 }

@@ -247,4 +247,9 @@ impl PeopleView for Directory {
     fn has_email(&self, person: &str, email: &str) -> bool {
         self.active(person).is_some_and(|p| p.email == email.to_lowercase())
     }
+
+    fn by_email(&self, email: &str) -> Option<String> {
+        let email = email.to_lowercase();
+        Self::by_email(self, &email).filter(|p| !p.state.disabled).map(|p| p.state.id.clone())
+    }
 }

@@ -63,6 +63,9 @@ pub enum Command {
     WithdrawDecision { ticket: Number, transition: String, reason: Sealed },
     /// A deadline came due; from the scheduler only.
     Fire { ticket: Number, deadline: String, came_due: Timestamp },
+    /// An obligation of the organisation came due at `due`; the times in `missed` passed unnoticed. With no `due` it counts
+    /// from now on. From the scheduler only.
+    Oblige { obligation: String, due: Option<Timestamp>, missed: Vec<Timestamp> },
 }
 
 impl Command {
@@ -88,6 +91,7 @@ impl Command {
             Self::Decide { .. } => "Decide",
             Self::WithdrawDecision { .. } => "WithdrawDecision",
             Self::Fire { .. } => "Fire",
+            Self::Oblige { .. } => "Oblige",
         }
     }
 
@@ -95,7 +99,7 @@ impl Command {
     #[must_use]
     pub fn ticket(&self) -> Option<&Number> {
         match self {
-            Self::Open(_) | Self::Receive(_) => None,
+            Self::Open(_) | Self::Receive(_) | Self::Oblige { .. } => None,
             Self::Take(take) => Some(&take.ticket),
             Self::AttachEvidence(file) => Some(&file.ticket),
             Self::SetFields { ticket, .. }

@@ -213,7 +213,8 @@ fn field(field: &Field) -> Value {
         FieldType::Number { min, max } => json!({ "type": "integer", "minimum": min, "maximum": max }),
         FieldType::Bool => json!({ "type": "boolean" }),
         FieldType::Time => json!({ "type": "string", "format": "date-time" }),
-        FieldType::Person | FieldType::Ticket => json!({ "type": "string" }),
+        FieldType::Word => json!({ "type": "string", "maxLength": 60 }),
+        FieldType::Person | FieldType::Ticket | FieldType::System => json!({ "type": "string" }),
     };
     schema["title"] = json!(field.label);
     schema["description"] = json!(field.help);

@@ -12,7 +12,7 @@ use crate::ledger::sealed::Commitment;
 use crate::ticket::alert::AlertStatus;
 use crate::ticket::bench::number;
 use crate::ticket::event::{
-    Actor, AdoptedFile, AlertSeen, Brought, EpochOpened, Event, EvidenceAttached, Fact, NewTask, OwedItem, Pinned, Reminder, TicketOpened,
+    Actor, AdoptedFile, AlertSeen, ApprovedAs, Brought, EpochOpened, Event, EvidenceAttached, Fact, NewTask, OwedItem, Pinned, Reminder, TicketOpened,
     TransitionTaken, Via,
 };
 
@@ -64,6 +64,9 @@ fn log_and_people() -> Vec<Fact> {
         Fact::KeyRevoked { person: person.clone(), key },
         Fact::LinkIssued { person: person.clone(), link: "a1".repeat(32), expires_at: at() },
         Fact::SignedIn { person, session: "s_1".into(), method: "link".into(), link: Some("a1".repeat(32)) },
+        Fact::ObligationBegan { obligation: "access-review".into(), from: at() },
+        Fact::ObligationRun { obligation: "access-review".into(), due: at(), opened: Some(number(3)) },
+        Fact::ObligationMissed { obligation: "access-review".into(), due: at() },
     ]
 }
 
@@ -98,6 +101,8 @@ fn opened_and_taken() -> Vec<Fact> {
             late: true,
             automatic: false,
             ended: false,
+            authored: false,
+            approved: None,
         }),
     ]
 }
@@ -105,7 +110,7 @@ fn opened_and_taken() -> Vec<Fact> {
 fn on_tickets() -> Vec<Fact> {
     let group = || "legal".to_owned();
     vec![
-        Fact::FieldsSet { fields: BTreeMap::from([("hosts".into(), json!(null))]), sealed_fields: vec!["title".into()] },
+        Fact::FieldsSet { fields: BTreeMap::from([("hosts".into(), json!(null))]), sealed_fields: vec!["title".into()], authored: false },
         Fact::NoteAdded { note: 1, occurred_at: Some(at()), late: false },
         Fact::EvidenceAttached(EvidenceAttached {
             file: 1,
@@ -131,14 +136,16 @@ fn on_tickets() -> Vec<Fact> {
             },
         },
         Fact::MergeUndone { other: number(2) },
-        Fact::Escalated { clock: Some("acknowledge".into()), from_tier: 0, to_tier: 1, to: "on-call.next".into(), next: Some(at()) },
+        Fact::Escalated { clock: Some("acknowledge".into()), from_tier: 0, to_tier: 1, to: "on-call.next".into(), next: Some(at()), person: None },
         Fact::EscalationAcknowledged { tier: 1 },
         Fact::GroupNotified { group: group(), due: Some(at()) },
         Fact::NotificationAcknowledged { group: group() },
         Fact::NotificationOverdue { group: group(), due: at() },
         Fact::OwedReminded { owed: vec![owed()], came_due: at() },
-        Fact::ApprovalDecided { transition: "start".into(), stage: 0, approved: true, digest: "03".into() },
+        Fact::ApprovalDecided { transition: "start".into(), stage: 0, approved: true, digest: "03".into(), instead_of: None, self_approved: false },
         Fact::ApprovalWithdrawn { transition: "start".into() },
+        Fact::ApprovalSpoken { transition: "approve".into(), giver: Some("p_1".into()), digest: "03".into() },
+        Fact::SpokenApprovalAnswered { transition: "approve".into(), confirmed: true, digest: "03".into() },
         Fact::Refused { command: "Take".into(), code: "NotAllowed".into(), transition: Some("close".into()) },
     ]
 }
@@ -204,6 +211,38 @@ fn every_kind_of_event_keeps_its_bytes() {
         });
     }
     insta::assert_snapshot!(lines.join("\n"));
+}
+
+/// Fields that were added to a kind later: the line above still reads, and this one says what is written since.
+fn with_what_was_added() -> Vec<Fact> {
+    let Some(Fact::TransitionTaken(taken)) = opened_and_taken().pop() else { unreachable!("a step") };
+    let fields = BTreeMap::from([("risk".to_owned(), json!({ "value": "low" }))]);
+    let approved = Some(ApprovedAs { digest: "03".into(), fields });
+    vec![
+        Fact::TransitionTaken(TransitionTaken { authored: true, approved, ..taken }),
+        Fact::FieldsSet { fields: BTreeMap::new(), sealed_fields: vec!["title".into()], authored: true },
+        Fact::Escalated { clock: None, from_tier: 0, to_tier: 1, to: "on-call".into(), next: None, person: Some("p_1".into()) },
+        Fact::ApprovalDecided {
+            transition: "approve".into(),
+            stage: 0,
+            approved: true,
+            digest: "03".into(),
+            instead_of: Some("p_2".into()),
+            self_approved: true,
+        },
+    ]
+}
+
+#[test]
+fn what_was_added_to_a_kind_of_event_keeps_its_bytes_too() {
+    let lines = with_what_was_added().into_iter().map(|fact| {
+        let event = recorded(0, fact);
+        let bytes = serde_json_canonicalizer::to_vec(&event).unwrap();
+        assert_eq!(serde_json::from_slice::<Event>(&bytes).unwrap(), event);
+        let whole: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        format!("{} {}", whole["kind"].as_str().unwrap(), serde_json_canonicalizer::to_string(&whole["data"]).unwrap())
+    });
+    insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"));
 }
 
 #[test]

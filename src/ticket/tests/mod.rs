@@ -1,6 +1,7 @@
 //! What the engine promises, told on the [`super::bench`].
 
 mod approving;
+mod changes;
 mod clocks;
 mod correlating;
 mod golden;
@@ -10,3 +11,4 @@ mod second;
 mod shipped;
 mod taking;
 mod values;
+mod work;
