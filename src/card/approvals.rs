@@ -1,19 +1,25 @@
 //! Approvals on a card: what was decided, what still waits, and the forms to decide and to take a decision back.
 
-use super::buttons::{Action, Button, possible};
+use super::buttons::{Action, Button};
 use super::form::{Choice, Form, FormField, Input, Needed};
 use super::live::FactLine;
 use super::scene::Scene;
 use super::words::{Words, any_of, list, number_word};
 use crate::procedure::model::{Approval, Transition};
-use crate::ticket::approval::{digest, open_stage, standing};
+use crate::ticket::approval::{digest, open_stage, standing, stands};
+use crate::ticket::offer::starts;
 
 /// What stands in place of an approved field that is empty.
 const EMPTY: &str = "(empty)";
 
 /// The steps that can be taken now and need approvals.
 fn waiting<'a>(scene: &Scene<'a>) -> Vec<(&'a Transition, &'a Approval)> {
-    possible(scene).into_iter().filter_map(|t| Some((t, t.approval.as_ref()?))).collect()
+    let spoken = scene.ticket.spoken.as_ref().filter(|s| s.confirmed.is_none()).map(|s| s.transition.as_str());
+    let waits = |t: &&Transition| {
+        let starts = starts(scene.ticket, scene.kind, scene.response, t) && !stands(scene.ticket, t);
+        starts || spoken == Some(t.name.as_str())
+    };
+    scene.kind.transitions.values().filter(waits).filter_map(|t| Some((t, t.approval.as_ref()?))).collect()
 }
 
 /// Whether the reader asked for this ticket, and so can never approve it.
@@ -24,6 +30,9 @@ fn own(scene: &Scene<'_>) -> bool {
 /// The decisions that wait for the reader.
 pub(super) fn decisions(scene: &Scene<'_>) -> Vec<Button> {
     let mine = |(transition, approval): &(&Transition, &Approval)| {
+        if let Some(spoken) = scene.ticket.spoken.as_ref().filter(|s| s.confirmed.is_none() && s.transition == transition.name) {
+            return scene.reader().is_none() || spoken.giver.as_deref().is_none_or(|giver| Some(giver) == scene.reader());
+        }
         let standing = standing(scene.ticket, transition, scene.people);
         let decided = standing.iter().any(|given| Some(given.person.as_str()) == scene.reader());
         let stage = open_stage(approval, &standing, scene.variables()).and_then(|(stage, _)| approval.stages.get(stage));

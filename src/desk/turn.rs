@@ -156,7 +156,11 @@ impl Overlay<'_> {
             people: directory.as_ref(),
             delivery,
         };
-        let decision = match decide(&context, self, command) {
+        let decided = decide(&context, self, command);
+        if self.known.elsewhere.was_lacking() {
+            return Err(Unanswered::Elsewhere);
+        }
+        let decision = match decided {
             Ok(decision) => decision,
             Err(refusal) => {
                 if refusal.recorded() && self.tells(actor, library.organisation.refusals_per_hour) {

@@ -39,6 +39,7 @@ pub(super) fn text(words: &str) -> Sealed {
     Sealed::new([7; 32], words.as_bytes().to_vec())
 }
 
+#[derive(Clone)]
 pub(super) struct Bench {
     pub library: Arc<Library>,
     pub now: Timestamp,

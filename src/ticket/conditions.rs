@@ -81,8 +81,7 @@ fn approved(around: &Around<'_>, ticket: &Ticket, rule: &Approved) -> Option<Mis
         return Some(condition("ApprovalStale", "An approval was taken back. It must be approved again."));
     }
     let from = granted.at.plus(rule.lead);
-    let early = if rule.lead.is_zero() { around.now <= from } else { around.now < from };
-    early.then(|| {
+    (around.now < from).then(|| {
         let says = format!("It was approved on {}, and may start on {} or later.", shown(around, granted.at), shown(around, from));
         condition("TooEarly", says)
     })

@@ -1,5 +1,7 @@
 //! What waits for one person on a ticket: decisions, spoken approvals to confirm, what is owed.
 
+use std::cmp::Ordering;
+
 use super::approval;
 use super::authority;
 use super::duties::{Around, held_apart, requesters, word_of};
@@ -112,7 +114,8 @@ fn decisions(around: &Around<'_>, ticket: &Ticket, actor: &Actor, person: &str) 
 }
 
 /// In the order in which somebody looks at them: what is due first, then the higher risk, then the longest waiting.
-pub fn sort(waiting: &mut [Waiting]) {
+#[must_use]
+pub fn compare(a: &Waiting, b: &Waiting) -> Ordering {
     let rank = |level: &str| match level {
         "high" | "sev1" => 0,
         "medium" | "sev2" => 1,
@@ -120,8 +123,6 @@ pub fn sort(waiting: &mut [Waiting]) {
         "low" | "sev4" => 3,
         _ => 4,
     };
-    waiting.sort_by(|a, b| {
-        let key = |w: &Waiting| (w.due.is_none(), w.due, rank(&w.level), w.since, w.why);
-        key(a).cmp(&key(b)).then_with(|| a.ticket.cmp(&b.ticket))
-    });
+    let key = |w: &Waiting| (w.due.is_none(), w.due, rank(&w.level), w.since, w.why);
+    key(a).cmp(&key(b)).then_with(|| a.ticket.cmp(&b.ticket))
 }

@@ -1,7 +1,7 @@
 //! The shipped procedures at work: helpers for tests that walk changes, access and reviews.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -38,14 +38,24 @@ conflicts: [[administrator, approver]]
 
 /// The shipped playbooks with more in `organisation.yaml`.
 pub(super) fn playbooks(more: &str) -> Arc<Library> {
-    let mut files = built_in();
-    for (path, bytes) in &mut files {
-        if path == "organisation.yaml" {
-            bytes.extend_from_slice(more.as_bytes());
-        }
+    changed(more, |path, text| if path == "organisation.yaml" { format!("{text}{more}") } else { text })
+}
+
+/// The shipped playbooks, each file changed: compiled once for each `key`.
+pub(super) fn changed(key: &str, change: impl Fn(&str, String) -> String) -> Arc<Library> {
+    static KNOWN: Mutex<BTreeMap<String, Arc<Library>>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(library) = known.get(key) {
+        return Arc::clone(library);
     }
-    let library = load(files).map_err(|f| f.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
-    Arc::new(library.unwrap())
+    let files = built_in().into_iter().map(|(path, bytes)| {
+        let text = change(&path, String::from_utf8(bytes).unwrap());
+        (path, text.into_bytes())
+    });
+    let library = load(files.collect()).map_err(|f| f.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
+    let library = Arc::new(library.unwrap());
+    known.insert(key.to_owned(), Arc::clone(&library));
+    library
 }
 
 /// A bench with the shipped playbooks, the systems above, and what a test adds.
