@@ -105,6 +105,7 @@ fn evidence(scene: &Scene<'_>, phase: Option<&str>) -> Vec<FormField> {
     let phases = scene.kind.transitions.values().filter(|t| t.phase && scene.applies(&t.name));
     let mut choices = vec![Choice { value: String::new(), label: "The incident as a whole".to_owned() }];
     choices.extend(phases.map(|t| Choice { value: t.name.clone(), label: scene.label(t) }));
+    choices.extend(scene.kind.proofs.iter().map(|(name, shows)| Choice { value: name.clone(), label: shows.clone() }));
     if let Some(whole) = choices.first_mut() {
         whole.label = format!("The {} as a whole", uncapitalise(&scene.kind.title));
     }

@@ -1,34 +1,42 @@
 //! Approvals on a card: what was decided, what still waits, and the forms to decide and to take a decision back.
 
-use super::buttons::{Action, Button, possible};
+use super::buttons::{Action, Button};
 use super::form::{Choice, Form, FormField, Input, Needed};
 use super::live::FactLine;
 use super::scene::Scene;
 use super::words::{Words, any_of, list, number_word};
 use crate::procedure::model::{Approval, Transition};
-use crate::ticket::approval::{digest, open_stage, standing};
-use crate::ticket::second::requested;
+use crate::ticket::approval::{digest, open_stage, standing, stands};
+use crate::ticket::offer::starts;
 
 /// What stands in place of an approved field that is empty.
 const EMPTY: &str = "(empty)";
 
 /// The steps that can be taken now and need approvals.
 fn waiting<'a>(scene: &Scene<'a>) -> Vec<(&'a Transition, &'a Approval)> {
-    possible(scene).into_iter().filter_map(|t| Some((t, t.approval.as_ref()?))).collect()
+    let spoken = scene.ticket.spoken.as_ref().filter(|s| s.confirmed.is_none()).map(|s| s.transition.as_str());
+    let waits = |t: &&Transition| {
+        let starts = starts(scene.ticket, scene.kind, scene.response, t) && !stands(scene.ticket, t);
+        starts || spoken == Some(t.name.as_str())
+    };
+    scene.kind.transitions.values().filter(waits).filter_map(|t| Some((t, t.approval.as_ref()?))).collect()
 }
 
 /// Whether the reader asked for this ticket, and so can never approve it.
 fn own(scene: &Scene<'_>) -> bool {
-    scene.reader().is_some_and(|reader| requested(scene.ticket, reader, scene.people))
+    scene.is_own_request()
 }
 
 /// The decisions that wait for the reader.
 pub(super) fn decisions(scene: &Scene<'_>) -> Vec<Button> {
     let mine = |(transition, approval): &(&Transition, &Approval)| {
+        if let Some(spoken) = scene.ticket.spoken.as_ref().filter(|s| s.confirmed.is_none() && s.transition == transition.name) {
+            return scene.reader().is_none() || spoken.giver.as_deref().is_none_or(|giver| Some(giver) == scene.reader());
+        }
         let standing = standing(scene.ticket, transition, scene.people);
         let decided = standing.iter().any(|given| Some(given.person.as_str()) == scene.reader());
-        let stage = open_stage(approval, &standing).and_then(|(stage, _)| approval.stages.get(stage));
-        !decided && !own(scene) && stage.is_some_and(|stage| scene.holds_one_of(&stage.by))
+        let stage = open_stage(approval, &standing, scene.variables()).and_then(|(stage, _)| approval.stages.get(stage));
+        !decided && !own(scene) && stage.is_some_and(|stage| scene.decides_at(stage))
     };
     let button = |(transition, _): (&Transition, &Approval)| {
         let label = format!("Approve or reject: {}", scene.label(transition));
@@ -67,7 +75,7 @@ fn lines_of(scene: &Scene<'_>, transition: &Transition, approval: &Approval) -> 
         let counts = standing.iter().any(|s| s.seq == given.seq);
         out.push(words.text(if counts { "." } else { ". It no longer counts: what was decided on has changed, or who decided has left." }));
     }
-    if let Some((stage, more)) = open_stage(approval, &standing).filter(|_| standing.iter().all(|s| s.approved)) {
+    if let Some((stage, more)) = open_stage(approval, &standing, scene.variables()).filter(|_| standing.iter().all(|s| s.approved)) {
         let by = approval.stages.get(stage).map_or(&[][..], |s| s.by.as_slice());
         let count = if more == 1 { "an approval".to_owned() } else { format!("{} approvals", number_word(more)) };
         out.push(Words::of(format!("“{label}” still needs {count} by {}.", any_of(by))));
@@ -126,7 +134,11 @@ mod tests {
     fn stage() -> Stage {
         let mut stage = Stage::new();
         let by = vec!["incident-manager".to_owned()];
-        let approval = Approval { stages: vec![ApprovalStage { by, count: 1 }], of: vec!["severity".to_owned()] };
+        let approval = Approval {
+            stages: vec![ApprovalStage { by, count: 1, when: None, otherwise: Vec::new() }],
+            of: vec!["severity".to_owned()],
+            on_rejection: None,
+        };
         stage.kind.transitions["acknowledge"].approval = Some(approval);
         stage
     }
@@ -137,7 +149,17 @@ mod tests {
 
     fn approved(ticket: &mut Ticket, stage: &Stage) {
         let digest = digest(ticket, &stage.kind.transitions["acknowledge"]).expect("it needs approval");
-        let given = ApprovalGiven { person: "p_dana".into(), roles: vec![], stage: 0, approved: true, digest, at: at("03:05"), seq: 60 };
+        let given = ApprovalGiven {
+            person: "p_dana".into(),
+            roles: vec![],
+            stage: 0,
+            approved: true,
+            digest,
+            at: at("03:05"),
+            seq: 60,
+            instead_of: None,
+            self_approved: false,
+        };
         ticket.approvals.insert("acknowledge".into(), vec![given]);
     }
 

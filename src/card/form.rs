@@ -7,7 +7,7 @@ use super::live::FactLine;
 use super::missing::Missing;
 use super::scene::{Scene, Taxonomies};
 use super::words::Words;
-use crate::procedure::model::{Field, FieldType};
+use crate::procedure::model::{Field, FieldType, SYSTEMS};
 
 /// Prefix of the names of inputs that hold a field of the procedure.
 pub const FIELD: &str = "field.";
@@ -210,6 +210,8 @@ fn input(of: &FieldType, taxonomies: &Taxonomies, people: &[Choice]) -> Input {
         FieldType::Time => Input::Time,
         FieldType::Person => Input::Pick(people.to_vec()),
         FieldType::Ticket => Input::Ticket,
+        FieldType::System => Input::Pick(taxonomies.get(SYSTEMS).map(choices).unwrap_or_default()),
+        FieldType::Word => Input::Line(60),
     }
 }
 

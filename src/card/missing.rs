@@ -26,12 +26,16 @@ pub fn count(scene: &Scene<'_>, transition: &Transition) -> usize {
 pub fn beside_fields(scene: &Scene<'_>, transition: &Transition) -> Vec<Missing> {
     let lacks = missing(scene.ticket, scene.kind, scene.response, transition, scene.people);
     let in_form = |lack: &Lack| matches!(lack, Lack::Field { name, .. } if transition.requires.fields.contains(name));
-    let lacks = lacks.iter().filter(|lack| !in_form(lack) && !matches!(lack, Lack::Guard { .. }));
-    lacks.map(|lack| Missing { what: lack.words(), gives: gives(lack) }).collect()
+    let lacks = lacks.iter().filter(|lack| !in_form(lack) && !matches!(lack, Lack::Guard { .. } | Lack::Condition { .. }));
+    lacks.map(|lack| Missing { what: lack.words(), gives: gives(scene, lack) }).collect()
 }
 
-fn gives(lack: &Lack) -> Vec<Button> {
+fn gives(scene: &Scene<'_>, lack: &Lack) -> Vec<Button> {
     match lack {
+        // What is to be proved cannot be waived.
+        Lack::Evidence { phase, .. } if scene.kind.proofs.contains_key(phase) => {
+            vec![Button::form("Add evidence", "A file that shows it.", Action::Evidence(Some(phase.clone())))]
+        }
         Lack::Notes { .. } => vec![Button::form("Add a note", "What was found and done.", Action::Note)],
         Lack::Evidence { phase, .. } => vec![
             Button::form("Add evidence", "A file that shows it.", Action::Evidence(Some(phase.clone()))),
@@ -43,6 +47,6 @@ fn gives(lack: &Lack) -> Vec<Button> {
             Button::form("Not needed…", "Say why it is not needed here.", Action::TaskWaive(*task)),
         ],
         Lack::Field { .. } => vec![Button::form("Edit fields", "Set what is known.", Action::Edit)],
-        Lack::Guard { .. } | Lack::Approval { .. } | Lack::Rejected { .. } | Lack::Reason { .. } => Vec::new(),
+        Lack::Guard { .. } | Lack::Condition { .. } | Lack::Approval { .. } | Lack::Rejected { .. } | Lack::Reason { .. } => Vec::new(),
     }
 }

@@ -59,7 +59,19 @@ fn map(pairs: &[(&str, &str)]) -> IndexMap<String, String> {
 fn field(name: &str, label: &str, of: FieldType, help: &str, audit: bool) -> (String, Field) {
     let sealed = matches!(of, FieldType::Line | FieldType::Text | FieldType::Assets);
     let (label, help) = (label.to_owned(), help.to_owned());
-    (name.to_owned(), Field { name: name.to_owned(), label, of, help, audit, sealed, default: (name == "severity").then(|| json!("sev3")) })
+    (
+        name.to_owned(),
+        Field {
+            name: name.to_owned(),
+            label,
+            of,
+            help,
+            audit,
+            sealed,
+            default: (name == "severity").then(|| json!("sev3")),
+            substance: None,
+        },
+    )
 }
 
 fn step(name: &str, label: &str, from: &[&str], to: &str) -> Transition {
@@ -83,6 +95,9 @@ fn step(name: &str, label: &str, from: &[&str], to: &str) -> Transition {
         merges: false,
         reopens: false,
         unmerges: false,
+        verbal: None,
+        proposes: false,
+        moves: Vec::new(),
     }
 }
 
@@ -111,6 +126,7 @@ fn transitions() -> IndexMap<String, Transition> {
                 tasks: true,
                 second_person: Some(SecondPerson { when: None }),
                 not: Vec::new(),
+                ..Requires::default()
             },
             asks: vec![Ask::Reason],
             ..step("close", "Close", &["recovered"], "closed")
@@ -152,6 +168,7 @@ pub(crate) fn kind() -> Kind {
             hours: [("default".to_owned(), Hours::Always)].into_iter().collect(),
             when: None,
             pauses: BTreeSet::new(),
+            timing: Default::default(),
         };
         (name.to_owned(), clock)
     };
@@ -184,6 +201,7 @@ pub(crate) fn kind() -> Kind {
             by: vec!["anyone".to_owned()],
             asks: ["title", "severity"].map(str::to_owned).to_vec(),
             requires: vec!["title".to_owned()],
+            template: None,
         },
         clocks: [clock("acknowledge", "acknowledge"), clock("contain", "contain"), clock("resolve", "resolve")].into_iter().collect(),
         remind: vec![50, 75, 90],
@@ -194,6 +212,10 @@ pub(crate) fn kind() -> Kind {
         channel: Channel::default(),
         retention: "6 years".to_owned(),
         matrix: None,
+        scores: Vec::new(),
+        proofs: IndexMap::new(),
+        subject: None,
+        separate: Vec::new(),
     }
 }
 
@@ -233,6 +255,7 @@ pub(crate) fn organisation() -> Organisation {
         repeats_every: Duration::from_secs(300),
         refusals_per_hour: 20,
         public_log: false,
+        estate: Default::default(),
         digest: String::new(),
     }
 }
@@ -300,6 +323,9 @@ pub(crate) fn opened() -> Ticket {
         brought: BTreeMap::default(),
         merged_from: Vec::new(),
         merged_into: None,
+        granted: BTreeMap::new(),
+        authors: BTreeSet::new(),
+        spoken: None,
     }
 }
 

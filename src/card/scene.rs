@@ -8,9 +8,11 @@ use serde_json::Value;
 use super::words::{humanise, one_line};
 use crate::env::Timestamp;
 use crate::procedure::expression::{Expression, Variables};
-use crate::procedure::model::{Field, FieldType, Kind, Organisation, Permission, Response, Transition};
+use crate::procedure::model::{ApprovalStage, Field, FieldType, Kind, Organisation, Permission, Response, SYSTEMS, Transition};
+use crate::ticket::authority;
 use crate::ticket::binding::binding;
 use crate::ticket::decide::PeopleView;
+use crate::ticket::duties::{Around, requesters};
 use crate::ticket::event::Actor;
 use crate::ticket::offer::may;
 use crate::ticket::second::{first_persons, is_one_of};
@@ -116,7 +118,30 @@ impl<'a> Scene<'a> {
     /// Whether the reader holds one of these roles. On a card that is everybody's, anybody may try.
     #[must_use]
     pub fn holds_one_of(&self, roles: &[String]) -> bool {
-        self.viewer.as_ref().is_none_or(|(viewer, _)| may(viewer, Some(self.ticket), roles))
+        let Some((viewer, organisation)) = &self.viewer else { return true };
+        authority::may(&self.around(organisation), self.ticket, viewer, roles)
+    }
+
+    /// What judgements on duties and approvals look at.
+    #[must_use]
+    pub fn around<'o>(&'o self, organisation: &'o Organisation) -> Around<'o> {
+        Around { now: self.now, organisation, people: self.people, kind: self.kind, response: self.response }
+    }
+
+    /// Whether the reader may decide at this stage of an approval.
+    #[must_use]
+    pub fn decides_at(&self, stage: &ApprovalStage) -> bool {
+        let Some((viewer, organisation)) = &self.viewer else { return true };
+        authority::of(&self.around(organisation), self.ticket, stage, viewer).is_ok()
+    }
+
+    /// Whether the reader is one of those whose request it is, and so cannot approve it.
+    #[must_use]
+    pub fn is_own_request(&self) -> bool {
+        let Some((viewer, organisation)) = &self.viewer else { return false };
+        let around = self.around(organisation);
+        let asked = |person: &str| requesters(&around, self.ticket).contains(person) && !authority::single_operator(&around, person);
+        viewer.person().is_some_and(asked)
     }
 
     /// Whether the reader may do everyday work: notes, fields, files. On a card that is everybody's, anybody may try.
@@ -151,6 +176,12 @@ impl<'a> Scene<'a> {
     #[must_use]
     pub fn holds(&self, when: &Expression) -> bool {
         when.holds(&self.variables).unwrap_or(false)
+    }
+
+    /// The ticket as conditions see it.
+    #[must_use]
+    pub fn variables(&self) -> &Variables {
+        &self.variables
     }
 
     /// Digest of what a transition's button is bound to.
@@ -208,6 +239,7 @@ impl Scene<'_> {
         let label = |value: &String| match &field.of {
             FieldType::Choice(of) | FieldType::Choices(of) => of.get(value).cloned().unwrap_or_else(|| value.clone()),
             FieldType::Taxonomy(list) => self.taxonomies.get(list).and_then(|of| of.get(value)).cloned().unwrap_or_else(|| value.clone()),
+            FieldType::System => self.taxonomies.get(SYSTEMS).and_then(|of| of.get(value)).cloned().unwrap_or_else(|| value.clone()),
             FieldType::Person => self.known.person(value),
             FieldType::Bool => if value == "true" { "Yes" } else { "No" }.to_owned(),
             _ => value.clone(),

@@ -1,8 +1,9 @@
 //! What the clerk holds in memory of the log: it is never ahead of the disk when somebody else reads it, and it is
 //! thrown away and read again whenever a commit failed.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::append::Edge;
 use super::procedures::Procedures;
@@ -52,6 +53,33 @@ pub struct Known {
     pub tickets: HashMap<Number, Ticket>,
     /// Refusals that have an event of their own, in the running hour.
     pub refusals: Recorded,
+    /// Tickets that decisions looked at and that were not here.
+    pub elsewhere: Elsewhere,
+}
+
+/// Tickets that a decision looked at although its command does not name them, as a change looks at its review. They are
+/// read before the next commit, and whoever asked has another turn then.
+#[derive(Debug, Default)]
+pub struct Elsewhere {
+    wanted: Mutex<BTreeSet<Number>>,
+    /// Looked up before this commit, whether they are there or not.
+    known: BTreeSet<Number>,
+    lacking: AtomicBool,
+}
+
+impl Elsewhere {
+    /// A decision looks for this ticket, which is not in memory.
+    pub fn want(&self, number: &Number) {
+        if !self.known.contains(number) {
+            self.wanted.lock().unwrap_or_else(PoisonError::into_inner).insert(number.clone());
+            self.lacking.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether something was lacking since this was last asked.
+    pub fn was_lacking(&self) -> bool {
+        self.lacking.swap(false, Ordering::Relaxed)
+    }
 }
 
 /// Reads the tree's edge off the database: the hashes of each level's open tile.
@@ -126,6 +154,7 @@ impl Known {
             procedures: Arc::new(Procedures::load(store, before).await?),
             refusals: Recorded::of(store.refusals_before(i64::MAX, i64::MAX).await?),
             tickets: HashMap::new(),
+            elsewhere: Elsewhere::default(),
             origin: head.origin,
             demo: head.demo,
             secret: head.secret,
@@ -173,11 +202,26 @@ impl Known {
             }
         }
         self.deliveries = head.deliveries;
+        self.fetch_wanted(commit).await?;
         if self.edge.frontier().to_bytes() == head.frontier {
             Ok(())
         } else {
             Err(DeskError::Log("the tree in the database is not the one that its events make".to_owned()))
         }
+    }
+
+    /// Reads the tickets that the decisions before looked for.
+    async fn fetch_wanted(&mut self, commit: &mut Commit<'_>) -> Result<(), DeskError> {
+        let wanted = std::mem::take(self.elsewhere.wanted.get_mut().unwrap_or_else(PoisonError::into_inner));
+        let missing: Vec<String> = wanted.iter().filter(|n| !self.tickets.contains_key(n)).map(ToString::to_string).collect();
+        if !missing.is_empty() {
+            for (number, state) in commit.tickets(missing).await? {
+                let ticket: Ticket = serde_json::from_str(&state).map_err(|e| DeskError::Log(format!("ticket {number}: {e}")))?;
+                self.tickets.insert(ticket.number.clone(), ticket);
+            }
+        }
+        self.elsewhere.known = wanted;
+        Ok(())
     }
 
     /// Somebody else's event: a ticket in memory is forgotten rather than evolved, since it may not be here.
@@ -266,7 +310,12 @@ impl PeopleView for Directory {
         self.active(person).is_some_and(|p| p.email == email.to_lowercase())
     }
 
-    fn has_account(&self, person: &str, account: &str) -> bool {
-        self.ever_had(person, account)
+    fn owners_of(&self, account: &str) -> Vec<String> {
+        self.account(account).map(|a| a.state.past.iter().cloned().collect()).unwrap_or_default()
+    }
+
+    fn by_email(&self, email: &str) -> Option<String> {
+        let email = email.to_lowercase();
+        Self::by_email(self, &email).filter(|p| !p.state.disabled).map(|p| p.state.id.clone())
     }
 }

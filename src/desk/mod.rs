@@ -15,6 +15,7 @@
 //! - `moved`: a ticket's versions, and what changed while somebody was reading;
 //! - [`query`]: what pages and programs ask, by people who may;
 //! - [`tick`]: what time does: deadlines, repeats to tell, forgeries to count;
+//! - [`obligations`]: what comes due again and again;
 //! - [`heartbeat`]: monitoring tools that fall silent;
 //! - [`publish`]: signed checkpoints, and the refusal to sign when the log is not the one we know;
 //! - [`rooms`]: where tickets stand in chat, and what is to be told there;
@@ -36,6 +37,7 @@ pub mod heartbeat;
 pub mod known;
 pub mod matching;
 mod moved;
+pub mod obligations;
 pub mod overlay;
 pub mod prepare;
 pub mod procedures;
@@ -72,6 +74,8 @@ pub const SCHEMA: i64 = 1;
 
 /// People's requests that may wait at once; beyond it they are refused with 503.
 const PEOPLE_QUEUE: usize = 4096;
+/// How often a request has another turn because a ticket that its decision looks at had to be fetched first.
+const MOST_LOOKS: usize = 4;
 /// Machines' requests that may wait at once.
 const MACHINE_QUEUE: usize = 4096;
 
@@ -117,6 +121,8 @@ pub(crate) struct Inner {
     pub(crate) gauges: Gauges,
     pub(crate) matcher: matching::Matcher,
     pub(crate) forgeries: Mutex<tick::Forgeries>,
+    /// When each recurring obligation last came due; none until the log was asked.
+    pub(crate) obliged: Mutex<Option<BTreeMap<String, Timestamp>>>,
     /// Held while somebody does what is due: whoever comes meanwhile waits for it, instead of finding nothing to do.
     pub(crate) ticking: tokio::sync::Mutex<()>,
     pub(crate) signing: RwLock<publish::Signing>,
@@ -198,6 +204,7 @@ impl Desk {
             gauges: Gauges::default(),
             matcher: matching::Matcher::default(),
             forgeries: Mutex::default(),
+            obliged: Mutex::default(),
             ticking: tokio::sync::Mutex::default(),
             signing: RwLock::default(),
             distrusted: RwLock::default(),
@@ -231,6 +238,19 @@ impl Desk {
     /// # Errors
     /// A refusal (somebody may not, or it is not possible now), or that nothing could be stored.
     pub async fn ask(&self, request: Request) -> Result<Answer, Unanswered> {
+        // Only what may look at other tickets is kept for another turn: to copy what a delivery brings would cost too much.
+        let again = request.looks_elsewhere().then(|| request.clone());
+        let mut answer = self.ask_once(request).await;
+        for _ in 0..MOST_LOOKS {
+            match (&answer, &again) {
+                (Err(Unanswered::Elsewhere), Some(request)) => answer = self.ask_once(request.clone()).await,
+                _ => break,
+            }
+        }
+        answer
+    }
+
+    async fn ask_once(&self, request: Request) -> Result<Answer, Unanswered> {
         let queue = if matches!(request.who, request::Who::Person { .. } | request::Who::Account(_) | request::Who::Operator { .. }) {
             &self.inner.people
         } else {

@@ -66,6 +66,14 @@ impl World for Overlay<'_> {
         self.known.tickets.get(number)
     }
 
+    fn linked(&self, number: &Number) -> Option<&Ticket> {
+        let found = self.known.tickets.get(number);
+        if found.is_none() {
+            self.known.elsewhere.want(number);
+        }
+        found
+    }
+
     fn alert(&self, source: &str, fingerprint: &str) -> Option<&AlertRecord> {
         self.alerts.get(&alert_id(source, fingerprint))
     }

@@ -13,7 +13,9 @@ use crate::people::{PeopleRefusal, Person};
 use crate::procedure::model::Permission;
 use crate::store::StoreError;
 use crate::store::read::Due;
-use crate::ticket::event::Event;
+use crate::ticket::duties::Around;
+use crate::ticket::event::{Actor, Event};
+use crate::ticket::inbox::{self, Waiting};
 use crate::ticket::number::Number;
 use crate::ticket::state::{Held, Ticket};
 
@@ -46,6 +48,8 @@ impl From<NoView> for Unanswered {
     }
 }
 
+/// Open tickets that are read at a time for somebody's inbox.
+const INBOX_PAGE: i64 = 500;
 /// How long the database may take to say whether its commits are durable.
 const DURABILITY: Duration = Duration::from_secs(5);
 
@@ -179,9 +183,46 @@ impl Desk {
         let ticket = self.ticket(viewer, number).await?;
         let snapshot = self.snapshot();
         let Some(kind) = snapshot.procedures.kind(&ticket.kind_digest) else { return Err(NoView::NotFound(number.to_string())) };
+        if let Some(spoken) = ticket.spoken.as_ref().filter(|s| s.confirmed.is_none()) {
+            return Ok(spoken.transition.clone());
+        }
         let here = || kind.transitions.values().filter(|t| t.from.iter().any(|from| from.status == ticket.status));
         let found = here().find(|t| t.approval.is_some()).or_else(|| here().next());
         found.map(|t| t.name.clone()).ok_or_else(|| NoView::NotFound(format!("decision that {number} waits for")))
+    }
+
+    /// What waits for this person, in the order in which one looks at it: what is due first, then by risk. At most
+    /// `at_most` things.
+    ///
+    /// # Errors
+    /// When the person may not look.
+    pub async fn inbox(&self, viewer: &Person, at_most: usize) -> Result<Vec<(Waiting, Ticket)>, NoView> {
+        self.allow(viewer, Permission::Read)?;
+        let snapshot = self.snapshot();
+        let Some(library) = snapshot.procedures.current() else { return Ok(Vec::new()) };
+        let actor = Actor::Person { id: viewer.state.id.clone(), roles: viewer.state.roles.clone() };
+        let mut out: Vec<(Waiting, Ticket)> = Vec::new();
+        let mut after = -1;
+        loop {
+            let page = self.tickets_open(viewer, after, INBOX_PAGE).await?;
+            let Some((last, _)) = page.last() else { break };
+            after = *last;
+            for (_, ticket) in page {
+                let Some(kind) = snapshot.procedures.kind(&ticket.kind_digest) else { continue };
+                let response = ticket.response.as_ref().and_then(|r| snapshot.procedures.response(&r.digest));
+                let around = Around {
+                    now: self.now(),
+                    organisation: &library.organisation,
+                    people: snapshot.directory.as_ref(),
+                    kind,
+                    response: response.map(AsRef::as_ref),
+                };
+                out.extend(inbox::waiting(&around, &ticket, &actor).into_iter().map(|w| (w, ticket.clone())));
+            }
+        }
+        out.sort_by(|(a, _), (b, _)| inbox::compare(a, b));
+        out.truncate(at_most);
+        Ok(out)
     }
 
     /// Position of the first event that was recorded at `at` or later; the number of events when there is none. Time never

@@ -243,6 +243,9 @@ pub enum Unanswered {
         "I do not know whether that was saved: the connection broke at the wrong moment. Try again with the same key; it is recorded once."
     )]
     Unknown,
+    /// A ticket that the decision looks at had to be fetched first. [`super::Desk::ask`] asks again by itself.
+    #[error("I had to look up something else first. Nothing was recorded; please try again.")]
+    Elsewhere,
     /// The service is stopping.
     #[error("I am stopping. Nothing was recorded; please try again in a minute.")]
     Stopping,
@@ -351,6 +354,12 @@ impl Refused {
 }
 
 impl Request {
+    /// Whether deciding it may look at tickets that it does not name.
+    #[must_use]
+    pub fn looks_elsewhere(&self) -> bool {
+        matches!(&self.ask, Ask::Ticket(command) if !matches!(command.as_ref(), Command::Receive(_)))
+    }
+
     /// A request of the service itself.
     #[must_use]
     pub fn of_scheduler(ask: Ask) -> Self {

@@ -73,6 +73,7 @@ impl Desk {
             self.catch_up().await;
         }
         self.fire_deadlines().await?;
+        self.meet_obligations().await?;
         let new_hour = {
             let mut forgeries = self.inner().forgeries.lock().unwrap_or_else(PoisonError::into_inner);
             let hour = now.seconds() / 3600;

@@ -166,7 +166,11 @@ impl Overlay<'_> {
             people: directory.as_ref(),
             delivery,
         };
-        let decision = match decide(&context, self, command) {
+        let decided = decide(&context, self, command);
+        if self.known.elsewhere.was_lacking() {
+            return Err(Unanswered::Elsewhere);
+        }
+        let decision = match decided {
             Ok(decision) => decision,
             Err(refusal) => {
                 // A button of a chat message may be of another ticket, or of one that moved on: that somebody pressed it is told.

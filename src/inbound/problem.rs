@@ -112,6 +112,8 @@ fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::OwnRequest { .. }
         | Refusal::NotByKey { .. }
         | Refusal::SecondPersonNeeded { .. }
+        | Refusal::DutiesApart { .. }
+        | Refusal::ConflictingRoles { .. }
         | Refusal::PasskeyNeeded { .. } => StatusCode::FORBIDDEN,
         Refusal::WrongStatus { .. }
         | Refusal::NotApplicable { .. }
@@ -121,6 +123,7 @@ fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::AlreadySettled { .. }
         | Refusal::NoApprovalNeeded { .. }
         | Refusal::NoDecision { .. }
+        | Refusal::TooLateToWithdraw { .. }
         | Refusal::NoEscalation { .. }
         | Refusal::ProcedureMissing { .. }
         | Refusal::NothingToDo => StatusCode::CONFLICT,

@@ -122,12 +122,6 @@ impl Directory {
     pub fn accounts_of<'d>(&'d self, person: &'d str) -> impl Iterator<Item = &'d Account> {
         self.accounts.values().filter(move |a| a.state.person.as_deref() == Some(person))
     }
-
-    /// Whether an account is the person's, or ever was.
-    #[must_use]
-    pub fn ever_had(&self, person: &str, account: &str) -> bool {
-        self.account(account).is_some_and(|a| a.state.past.contains(person))
-    }
 }
 
 impl Directory {

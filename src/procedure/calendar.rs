@@ -91,6 +91,20 @@ fn end_of(day: NaiveDate, time: NaiveTime) -> NaiveDateTime {
     }
 }
 
+/// The moment at which a local time begins: one that comes twice is the earlier, one that does not exist is the first
+/// moment after the gap.
+#[must_use]
+pub fn begins(zone: Tz, local: NaiveDateTime) -> Timestamp {
+    instant(zone, local, Edge::Begin)
+}
+
+/// The first moment of the local day after the day of `at`.
+#[must_use]
+pub fn end_of_day(at: Timestamp, zone: Tz) -> Timestamp {
+    let next = at.utc().with_timezone(&zone).date_naive().succ_opt();
+    next.map_or(at, |day| begins(zone, day.and_time(NaiveTime::MIN)))
+}
+
 #[derive(Clone, Copy)]
 enum Edge {
     Begin,

@@ -17,11 +17,27 @@ use super::reader::{Mention, Page, Reading, Sort};
 
 /// Members of `ticket` in a kind's expressions. `severity` is the field of that name, `severities_seen` the list
 /// of all that it (or what was merged into it) ever had; `fields` holds the plain fields
-/// that have a value; `owner`, `lead` and `response` are empty when there is none; `alerts` is `{attached, firing, repeats}`.
-pub const TICKET_MEMBERS: [&str; 11] =
-    ["number", "kind", "status", "severity", "severities_seen", "response", "intake", "owner", "lead", "fields", "alerts"];
-/// Members of `event`: its `kind`, and for a transition its name and the statuses before and after.
-pub const EVENT_MEMBERS: [&str; 4] = ["kind", "transition", "from", "to"];
+/// that have a value; `owner`, `lead` and `response` are empty when there is none; `alerts` is `{attached, firing, repeats}`;
+/// `taken` lists the steps taken so far, each once; `stale` says that an approval no longer fits what stands there; `spoken`
+/// is `none`, `waiting`, `confirmed`, `denied` or `silence`.
+pub const TICKET_MEMBERS: [&str; 14] = [
+    "number",
+    "kind",
+    "status",
+    "severity",
+    "severities_seen",
+    "response",
+    "intake",
+    "owner",
+    "lead",
+    "fields",
+    "alerts",
+    "taken",
+    "stale",
+    "spoken",
+];
+/// Members of `event`: its `kind`, for a transition its name and the statuses before and after, for a clock its name.
+pub const EVENT_MEMBERS: [&str; 5] = ["kind", "transition", "from", "to", "clock"];
 /// Members of `alert`: the fields of the ticket engine's `Alert`, which a test there compares with these.
 pub const ALERT_MEMBERS: [&str; 13] = [
     "source",
@@ -79,7 +95,8 @@ pub(super) fn whole(drafts: &mut Drafts) -> Vec<Finding> {
 fn whole_ways(page: &Page, kind: &Kind) -> bool {
     let exists = |mention: &Mention| match mention.sort {
         Sort::Status => kind.statuses.contains(&mention.name),
-        Sort::Transition | Sort::Phase => kind.transitions.contains_key(&mention.name),
+        Sort::Transition | Sort::Approval => kind.transitions.contains_key(&mention.name),
+        Sort::Phase => kind.transitions.contains_key(&mention.name) || kind.proofs.contains_key(&mention.name),
         _ => true,
     };
     page.mentions().iter().all(exists)
@@ -164,9 +181,20 @@ fn known<'d>(
         Sort::Status => ("a status of this kind", kind?.statuses.iter().map(String::as_str).collect()),
         Sort::Field => ("a field of this kind", kind?.fields.keys().map(String::as_str).collect()),
         Sort::Transition => ("a transition of this kind", kind?.transitions.keys().map(String::as_str).collect()),
-        Sort::Phase => ("a phase of this kind", phases(kind?)),
+        Sort::Approval => ("a transition of this kind that needs approval", approvals(kind?)),
+        Sort::Phase => ("a phase of this kind", phases(kind?).into_iter().chain(kind?.proofs.keys().map(String::as_str)).collect()),
+        Sort::System => ("a system of organisation.yaml", organisation?.estate.systems.keys().map(String::as_str).collect()),
+        // A kind that is not there is passed over at run time.
+        Sort::StatusOf(of) => {
+            let (_, other) = drafts.kinds.iter().find(|(_, d)| d.kind.name == *of)?;
+            ("a status of that kind", other.kind.statuses.iter().map(String::as_str).collect())
+        }
         Sort::Clock => ("a clock of this kind", kind?.clocks.keys().map(String::as_str).collect()),
     })
+}
+
+fn approvals(kind: &Kind) -> Vec<&str> {
+    kind.transitions.values().filter(|t| t.approval.is_some()).map(|t| t.name.as_str()).collect()
 }
 
 fn phases(kind: &Kind) -> Vec<&str> {

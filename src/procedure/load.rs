@@ -10,11 +10,12 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::check;
+use super::estate::OTHER_SYSTEM;
 use super::finding::{At, Finding};
 use super::load_kind::{KindDraft, read_kind};
 use super::load_organisation::{TaxonomyDraft, read_organisation, read_taxonomies};
 use super::load_response::{ResponseDraft, read_response};
-use super::model::{Library, Organisation, PlaybookFile};
+use super::model::{Library, Organisation, PlaybookFile, SYSTEMS};
 use super::nearest::nearest;
 use super::reader::{Page, Section};
 use super::yaml::{self, MAX_FILE, Node};
@@ -155,7 +156,10 @@ fn assemble(drafts: Drafts, files: Vec<PlaybookFile>) -> Option<Library> {
     }
     let mut responses = drafts.responses.into_iter().map(|(_, draft)| draft).collect::<Vec<_>>();
     responses.sort_by(|a, b| (a.priority, &a.response.name).cmp(&(b.priority, &b.response.name)));
-    let (taxonomies, crosswalks) = drafts.taxonomies.map(|(_, t)| (t.lists, t.crosswalks)).unwrap_or_default();
+    let (mut taxonomies, crosswalks) = drafts.taxonomies.map(|(_, t)| (t.lists, t.crosswalks)).unwrap_or_default();
+    let systems = organisation.estate.systems.iter().map(|(name, system)| (name.clone(), system.title.clone()));
+    let other = (OTHER_SYSTEM.to_owned(), "Something else: whoever answers for systems takes it from there".to_owned());
+    taxonomies.insert(SYSTEMS.to_owned(), systems.chain([other]).collect());
     Some(Library {
         kinds,
         responses: responses.into_iter().map(|d| Arc::new(d.response)).collect(),

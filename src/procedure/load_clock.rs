@@ -7,9 +7,10 @@ use indexmap::IndexMap;
 
 use super::finding::At;
 use super::load_kind::{EVENT, TICKET};
-use super::model::{Channel, Clock, ClockStart, Escalate, Hours, Notify, Opens};
+use super::model::{Channel, Clock, ClockStart, Escalate, Field, FieldType, Hours, Notify, Opens};
 use super::nearest::nearest;
 use super::reader::{Page, Section, Sort, members, named_members, short};
+use super::rules::Timing;
 use super::yaml::Node;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -18,17 +19,63 @@ const DAY: Duration = Duration::from_secs(86_400);
 const LONGEST: Duration = Duration::from_secs(3660 * 86_400);
 
 /// Reads `clocks`.
-pub(super) fn read_clocks(page: &Page, node: &Node, severities: &[String]) -> IndexMap<String, Clock> {
+pub(super) fn read_clocks(page: &Page, node: &Node, fields: &IndexMap<String, Field>) -> IndexMap<String, Clock> {
     let mut out = IndexMap::new();
     for (name, key, value) in named_members(page, node, 30, "clocks") {
         let Some(section) = Section::of(page, value, key.at, format!("clock `{name}`")) else { continue };
-        let clock = read_clock(page, section, &name, severities);
+        let clock = read_clock(page, section, &name, fields);
         out.insert(name, clock);
     }
     out
 }
 
-fn read_clock(page: &Page, section: Section<'_, '_>, name: &str, severities: &[String]) -> Clock {
+/// The values of the field by which targets are said.
+fn levels(page: &Page, section: &Section<'_, '_>, fields: &IndexMap<String, Field>) -> (Option<String>, Vec<String>) {
+    let by = section.get("by").and_then(|n| Some((page.named(n, Sort::Field)?, n.at)));
+    let name = by.as_ref().map_or("severity", |(name, _)| name);
+    let values = match fields.get(name).map(|f| &f.of) {
+        Some(FieldType::Choice(options)) => options.keys().cloned().collect(),
+        Some(_) if by.is_some() => {
+            page.find(section.at("by"), format!("`{name}` must be of type choice for targets to be said by it."));
+            Vec::new()
+        }
+        _ => Vec::new(),
+    };
+    (by.map(|(name, _)| name), values)
+}
+
+fn read_timing(page: &Page, section: &Section<'_, '_>, by: Option<String>, fields: &IndexMap<String, Field>) -> Timing {
+    let at = section.get("at").and_then(|n| {
+        let name = page.named(n, Sort::Field)?;
+        if fields.get(&name).is_some_and(|f| !matches!(f.of, FieldType::Time)) {
+            page.find(n.at, format!("`{name}` must be of type time to hold a target."));
+        }
+        Some(name)
+    });
+    let end_of_day = section.get("no_later_than").is_some_and(|n| {
+        let word = page.word(n);
+        if word.as_deref().is_some_and(|w| w != "end-of-day") {
+            page.find(n.at, "Write `end-of-day`, or leave `no_later_than` out.");
+        }
+        word.is_some()
+    });
+    let before = section.get("remind_before").map(|n| page.one_or_more(n, 10)).unwrap_or_default();
+    let before = before.iter().filter_map(|n| page.duration(n, MINUTE, LONGEST)).map(|(d, _)| d).collect();
+    Timing {
+        by,
+        at,
+        takes: section.get("takes").and_then(|n| page.named(n, Sort::Transition)),
+        end_of_day,
+        answered: section.get("answered").and_then(|n| page.truth(n)).unwrap_or(false),
+        filled: section.get("filled").map(|n| page.names(n, &Sort::Field)).unwrap_or_default(),
+        before,
+    }
+}
+
+fn read_clock(page: &Page, section: Section<'_, '_>, name: &str, fields: &IndexMap<String, Field>) -> Clock {
+    let (by, severities) = levels(page, &section, fields);
+    let timing = read_timing(page, &section, by, fields);
+    let severities = severities.as_slice();
     let label = section.get("label").and_then(|n| page.text(n)).unwrap_or_else(|| name.replace(['_', '-'], " "));
     let starts = section.need("starts", "`open` or a transition").and_then(|n| page.word(n).map(|w| (w, n.at)));
     let starts = match starts {
@@ -40,12 +87,19 @@ fn read_clock(page: &Page, section: Section<'_, '_>, name: &str, severities: &[S
     };
     let stops = section.need("stops", "the transitions that stop it").map(|n| page.names(n, &Sort::Transition)).unwrap_or_default();
     let hours = section.get("hours").map(|n| read_hours(page, n, severities)).unwrap_or_default();
-    let within = section.need("within", "its targets by severity, or `default`");
+    let within = match (&timing.at, section.get("within")) {
+        (Some(_), Some(n)) => {
+            page.find(n.at, "`at` holds the target already; leave `within` out.");
+            None
+        }
+        (Some(_), None) => None,
+        (None, _) => section.need("within", "its targets by severity, or `default`"),
+    };
     let within = within.map(|n| read_within(page, n, severities, &hours)).unwrap_or_default();
     let when = section.get("when").and_then(|n| page.expression(n, TICKET));
     let pauses = section.get("pauses").map(|n| page.names(n, &Sort::Status)).unwrap_or_default();
     section.done();
-    Clock { name: name.to_owned(), label, starts, stops, within, hours, when, pauses: pauses.into_iter().collect() }
+    Clock { name: name.to_owned(), label, starts, stops, within, hours, when, pauses: pauses.into_iter().collect(), timing }
 }
 
 /// One entry for each severity, or a `default` for those that are not named.
@@ -177,9 +231,11 @@ pub(super) fn read_opens(page: &Page, node: &Node) -> Vec<Opens> {
         let of_type = section.need("type", "its sub-type").and_then(|n| page.word(n));
         let when = section.need("when", "the condition").and_then(|n| page.expression(n, EVENT));
         let due = section.need("due", "how long it may take").and_then(|n| page.duration(n, MINUTE, LONGEST));
+        let link = section.get("link").and_then(|n| page.word(n));
         section.done();
         if let (Some(kind), Some(of_type), Some(when), Some((due, _))) = (kind, of_type, when, due) {
-            out.push(Opens { kind, of_type, when, due });
+            let link = link.unwrap_or_else(|| if kind == "review" { "reviewed_by" } else { "followed_by" }.to_owned());
+            out.push(Opens { kind, of_type, when, due, link });
         }
     }
     out

@@ -6,12 +6,14 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::finding::At;
+use super::load_rules::read_substance;
 use super::model::{Field, FieldType, Matrix};
 use super::nearest::nearest;
 use super::reader::{Page, Section, Sort, members, named_members, short};
 use super::yaml::{Node, Yaml};
 
-const TYPES: [&str; 11] = ["line", "text", "choice", "choices", "taxonomy", "assets", "number", "bool", "time", "person", "ticket"];
+const TYPES: [&str; 13] =
+    ["line", "text", "choice", "choices", "taxonomy", "assets", "number", "bool", "time", "person", "ticket", "system", "word"];
 /// Whole numbers stay within ±(2⁵³−1), as everywhere in the log.
 const LARGEST: i64 = 9_007_199_254_740_991;
 
@@ -54,8 +56,14 @@ fn read_field(page: &Page, section: Section<'_, '_>, name: &str) -> Field {
         }
         value(page, n, &of)
     });
+    let substance = section.get("substance").and_then(|n| {
+        if !matches!(of, FieldType::Line | FieldType::Text) {
+            page.find(n.at, "Only a line or a text can be asked to say something.");
+        }
+        read_substance(page, n, section.at("substance"))
+    });
     section.done();
-    Field { name: name.to_owned(), label, of, help, audit, sealed, default }
+    Field { name: name.to_owned(), label, of, help, audit, sealed, default, substance }
 }
 
 fn sort(page: &Page, node: &Node) -> Option<String> {
@@ -98,6 +106,8 @@ fn field_type(page: &Page, section: &Section<'_, '_>, sort: Option<&str>) -> Fie
         "time" => FieldType::Time,
         "person" => FieldType::Person,
         "ticket" => FieldType::Ticket,
+        "system" => FieldType::System,
+        "word" => FieldType::Word,
         _ => FieldType::Line,
     }
 }
@@ -163,8 +173,9 @@ pub(super) fn value(page: &Page, node: &Node, of: &FieldType) -> Option<Value> {
         }
         FieldType::Number { min, max } => page.integer(node, *min, *max).map(Value::from),
         FieldType::Bool => page.truth(node).map(Value::Bool),
-        FieldType::Time | FieldType::Person | FieldType::Ticket => {
-            page.find(node.at, "A time, a person or a ticket differs from case to case; it cannot be said in advance.");
+        FieldType::Word => page.word(node).map(Value::String),
+        FieldType::Time | FieldType::Person | FieldType::Ticket | FieldType::System => {
+            page.find(node.at, "A time, a person, a system or a ticket differs from case to case; it cannot be said in advance.");
             None
         }
     }

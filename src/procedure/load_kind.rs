@@ -11,6 +11,7 @@ use super::finding::At;
 use super::load_clock::{read_channel, read_clocks, read_escalate, read_notifies, read_opens, read_remind};
 use super::load_field::{read_fields, read_matrix};
 use super::load_organisation::parse_time;
+use super::load_rules::{read_scores, read_separate, read_template};
 use super::load_transition::read_transitions;
 use super::model::{Declare, Kind, OwedTo};
 use super::reader::{Page, Section, Sort, short};
@@ -51,22 +52,33 @@ pub(super) fn read_kind(page: &Page, section: Section<'_, '_>, file_name: &str, 
         section.need("statuses", "where a ticket can stand, in order").map(|n| statuses(page, n)).unwrap_or_default();
     let ended = section.need("ended", "the statuses in which the work has ended").map(|n| page.names(n, &Sort::Status)).unwrap_or_default();
     let ended = ended.into_iter().collect::<BTreeSet<_>>();
-    let declare = section.need("declare", "who may open one by hand").and_then(|n| declare(page, n, section.at("declare")));
+    let declare = section.need("declare", "who may open one by hand").and_then(|n| declare(page, n, section.at("declare"), &fields));
     let transitions = section.need("transitions", "the steps from one status to another");
     let steps = transitions.map(|n| read_transitions(page, n, &statuses, &ended, &fields)).unwrap_or_default();
     let severities = severities(&fields);
-    let clocks = section.get("clocks").map(|n| read_clocks(page, n, &severities)).unwrap_or_default();
+    let clocks = section.get("clocks").map(|n| read_clocks(page, n, &fields)).unwrap_or_default();
+    let subject = section.get("subject").and_then(|n| {
+        let name = page.named(n, Sort::Field)?;
+        if fields.get(&name).is_some_and(|f| !matches!(f.of, super::model::FieldType::Person)) {
+            page.find(n.at, format!("`{name}` must be of type person to be the subject."));
+        }
+        Some(name)
+    });
     let kind = Kind {
         name: file_name.to_owned(),
         prefix,
         title,
         purpose,
         digest: digest.to_owned(),
+        scores: section.get("scores").map(|n| read_scores(page, n, &fields)).unwrap_or_default(),
+        proofs: section.get("proofs").map(|n| proofs(page, n, &steps.transitions)).unwrap_or_default(),
+        separate: section.get("separate").map(|n| read_separate(page, n)).unwrap_or_default(),
+        subject,
         matrix,
         statuses,
         ended,
         transitions: steps.transitions,
-        declare: declare.unwrap_or(Declare { by: Vec::new(), asks: Vec::new(), requires: Vec::new() }),
+        declare: declare.unwrap_or(Declare { by: Vec::new(), asks: Vec::new(), requires: Vec::new(), template: None }),
         clocks,
         remind: section.get("remind").map(|n| read_remind(page, n)).unwrap_or_default(),
         escalate: section.get("escalate").and_then(|n| read_escalate(page, n, section.at("escalate"))),
@@ -110,7 +122,19 @@ fn statuses(page: &Page, node: &Node) -> (Vec<String>, BTreeMap<String, At>) {
     (out, at)
 }
 
-fn declare(page: &Page, node: &Node, at: At) -> Option<Declare> {
+/// `{ name: What it shows }`; a proof is not called like a transition.
+fn proofs(page: &Page, node: &Node, transitions: &IndexMap<String, super::model::Transition>) -> IndexMap<String, String> {
+    let mut out = IndexMap::new();
+    for (name, key, value) in super::reader::named_members(page, node, 50, "proofs") {
+        if transitions.contains_key(&name) {
+            page.find(key.at, format!("`{name}` is a transition already; call the proof something else."));
+        }
+        out.insert(name, page.text(value).unwrap_or_default());
+    }
+    out
+}
+
+fn declare(page: &Page, node: &Node, at: At, fields: &IndexMap<String, super::model::Field>) -> Option<Declare> {
     let section = Section::of(page, node, at, "`declare`")?;
     let by = section.need("by", "the roles that may, or `anyone`").map(|n| roles(page, n, &["anyone"])).unwrap_or_default();
     let asks = section.need("asks", "the fields that the form asks for").map(|n| page.names(n, &Sort::Field)).unwrap_or_default();
@@ -118,8 +142,9 @@ fn declare(page: &Page, node: &Node, at: At) -> Option<Declare> {
     if let Some(missing) = requires.iter().find(|f| !asks.contains(f)) {
         page.find(section.at("requires"), format!("`{missing}` is required but not asked for; add it to `asks`."));
     }
+    let template = section.get("template").and_then(|n| read_template(page, n, section.at("template"), fields));
     section.done();
-    Some(Declare { by, asks, requires })
+    Some(Declare { by, asks, requires, template })
 }
 
 /// Role names, where the words in `also` are understood as well.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{NaiveDate, NaiveTime};
 use indexmap::IndexMap;
 
+use super::load_estate::read_estate;
 use super::model::{Calendar, Organisation, Permission, Role};
 use super::nearest::nearest;
 use super::reader::{Page, Section, Sort, members, named_members, short};
@@ -43,8 +44,10 @@ pub(super) fn read_organisation(page: &Page, section: Section<'_, '_>, digest: &
     let repeats_every = duration("repeats_every", 10 * MINUTE, DAY);
     let refusals = section.get("refusals_per_hour").and_then(|n| page.integer(n, 1, 1000)).unwrap_or(20);
     let public_log = section.get("public_log").and_then(|n| page.truth(n)).unwrap_or(false);
+    let estate = read_estate(page, &section, zone);
     section.done();
     Organisation {
+        estate,
         name,
         zone,
         roles,
@@ -58,7 +61,8 @@ pub(super) fn read_organisation(page: &Page, section: Section<'_, '_>, digest: &
     }
 }
 
-fn zone(page: &Page, node: &Node) -> Option<chrono_tz::Tz> {
+/// An IANA time zone.
+pub(super) fn zone(page: &Page, node: &Node) -> Option<chrono_tz::Tz> {
     let scalar = page.scalar(node, "an IANA time zone")?;
     let zone = scalar.text.parse().ok();
     if zone.is_none() {

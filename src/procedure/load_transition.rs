@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use super::finding::At;
 use super::load_field::{humanised, value};
 use super::load_kind::{TICKET, roles};
+use super::load_rules::{authorities, read_also, read_approved, read_linked, read_moves, read_unfrozen, read_verbal, read_window};
 use super::model::{Approval, ApprovalStage, Ask, Field, From, Guard, Owed, OwedWhat, Requires, SecondPerson, Transition};
 use super::reader::{Page, Section, Sort, named_members};
 use super::yaml::{Node, Yaml};
@@ -54,7 +55,9 @@ impl Context<'_> {
         let (automatic, phase, fresh_auth) = (flag("automatic"), flag("phase"), flag("fresh_auth"));
         let to = section.need("to", "the status to which it leads").and_then(|n| self.to(n, unmerges)).unwrap_or_default();
         let from = section.need("from", "the statuses in which it may start").map(|n| self.from(n, &to)).unwrap_or_default();
-        let by = section.need("by", "the roles that may take it").map(|n| roles(page, n, &["owner", "lead"])).unwrap_or_default();
+        let by = section.need("by", "the roles that may take it");
+        let by =
+            by.map(|n| roles(page, n, &["owner", "lead", "requester", "owner-of-system", "implementer-of-system"])).unwrap_or_default();
         let wants = section.get("wants").map(|n| self.wants(n, name, owed_at)).unwrap_or_default();
         let transition = Transition {
             name: name.to_owned(),
@@ -66,6 +69,9 @@ impl Context<'_> {
             stops: section.get("stops").map(|n| self.stops(n)).unwrap_or_default(),
             says: section.get("says").and_then(|n| page.template(n, &["who", "ticket"])),
             approval: section.get("approval").and_then(|n| self.approval(n, section.at("approval"))),
+            verbal: section.get("verbal").and_then(|n| read_verbal(page, n, section.at("verbal"), self.fields)),
+            moves: section.get("moves").map(|n| read_moves(page, n)).unwrap_or_default(),
+            proposes: flag("proposes"),
             from,
             to,
             by,
@@ -170,8 +176,24 @@ impl Context<'_> {
         let tasks = section.get("tasks").is_some_and(|n| self.done_or_waived(n));
         let second_person = section.get("second_person").and_then(|n| self.second_person(n, section.at("second_person")));
         let not = section.get("not").map(|n| self.guards(n)).unwrap_or_default();
+        let requires = Requires {
+            fields,
+            notes: u32::try_from(notes).unwrap_or(0),
+            evidence,
+            links,
+            tasks,
+            second_person,
+            not,
+            also: section.get("also").map(|n| read_also(page, n)).unwrap_or_default(),
+            approved: section.get("approved").map(|n| read_approved(page, n)).unwrap_or_default(),
+            window: section.get("window").map(|n| read_window(page, n, self.fields)).unwrap_or_default(),
+            unfrozen: section.get("unfrozen").map(|n| read_unfrozen(page, n, self.fields)).unwrap_or_default(),
+            linked: section.get("linked").map(|n| read_linked(page, n)).unwrap_or_default(),
+            ahead: section.get("ahead").map(|n| page.names(n, &Sort::Field)).unwrap_or_default(),
+            confirmed: section.get("confirmed").and_then(|n| page.truth(n)).unwrap_or(false),
+        };
         section.done();
-        Some(Requires { fields, notes: u32::try_from(notes).unwrap_or(0), evidence, links, tasks, second_person, not })
+        Some(requires)
     }
 
     fn links(&self, node: &Node) -> IndexMap<String, bool> {
@@ -275,16 +297,19 @@ impl Context<'_> {
         if let Some(node) = section.need("stages", "who approves, one stage after the other") {
             for item in page.list(node, 10) {
                 let Some(stage) = Section::of(page, item, item.at, "a stage") else { continue };
-                let by = stage.need("by", "the roles of which one is needed").map(|n| roles(page, n, &[])).unwrap_or_default();
+                let by = stage.need("by", "the roles of which one is needed").map(|n| authorities(page, n)).unwrap_or_default();
                 let count = stage.get("count").and_then(|n| page.integer(n, 1, 20)).unwrap_or(1);
+                let when = stage.get("when").and_then(|n| page.expression(n, TICKET));
+                let otherwise = stage.get("otherwise").map(|n| roles(page, n, &[])).unwrap_or_default();
                 stage.done();
-                stages.push(ApprovalStage { by, count: u32::try_from(count).unwrap_or(1) });
+                stages.push(ApprovalStage { by, count: u32::try_from(count).unwrap_or(1), when, otherwise });
             }
             if stages.is_empty() {
                 page.find(node.at, "There is no stage; name at least one.");
             }
         }
+        let on_rejection = section.get("on_rejection").and_then(|n| page.named(n, Sort::Transition));
         section.done();
-        Some(Approval { stages, of })
+        Some(Approval { stages, of, on_rejection })
     }
 }

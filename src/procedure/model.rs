@@ -13,7 +13,9 @@ use chrono::{NaiveDate, NaiveTime};
 use indexmap::IndexMap;
 use serde_json::Value;
 
+use super::estate::Estate;
 use super::expression::{Expression, Template};
+use super::rules::{Also, Approved, Linked, Score, Separate, Substance, TemplateRule, Timing, Unfrozen, Verbal, Window};
 
 /// Everything that a folder of playbooks says, checked as a whole.
 #[derive(Debug)]
@@ -31,6 +33,9 @@ pub struct Library {
     /// The bytes that all this was read from, in path order.
     pub files: Vec<PlaybookFile>,
 }
+
+/// The list under which [`Library::taxonomies`] holds the organisation's systems: name → title, and `other`.
+pub const SYSTEMS: &str = "organisation.systems";
 
 /// One adopted file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +89,14 @@ pub struct Kind {
     pub retention: String,
     /// The field whose value follows from two others, unless a person overrides it with a reason.
     pub matrix: Option<Matrix>,
+    /// Levels that follow from several choices, and that nobody sets by hand.
+    pub scores: Vec<Score>,
+    /// What evidence can be filed as beside the phases: name → what it shows (before, after, invoice).
+    pub proofs: IndexMap<String, String>,
+    /// The field of type person that says for whom it is asked: neither that person nor the requester approves.
+    pub subject: Option<String>,
+    /// Duties that different persons hold.
+    pub separate: Vec<Separate>,
 }
 
 /// Two fields that propose a third: impact and urgency propose the severity. Every pair has its cell.
@@ -116,6 +129,8 @@ pub struct Declare {
     pub asks: Vec<String>,
     /// Of those, the ones without which it cannot be opened.
     pub requires: Vec<String>,
+    /// What is asked for must be what the system's entry offers.
+    pub template: Option<TemplateRule>,
 }
 
 /// One field of a kind.
@@ -135,6 +150,8 @@ pub struct Field {
     pub sealed: bool,
     /// What stands in it when nobody said anything.
     pub default: Option<Value>,
+    /// A text that must say something.
+    pub substance: Option<Substance>,
 }
 
 /// What may stand in a field.
@@ -167,6 +184,10 @@ pub enum FieldType {
     Person,
     /// Another ticket's number.
     Ticket,
+    /// A system of organisation.yaml by name, or `other`.
+    System,
+    /// A name: small letters, digits, `-`, `_` and `.`, at most 60 characters.
+    Word,
 }
 
 /// A step from one status to another.
@@ -182,7 +203,8 @@ pub struct Transition {
     pub from: Vec<From>,
     /// Where it leads. For `unmerges` this is the first status and means nothing: it goes back to where it came from.
     pub to: String,
-    /// Roles that may take it. `owner` (the ticket's owner) and `lead` are understood everywhere.
+    /// Roles that may take it. `owner` (the ticket's owner), `lead`, `requester` (who opened it), `owner-of-system` and
+    /// `implementer-of-system` are understood everywhere.
     pub by: Vec<String>,
     /// What its form asks for, beyond required fields: see [`Ask`].
     pub asks: Vec<Ask>,
@@ -211,6 +233,12 @@ pub struct Transition {
     pub reopens: bool,
     /// It undoes the latest merge (`unmerge`), returning to the status before it.
     pub unmerges: bool,
+    /// It may be taken on an approval that was only spoken.
+    pub verbal: Option<Verbal>,
+    /// Asking for it before it is approved records what was asked for; the approval then takes it.
+    pub proposes: bool,
+    /// Fields that take over the value of another, which is then empty: (field, other).
+    pub moves: Vec<(String, String)>,
 }
 
 /// One place where a transition may start.
@@ -254,6 +282,20 @@ pub struct Requires {
     pub second_person: Option<SecondPerson>,
     /// Conditions that must not hold, each with the sentence that says what to do.
     pub not: Vec<Guard>,
+    /// More, while something holds.
+    pub also: Vec<Also>,
+    /// Approvals of earlier steps that must still stand.
+    pub approved: Vec<Approved>,
+    /// Windows of time.
+    pub window: Vec<Window>,
+    /// No freeze.
+    pub unfrozen: Vec<Unfrozen>,
+    /// Other records.
+    pub linked: Vec<Linked>,
+    /// Fields of type time that must lie in the future.
+    pub ahead: Vec<String>,
+    /// An approval that was only spoken must have been confirmed by its giver, or an exception must be linked.
+    pub confirmed: bool,
 }
 
 /// The transition needs a second person: whoever takes it must have taken no phase transition of the ticket (and, while
@@ -298,15 +340,21 @@ pub struct Approval {
     pub stages: Vec<ApprovalStage>,
     /// Fields whose values an approver is shown and binds; changing one makes approvals stale.
     pub of: Vec<String>,
+    /// The step that a rejection takes by itself.
+    pub on_rejection: Option<String>,
 }
 
 /// One stage of an approval.
 #[derive(Debug)]
 pub struct ApprovalStage {
-    /// Roles of which one must be held at the moment of the click.
+    /// Roles of which one must be held at the moment of the click; `owner-of-system` and `manager-of-subject` as well.
     pub by: Vec<String>,
     /// How many different persons.
     pub count: u32,
+    /// It is asked only while this holds.
+    pub when: Option<Expression>,
+    /// Roles that decide instead when everybody in `by` whom the ticket names is its requester.
+    pub otherwise: Vec<String>,
 }
 
 /// A clock on a ticket.
@@ -328,6 +376,8 @@ pub struct Clock {
     pub when: Option<Expression>,
     /// Statuses in which it is paused.
     pub pauses: BTreeSet<String>,
+    /// What more it says of its target.
+    pub timing: Timing,
 }
 
 impl Clock {
@@ -404,6 +454,8 @@ pub struct Opens {
     pub when: Expression,
     /// How long it may take.
     pub due: Duration,
+    /// The word of the link from this ticket to it.
+    pub link: String,
 }
 
 /// Where chat puts a ticket.
@@ -473,6 +525,8 @@ pub struct Organisation {
     pub refusals_per_hour: u32,
     /// The log may be read without signing in.
     pub public_log: bool,
+    /// What it has and has agreed.
+    pub estate: Estate,
     /// SHA-256 (hex) of the file.
     pub digest: String,
 }

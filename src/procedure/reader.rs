@@ -25,10 +25,17 @@ pub(super) enum Sort {
     /// A value of the taxonomy with this name.
     ValueOf(String),
     Status,
+    /// A status of the kind with this name.
+    StatusOf(String),
     Field,
     Transition,
+    /// A transition that needs approval.
+    Approval,
+    /// A transition that is a phase, or a proof.
     Phase,
     Clock,
+    /// A system of the organisation.
+    System,
 }
 
 /// A name that must exist elsewhere.

@@ -6,9 +6,11 @@ use std::fmt::Write as _;
 use indexmap::IndexMap;
 
 use super::duration::say;
+use super::expression::Expression;
 use super::model::{
     Ask, ClockStart, Escalate, Field, FieldType, Hours, Kind, Library, Matrix, Owed, OwedWhat, Requires, Response, Transition,
 };
+use super::rules::WindowMust;
 
 /// The kind with this name, with the responses that open it; `None` when there is no such kind.
 #[must_use]
@@ -114,7 +116,7 @@ fn needed_now(kind: &Kind, transition: &Transition) -> Vec<String> {
             Ask::Line | Ask::When | Ask::Field(_) => {}
         }
     }
-    let Requires { fields, notes, evidence, links, tasks, second_person, not: _ } = &transition.requires;
+    let Requires { fields, notes, evidence, links, tasks, second_person, .. } = &transition.requires;
     if !fields.is_empty() {
         out.push(labels(kind, fields));
     }
@@ -135,12 +137,52 @@ fn needed_now(kind: &Kind, transition: &Transition) -> Vec<String> {
         out.push(format!("a second person{when}"));
     }
     for (n, stage) in transition.approval.iter().flat_map(|a| &a.stages).enumerate() {
-        out.push(format!("approval {} by {} of {}", n + 1, stage.count, list(&stage.by, "or")));
+        let otherwise = if stage.otherwise.is_empty() { String::new() } else { format!(" (otherwise {})", list(&stage.otherwise, "or")) };
+        out.push(format!("approval {} by {} of {}{otherwise}{}", n + 1, stage.count, list(&stage.by, "or"), while_(stage.when.as_ref())));
     }
+    rules(kind, &transition.requires, &mut out);
     if transition.fresh_auth {
         out.push("a passkey signature".to_owned());
     }
     out
+}
+
+fn while_(when: Option<&Expression>) -> String {
+    when.map_or_else(String::new, |when| format!(" (if `{}`)", when.source()))
+}
+
+/// What `requires` says beyond fields, evidence and links.
+fn rules(kind: &Kind, requires: &Requires, out: &mut Vec<String>) {
+    for also in &requires.also {
+        let mut what = also.fields.iter().map(|f| label(kind, f)).collect::<Vec<_>>();
+        what.extend(also.evidence.iter().map(|e| format!("evidence of {e}")));
+        out.push(format!("{}{}", list(&what, "and"), while_(Some(&also.when))));
+    }
+    for approved in &requires.approved {
+        let lead = if approved.lead.is_zero() { String::new() } else { format!(", given {} before at least", say(approved.lead)) };
+        out.push(format!("the approval of `{}`, still standing{lead}{}", approved.by, while_(approved.when.as_ref())));
+    }
+    for window in &requires.window {
+        let must = match window.must {
+            WindowMust::LieAhead => "ahead",
+            WindowMust::BeOpen => "open",
+        };
+        let (from, to) = (label(kind, &window.from), label(kind, &window.to));
+        out.push(format!("the window from {from} to {to} {must}{}", while_(window.when.as_ref())));
+    }
+    for unfrozen in &requires.unfrozen {
+        out.push(format!("no freeze, or an exception that is linked{}", while_(unfrozen.when.as_ref())));
+    }
+    for linked in &requires.linked {
+        let standing = list(&linked.standing, "or");
+        out.push(format!("a `{}` link to a {} that is {standing}{}", linked.link, linked.kind, while_(linked.when.as_ref())));
+    }
+    if !requires.ahead.is_empty() {
+        out.push(format!("{} in the future", labels(kind, &requires.ahead)));
+    }
+    if requires.confirmed {
+        out.push("a spoken approval confirmed by its giver, or an exception that is linked".to_owned());
+    }
 }
 
 fn clocks(out: &mut String, kind: &Kind) {
@@ -247,6 +289,8 @@ fn type_words(field: &Field) -> String {
         FieldType::Time => "a moment".to_owned(),
         FieldType::Person => "a person".to_owned(),
         FieldType::Ticket => "another ticket".to_owned(),
+        FieldType::System => "a system of the organisation, or other".to_owned(),
+        FieldType::Word => "one word".to_owned(),
     }
 }
 

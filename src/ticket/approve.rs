@@ -1,17 +1,14 @@
 //! Approving, rejecting, and taking either back.
 
-use super::approval;
-use super::consequences;
-use super::draft::Draft;
+use super::authority::{self, NoAuthority};
+use super::draft::{Draft, Pinning};
 use super::event::{Fact, NewEvent};
 use super::number::Number;
-use super::offer::may;
 use super::refusal::Refusal;
-use super::second;
 use super::state::{ApprovalGiven, Ticket};
-use super::take;
+use super::{approval, consequences, duties, spoken, take, view};
 use crate::ledger::sealed::Sealed;
-use crate::procedure::model::Approval;
+use crate::procedure::model::{Approval, ApprovalStage, Transition};
 
 pub(super) fn decide(
     draft: &mut Draft<'_>,
@@ -30,9 +27,13 @@ pub(super) fn decide(
         by_a_person_who_sees(draft, number)?;
         return Err(Refusal::NoApprovalNeeded { transition: transition.label.clone() });
     };
+    if spoken::waits(ticket, name) {
+        by_a_person_who_sees(draft, number)?;
+        return spoken::answer(draft, number, pin, transition, (approve, shown, reason));
+    }
     let what = format!("decide on “{}”", transition.label);
     let standing = approval::standing(ticket, transition, draft.ctx.people);
-    who_may(draft, ticket, rule, &standing, person, &what)?;
+    let (instead_of, self_approved) = who_may(draft, ticket, (pin, transition, rule), &standing, person, &what)?;
     if transition.fresh_auth && draft.ctx.via.auth != "passkey" {
         return Err(Refusal::PasskeyNeeded { label: transition.label.clone() });
     }
@@ -44,40 +45,63 @@ pub(super) fn decide(
     if shown != now {
         return Err(Refusal::Stale { ticket: number.clone(), status: ticket.status.clone(), changed: Vec::new() });
     }
-    let Some((stage, _)) = approval::open_stage(rule, &standing) else { return Err(Refusal::NothingToDo) };
+    let variables = view::variables(ticket, pin.kind, pin.response);
+    let Some((stage, _)) = approval::open_stage(rule, &standing, &variables) else { return Err(Refusal::NothingToDo) };
     if reason.bytes.is_empty() {
         return Err(Refusal::ReasonMissing { because: "a decision is read later by people who were not there".into() });
     }
     let stage = i64::try_from(stage).unwrap_or(i64::MAX);
-    let fact = Fact::ApprovalDecided { transition: name.to_owned(), stage, approved: approve, digest: now };
+    let fact = Fact::ApprovalDecided { transition: name.to_owned(), stage, approved: approve, digest: now, instead_of, self_approved };
     draft.push(NewEvent::on(number, fact).by(&pin.kind.digest).seal("reason", reason.clone()));
+    if let (false, Some(step)) = (approve, &rule.on_rejection) {
+        take::by_decision(draft, number, step, reason)?;
+    }
     consequences::follow(draft, number)
 }
 
-/// Whether the asker is one who may decide now, asked before anything is told of the ticket. Whoever decided at an earlier
-/// stage may be told that.
+/// Whether the asker is one who may decide now, asked before anything is told of the ticket: whose authority it is when the
+/// asker stands in, and whether the single-operator exception is used. Whoever decided at an earlier stage may be told that.
 fn who_may(
     draft: &Draft<'_>,
     ticket: &Ticket,
-    rule: &Approval,
+    (pin, transition, rule): (Pinning<'_>, &Transition, &Approval),
     standing: &[&ApprovalGiven],
     person: &str,
     what: &str,
-) -> Result<(), Refusal> {
+) -> Result<(Option<String>, bool), Refusal> {
+    let around = draft.around(pin);
     // The requester comes first: whatever else is wrong, this attempt is on record as what it is.
-    if second::requested(ticket, person, draft.ctx.people) {
+    let own = duties::requesters(&around, ticket).contains(person);
+    let alone = own && authority::single_operator(&around, person);
+    if own && !alone {
         return Err(Refusal::OwnRequest { ticket: ticket.number.clone() });
     }
+    let variables = view::variables(ticket, pin.kind, pin.response);
     let decided = standing.iter().any(|a| a.person == person);
-    let open = approval::open_stage(rule, standing).filter(|_| !decided);
-    let by: Vec<String> = match open.and_then(|(stage, _)| rule.stages.get(stage)) {
-        Some(stage) => stage.by.clone(),
-        None => rule.stages.iter().flat_map(|s| s.by.iter().cloned()).collect(),
+    let open = approval::open_stage(rule, standing, &variables).filter(|_| !decided);
+    let stages: Vec<&ApprovalStage> = match open.and_then(|(stage, _)| rule.stages.get(stage)) {
+        Some(stage) => vec![stage],
+        None => rule.stages.iter().collect(),
     };
-    if !may(draft.ctx.actor, Some(ticket), &by) {
-        return Err(Refusal::NotAllowed { what: what.to_owned(), roles: by });
+    let mut refused = Refusal::NotAllowed { what: what.to_owned(), roles: Vec::new() };
+    let mut found = None;
+    for stage in stages {
+        match authority::of(&around, ticket, stage, draft.ctx.actor) {
+            Ok(authority) => {
+                found = Some(authority);
+                break;
+            }
+            Err(NoAuthority::NotHeld(roles)) => refused = Refusal::NotAllowed { what: what.to_owned(), roles },
+            Err(NoAuthority::Conflict(a, b)) => refused = Refusal::ConflictingRoles { ticket: ticket.number.clone(), roles: (a, b) },
+        }
     }
-    by_a_person_who_sees(draft, &ticket.number)
+    let Some(authority) = found else { return Err(refused) };
+    if let Some(duty) = duties::held_apart(&around, ticket, &transition.name, person).filter(|_| !alone) {
+        let duty = view::label(pin.kind, pin.response, &duty).to_owned();
+        return Err(Refusal::DutiesApart { ticket: ticket.number.clone(), label: transition.label.clone(), duty });
+    }
+    by_a_person_who_sees(draft, &ticket.number)?;
+    Ok((authority.instead_of, alone))
 }
 
 /// A program does not approve, and a key is a program's.
@@ -93,9 +117,15 @@ pub(super) fn withdraw(draft: &mut Draft<'_>, number: &Number, name: &str, reaso
     let ticket = draft.ticket(number)?;
     let pin = draft.pinning(ticket)?;
     let transition = take::named(pin, name)?;
-    let own = ticket.approvals.get(name).is_some_and(|given| given.iter().any(|a| a.person == person));
-    if !own {
+    let pending = ticket.approvals.get(name).is_some_and(|given| given.iter().any(|a| a.person == person));
+    let granted = ticket.granted.get(name).filter(|g| g.given.iter().any(|a| a.person == person));
+    if !pending && granted.is_none() {
         return Err(Refusal::NoDecision { transition: transition.label.clone() });
+    }
+    // A step that relied on it was taken: what was done cannot be undone by taking a word back.
+    let relies = |step: &str| pin.kind.transitions.get(step).is_some_and(|t| t.requires.approved.iter().any(|a| a.by == name));
+    if !pending && granted.is_some_and(|g| ticket.steps.iter().any(|s| s.at >= g.at && relies(&s.transition))) {
+        return Err(Refusal::TooLateToWithdraw { ticket: number.clone() });
     }
     if reason.bytes.is_empty() {
         return Err(Refusal::ReasonMissing { because: "a decision is not taken back without saying why".into() });

@@ -39,6 +39,7 @@ pub(super) fn text(words: &str) -> Sealed {
     Sealed::new([7; 32], words.as_bytes().to_vec())
 }
 
+#[derive(Clone)]
 pub(super) struct Bench {
     pub library: Arc<Library>,
     pub now: Timestamp,
@@ -89,6 +90,9 @@ impl PeopleView for Bench {
     fn has_email(&self, person: &str, email: &str) -> bool {
         email == format!("{}@example.com", person.trim_start_matches("p_"))
     }
+    fn by_email(&self, email: &str) -> Option<String> {
+        email.strip_suffix("@example.com").map(|name| format!("p_{name}")).filter(|id| self.is_active(id))
+    }
 }
 
 fn roles_of(person: &str) -> &'static [&'static str] {
@@ -97,6 +101,12 @@ fn roles_of(person: &str) -> &'static [&'static str] {
         "p_mia" | "p_max" => &["incident-manager"],
         "p_lea" => &["legal"],
         "p_vic" => &["viewer"],
+        "p_chi" | "p_cho" => &["approver"],
+        "p_dan" => &["system-owner"],
+        "p_sec" => &["security-officer"],
+        "p_exe" => &["executive"],
+        "p_all" => &["responder", "approver", "system-owner"],
+        "p_adm" => &["administrator", "approver"],
         _ => &[],
     }
 }
@@ -362,7 +372,7 @@ fn cel(source: &str) -> Expression {
 fn field(name: &str, of: FieldType, sealed: bool, default: Option<Value>) -> (String, Field) {
     let mut label = name.replace('_', " ");
     label[..1].make_ascii_uppercase();
-    (name.into(), Field { name: name.into(), label, of, help: "Help.".into(), audit: false, sealed, default })
+    (name.into(), Field { name: name.into(), label, of, help: "Help.".into(), audit: false, sealed, default, substance: None })
 }
 
 fn choices(values: &[&str]) -> IndexMap<String, String> {
@@ -394,6 +404,9 @@ pub(super) fn step(name: &str, starts: Vec<From>, to: &str, by: &[&str]) -> Tran
         merges: false,
         reopens: false,
         unmerges: false,
+        verbal: None,
+        proposes: false,
+        moves: Vec::new(),
     }
 }
 
@@ -427,6 +440,7 @@ fn transitions() -> IndexMap<String, Transition> {
             when: cel("ticket.fields.data_involved.exists(d, d == 'unknown') && ticket.severity in ['sev1', 'sev2']"),
             says: "Say which data was involved before closing a sev1 or sev2.".into(),
         }],
+        ..Requires::default()
     };
     let mut false_positive = step("false_positive", from(&["open", "acknowledged"]), "closed", &responder);
     false_positive.asks = vec![Ask::Reason];
@@ -468,6 +482,7 @@ fn clock(name: &str, starts: ClockStart, stops: &[&str], within: &[(&str, Durati
         hours: BTreeMap::new(),
         when: when.map(cel),
         pauses: std::collections::BTreeSet::new(),
+        timing: Default::default(),
     }
 }
 
@@ -505,6 +520,7 @@ pub(super) fn incident() -> Kind {
             by: vec!["responder".into(), "incident-manager".into()],
             asks: vec!["title".into()],
             requires: vec!["title".into()],
+            template: None,
         },
         clocks: clocks.into_iter().map(|c| (c.name.clone(), c)).collect(),
         remind: vec![50, 75],
@@ -523,6 +539,10 @@ pub(super) fn incident() -> Kind {
         channel: Channel::default(),
         retention: "Six years.".into(),
         matrix: None,
+        scores: Vec::new(),
+        proofs: IndexMap::new(),
+        subject: None,
+        separate: Vec::new(),
     }
 }
 
@@ -530,8 +550,12 @@ pub(super) fn incident() -> Kind {
 fn change() -> Kind {
     let mut start = step("start", from(&["draft"]), "implementing", &["responder"]);
     start.approval = Some(Approval {
-        stages: vec![ApprovalStage { by: vec!["incident-manager".into()], count: 2 }, ApprovalStage { by: vec!["legal".into()], count: 1 }],
+        stages: vec![
+            ApprovalStage { by: vec!["incident-manager".into()], count: 2, when: None, otherwise: Vec::new() },
+            ApprovalStage { by: vec!["legal".into()], count: 1, when: None, otherwise: Vec::new() },
+        ],
         of: vec!["title".into(), "risk".into()],
+        on_rejection: None,
     });
     let mut done = step("finish", from(&["implementing"]), "done", &["responder"]);
     done.automatic = true;
@@ -597,6 +621,7 @@ fn library() -> Library {
         repeats_every: 5 * MINUTE,
         refusals_per_hour: 20,
         public_log: false,
+        estate: Default::default(),
         digest: "d-organisation".into(),
     };
     let hours = |kind: &mut Kind| {

@@ -75,6 +75,9 @@ pub enum Command {
     AttachTranscript(AttachEvidence),
     /// A deadline came due; from the scheduler only.
     Fire { ticket: Number, deadline: String, came_due: Timestamp },
+    /// An obligation of the organisation came due at `due`; the times in `missed` passed unnoticed. With no `due` it counts
+    /// from now on. From the scheduler only.
+    Oblige { obligation: String, due: Option<Timestamp>, missed: Vec<Timestamp> },
 }
 
 /// What became of a ticket's room in chat.
@@ -123,6 +126,7 @@ impl Command {
             Self::TellRoom { .. } => "TellRoom",
             Self::AttachTranscript(_) => "AttachTranscript",
             Self::Fire { .. } => "Fire",
+            Self::Oblige { .. } => "Oblige",
         }
     }
 
@@ -130,7 +134,7 @@ impl Command {
     #[must_use]
     pub fn ticket(&self) -> Option<&Number> {
         match self {
-            Self::Open(_) | Self::Receive(_) => None,
+            Self::Open(_) | Self::Receive(_) | Self::Oblige { .. } => None,
             Self::Take(take) => Some(&take.ticket),
             Self::AttachEvidence(file) | Self::AttachTranscript(file) => Some(&file.ticket),
             Self::SetFields { ticket, .. }

@@ -6,7 +6,7 @@ use super::draft::{Draft, Pinning};
 use super::event::{Fact, NewEvent};
 use super::number::Number;
 use super::refusal::Refusal;
-use super::{take, view};
+use super::{opens, take, view};
 
 /// How many automatic transitions follow one request at most.
 const MAX_AUTOMATIC: usize = 8;
@@ -21,9 +21,16 @@ pub(super) fn follow(draft: &mut Draft<'_>, number: &Number) -> Result<(), Refus
     Ok(())
 }
 
+/// Everything that follows from what just happened, as conditions see it (`kind`; for a step `transition`, `from`, `to`; for
+/// a clock `clock`): groups hear of it, records are opened.
+pub(super) fn after(draft: &mut Draft<'_>, number: &Number, pin: Pinning<'_>, event: Value) {
+    opens::follow(draft, number, pin, &event);
+    notify(draft, number, pin, event);
+}
+
 /// Tells groups for which something has become true; each once per ticket. `event`: what just happened, as
 /// conditions see it (`kind`, and for a step `transition`, `from`, `to`).
-pub(super) fn notify(draft: &mut Draft<'_>, number: &Number, pin: Pinning<'_>, event: Value) {
+fn notify(draft: &mut Draft<'_>, number: &Number, pin: Pinning<'_>, event: Value) {
     if pin.kind.notifies.is_empty() {
         return;
     }

@@ -8,7 +8,7 @@ use super::event::{Fact, NewEvent};
 use super::number::Number;
 use super::refusal::Refusal;
 use super::state::Held;
-use super::{clock, consequences, severity, take};
+use super::{clock, consequences, duties, scores, severity, take};
 use crate::ledger::sealed::Sealed;
 
 pub(super) fn set_fields(draft: &mut Draft<'_>, number: &Number, given: &Fields, reason: Option<&Sealed>) -> Result<(), Refusal> {
@@ -24,9 +24,10 @@ pub(super) fn set_fields(draft: &mut Draft<'_>, number: &Number, given: &Fields,
     if let (Some((before, after)), None) = (overridden, reason) {
         return Err(Refusal::ReasonMissing { because: format!("the severity changes from {before} to {after}") });
     }
-    let scale = ticket.severity().to_owned();
+    let before = ticket.clone();
     let mut given = given.clone();
     severity::propose(pin.kind, Some(ticket), &mut given);
+    scores::apply(pin.kind, Some(ticket), &mut given)?;
     let (mut plain, sealed) = take::split(&given);
     // A sealed value is a new commitment each time, so only plain ones can be seen to be the same.
     plain.retain(|name, value| match ticket.fields.get(name) {
@@ -37,7 +38,10 @@ pub(super) fn set_fields(draft: &mut Draft<'_>, number: &Number, given: &Fields,
     if plain.is_empty() && sealed.is_empty() {
         return Err(Refusal::NothingToDo);
     }
-    let fact = Fact::FieldsSet { fields: plain, sealed_fields: sealed.iter().map(|(name, _)| name.clone()).collect() };
+    let named = plain.keys().cloned().chain(sealed.iter().map(|(name, _)| name.clone())).collect::<Vec<_>>();
+    let authored =
+        duties::authored(pin.kind, &given.iter().filter(|(n, _)| named.contains(n)).map(|(n, v)| (n.clone(), v.clone())).collect());
+    let fact = Fact::FieldsSet { fields: plain, sealed_fields: sealed.iter().map(|(name, _)| name.clone()).collect(), authored };
     let mut event = NewEvent::on(number, fact).by(&pin.kind.digest);
     for (name, value) in sealed {
         event = event.seal(format!("field.{name}"), value.clone());
@@ -46,9 +50,7 @@ pub(super) fn set_fields(draft: &mut Draft<'_>, number: &Number, given: &Fields,
         event = event.seal("reason", reason.clone());
     }
     draft.push(event);
-    if draft.ticket(number)?.severity() != scale {
-        clock::retarget(draft, number, pin);
-    }
-    consequences::notify(draft, number, pin, json!({ "kind": "FieldsSet" }));
+    clock::after_fields(draft, number, pin, &before);
+    consequences::after(draft, number, pin, json!({ "kind": "FieldsSet" }));
     consequences::follow(draft, number)
 }

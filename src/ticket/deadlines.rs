@@ -3,6 +3,8 @@
 //! A ticket's deadlines follow from its state alone: whoever keeps them as rows replaces the ticket's rows after
 //! every change, and fires those that are due. Firing one that is not pending any more does nothing.
 
+use serde_json::json;
+
 use super::draft::{Draft, Pinning};
 use super::escalate;
 use super::event::{Fact, NewEvent, OwedItem};
@@ -10,6 +12,7 @@ use super::number::Number;
 use super::owed;
 use super::refusal::Refusal;
 use super::state::{ClockState, Ticket};
+use super::{consequences, take};
 use crate::env::Timestamp;
 use crate::procedure::calendar::next_working_day_at;
 
@@ -91,10 +94,16 @@ pub(super) fn fire(draft: &mut Draft<'_>, number: &Number, id: &str, came_due: T
 
 /// The target was missed: that is a fact, and somebody is called.
 fn breach(draft: &mut Draft<'_>, number: &Number, pin: Pinning<'_>, name: &str) -> Result<(), Refusal> {
+    if let Some(step) = pin.kind.clocks.get(name).and_then(|c| c.timing.takes.as_deref())
+        && take::by_time(draft, number, step)?
+    {
+        return Ok(());
+    }
     let ticket = draft.ticket(number)?;
     let Some(ClockState { due, .. }) = ticket.clocks.get(name) else { return Ok(()) };
     let fact = Fact::ClockBreached { clock: name.to_owned(), due: *due, owner: ticket.owner.clone() };
     draft.push(NewEvent::on(number, fact).by(&pin.kind.digest));
+    consequences::after(draft, number, pin, json!({ "kind": "ClockBreached", "clock": name }));
     escalate::begin(draft, number, pin, name);
     Ok(())
 }

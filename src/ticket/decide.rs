@@ -12,7 +12,7 @@ use super::event::{Actor, Fact, NewEvent, Via};
 use super::number::Number;
 use super::refusal::Refusal;
 use super::state::Ticket;
-use super::{approve, assign, correct, deadlines, escalate, heard, links, notes, open, receive, take};
+use super::{approve, assign, correct, deadlines, escalate, heard, links, notes, open, opens, receive, take};
 use crate::env::Timestamp;
 use crate::procedure::model::{Kind, Library, Response};
 
@@ -52,10 +52,15 @@ pub trait PeopleView {
     fn roles(&self, person: &str) -> Vec<String>;
     /// Whether this is the person's e-mail address (groups may name people so).
     fn has_email(&self, person: &str, email: &str) -> bool;
-    /// Whether this chat account is the person's, or ever was.
-    fn has_account(&self, person: &str, account: &str) -> bool {
-        let _ = (person, account);
-        false
+    /// Everybody whose this chat account is, or ever was.
+    fn owners_of(&self, account: &str) -> Vec<String> {
+        let _ = account;
+        Vec::new()
+    }
+    /// The active person with this e-mail address.
+    fn by_email(&self, email: &str) -> Option<String> {
+        let _ = email;
+        None
     }
 }
 
@@ -63,6 +68,11 @@ pub trait PeopleView {
 pub trait World {
     /// The ticket with this number.
     fn ticket(&self, number: &Number) -> Option<&Ticket>;
+    /// A ticket that the command does not name but the decision looks at (a linked one). Whoever keeps tickets elsewhere
+    /// may have to fetch it first, and decide again.
+    fn linked(&self, number: &Number) -> Option<&Ticket> {
+        self.ticket(number)
+    }
     /// The latest that the log says of this alert.
     fn alert(&self, source: &str, fingerprint: &str) -> Option<&AlertRecord>;
     /// The latest ticket of this correlation group.
@@ -129,6 +139,12 @@ pub fn decide(ctx: &Context<'_>, world: &dyn World, command: &Command) -> Result
         Command::TellRoom { ticket, news, channel } => heard::room(&mut draft, ticket, news, channel)?,
         Command::AttachTranscript(file) => notes::attach_transcript(&mut draft, file)?,
         Command::Fire { ticket, deadline, came_due } => deadlines::fire(&mut draft, ticket, deadline, *came_due)?,
+        Command::Oblige { obligation, due, missed } => {
+            if *ctx.actor != Actor::Scheduler {
+                return Err(Refusal::NotForYou { what: "let an obligation come due".into() });
+            }
+            opens::oblige(&mut draft, obligation, *due, missed);
+        }
     }
     draft.finish()
 }

@@ -6,6 +6,7 @@ use super::alert::AlertStatus;
 use super::command::{FieldInput, Fields};
 use super::correlation::{self, AlertRecord, GroupRecord, Repeat};
 use super::decide::{Context, Decision, World};
+use super::duties::Around;
 use super::event::{Actor, NewEvent};
 use super::evolve::evolve;
 use super::fields::{self, FieldProblem};
@@ -72,6 +73,35 @@ impl<'a> Draft<'a> {
     /// The same, or the refusal that there is none.
     pub fn ticket(&self, number: &Number) -> Result<&Ticket, Refusal> {
         self.find(number).ok_or_else(|| Refusal::NoSuchTicket { ticket: number.clone() })
+    }
+
+    /// A ticket that the command does not name, as it stands after what was decided so far.
+    pub fn other(&self, number: &Number) -> Option<&Ticket> {
+        self.tickets.get(number).or_else(|| self.world.linked(number))
+    }
+
+    /// What judgements on duties, approvals and times look at.
+    pub fn around<'s>(&'s self, pin: Pinning<'s>) -> Around<'s> {
+        Around {
+            now: self.ctx.now,
+            organisation: &self.ctx.library.organisation,
+            people: self.ctx.people,
+            kind: pin.kind,
+            response: pin.response,
+        }
+    }
+
+    /// Who stands behind a place of the rota now: `on-call`, `on-call.next`, `on-call.manager`. None when the rota does not
+    /// say, or `place` is a role.
+    pub fn on_call(&self, place: &str) -> Option<String> {
+        let rota = self.ctx.library.organisation.estate.on_call.as_ref()?;
+        let mut active = rota.order(self.ctx.now).into_iter().filter_map(|email| self.ctx.people.by_email(email));
+        match place {
+            "on-call" => active.next(),
+            "on-call.next" => active.nth(1),
+            "on-call.manager" => rota.manager.as_ref().and_then(|who| self.ctx.people.by_email(who)),
+            _ => None,
+        }
     }
 
     /// The procedure that the ticket is pinned to.
@@ -174,7 +204,7 @@ impl<'a> Draft<'a> {
             let (Some(field), FieldInput::Plain(serde_json::Value::String(value))) = (kind.fields.get(name), input) else { continue };
             let problem = match field.of {
                 FieldType::Person if !self.ctx.people.is_active(value) => "must be an active person; please choose one from the list",
-                FieldType::Ticket if value.parse().is_ok_and(|n| self.find(&n).is_none()) => "names a ticket that does not exist",
+                FieldType::Ticket if value.parse().is_ok_and(|n| self.other(&n).is_none()) => "names a ticket that does not exist",
                 _ => continue,
             };
             problems.push(FieldProblem { field: name.clone(), label: field.label.clone(), problem: problem.into() });

@@ -36,7 +36,8 @@ fn call(draft: &mut Draft<'_>, number: &Number, pin: Pinning<'_>, clock: Option<
     let Some(to) = to else { return };
     let every = pin.kind.escalate.as_ref().map(|e| e.every);
     let next = if tier(to_tier + 1).is_some() { every.map(|e| draft.ctx.now.plus(e)) } else { None };
-    let fact = Fact::Escalated { clock: clock.map(str::to_owned), from_tier, to_tier, to, next };
+    let person = draft.on_call(&to);
+    let fact = Fact::Escalated { clock: clock.map(str::to_owned), from_tier, to_tier, to, next, person };
     let mut event = NewEvent::on(number, fact).by(&pin.kind.digest);
     if let Some((_, reason)) = by_hand {
         event = event.seal("reason", reason.clone());

@@ -132,8 +132,14 @@ pub enum Fact {
     TicketOpened(TicketOpened),
     /// A step was taken. Sealed: `line`, `reason`, `field.<name>`.
     TransitionTaken(TransitionTaken),
-    /// Fields were set or corrected. Sealed: `field.<name>`, `reason`. `null` clears.
-    FieldsSet { fields: BTreeMap<String, Value>, sealed_fields: Vec<String> },
+    /// Fields were set or corrected. Sealed: `field.<name>`, `reason`. `null` clears. `authored`: what an approver is shown
+    /// was among them, so whoever set them does not approve.
+    FieldsSet {
+        fields: BTreeMap<String, Value>,
+        sealed_fields: Vec<String>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        authored: bool,
+    },
     /// Sealed: `note`, `reason` (why late).
     NoteAdded { note: i64, occurred_at: Option<Timestamp>, late: bool },
     /// Whoever wrote the note in chat changed it there, or (`removed`) took it away. What it was stays in the record.
@@ -182,6 +188,9 @@ pub enum Fact {
         to: String,
         #[serde(default)]
         next: Option<Timestamp>,
+        /// Who that is now by the rota, when it says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        person: Option<String>,
     },
     /// Somebody said that they have seen the escalation.
     EscalationAcknowledged { tier: i64 },
@@ -195,10 +204,34 @@ pub enum Fact {
     OwedReminded { owed: Vec<OwedItem>, came_due: Timestamp },
 
     // ── approvals ───────────────────────────────────────────────────────────────────────────────────────
-    /// An approver decided, having seen exactly `digest`. Sealed: `reason`.
-    ApprovalDecided { transition: String, stage: i64, approved: bool, digest: String },
+    /// An approver decided, having seen exactly `digest`. Sealed: `reason`. `instead_of`: the person whose authority the
+    /// approver used, standing in. `self_approved`: the approver asked for it too, which only the declared single-operator
+    /// exception allows.
+    ApprovalDecided {
+        transition: String,
+        stage: i64,
+        approved: bool,
+        digest: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        instead_of: Option<String>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        self_approved: bool,
+    },
     /// A decision was taken back by the one who made it. Sealed: `reason`.
     ApprovalWithdrawn { transition: String },
+    /// A step was taken on an approval that was only spoken, by `giver`; none when nobody who may approve answered in time.
+    /// `digest` is of the statement that the giver must confirm.
+    ApprovalSpoken { transition: String, giver: Option<String>, digest: String },
+    /// The giver of a spoken approval said whether it was so, having seen exactly `digest`. Sealed: `reason`.
+    SpokenApprovalAnswered { transition: String, confirmed: bool, digest: String },
+
+    // ── what must be done again and again ───────────────────────────────────────────────────────────────
+    /// From this moment on the obligation counts.
+    ObligationBegan { obligation: String, from: Timestamp },
+    /// It came due, and its record was opened; `due` is when, `at` (the event's) is when it was recorded.
+    ObligationRun { obligation: String, due: Timestamp, opened: Option<Number> },
+    /// It came due while nobody was there to open its record, and has come due again since.
+    ObligationMissed { obligation: String, due: Timestamp },
 
     // ── alerts ──────────────────────────────────────────────────────────────────────────────────────────
     /// First time in this ticket. Sealed: `alert` (the normalised alert as JSON), `payload_sha256`.
@@ -360,6 +393,21 @@ pub struct TransitionTaken {
     pub automatic: bool,
     /// The fields are locked now: the work has ended.
     pub ended: bool,
+    /// What an approver is shown was among the fields, so whoever took the step does not approve.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub authored: bool,
+    /// The statement that was approved, for a step that needs approvals: it must still fit when a later step relies on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved: Option<ApprovedAs>,
+}
+
+/// What was approved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ApprovedAs {
+    /// Digest of the statement.
+    pub digest: String,
+    /// Its fields: the plain value, the commitment, or null.
+    pub fields: BTreeMap<String, Value>,
 }
 
 /// Something that is owed.

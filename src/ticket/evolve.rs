@@ -12,8 +12,8 @@ use super::alert::AlertStatus;
 use super::event::{AlertSeen, Event, EvidenceAttached, Fact, NewTask, OwedItem, Reminder, TicketOpened, TransitionTaken};
 use super::number::Number;
 use super::state::{
-    AlertCount, ApprovalGiven, ClockState, EscalationState, File, Held, Link, NotifiedState, SealedRef, SeverityChange, StepTaken, Task,
-    Ticket,
+    AlertCount, ApprovalGiven, ClockState, EscalationState, File, Granted, Held, Link, NotifiedState, SealedRef, SeverityChange, Spoken,
+    StepTaken, Task, Ticket,
 };
 
 /// The ticket after `event`. `None` stays `None` until an event opens the ticket; an event of another ticket
@@ -70,6 +70,9 @@ fn open(number: Number, opened: &TicketOpened, event: &Event) -> Ticket {
         merged_from: Vec::new(),
         brought: BTreeMap::new(),
         merged_into: None,
+        granted: BTreeMap::new(),
+        authors: BTreeSet::new(),
+        spoken: None,
     };
     set_fields(&mut ticket, &opened.fields, &opened.sealed_fields, event);
     add_tasks(&mut ticket, &opened.tasks);
@@ -79,7 +82,10 @@ fn open(number: Number, opened: &TicketOpened, event: &Event) -> Ticket {
 fn apply(ticket: &mut Ticket, fact: &Fact, event: &Event) {
     match fact {
         Fact::TransitionTaken(taken) => step(ticket, taken, event),
-        Fact::FieldsSet { fields, sealed_fields } => set_fields(ticket, fields, sealed_fields, event),
+        Fact::FieldsSet { fields, sealed_fields, authored } => {
+            set_fields(ticket, fields, sealed_fields, event);
+            remember_author(ticket, *authored, event);
+        }
         Fact::NoteAdded { note, .. } => ticket.notes = ticket.notes.max(*note),
         Fact::EvidenceAttached(file) => attach(ticket, file, event),
         Fact::TaskSettled { task, waived } => settle(ticket, *task, *waived, event),
@@ -110,6 +116,17 @@ fn apply(ticket: &mut Ticket, fact: &Fact, event: &Event) {
         }
         Fact::OwedReminded { owed, .. } => remind_owed(ticket, owed),
         Fact::ApprovalDecided { .. } | Fact::ApprovalWithdrawn { .. } => approval(ticket, fact, event),
+        Fact::ApprovalSpoken { transition, giver, digest } => {
+            let (transition, giver, digest) = (transition.clone(), giver.clone(), digest.clone());
+            ticket.spoken = Some(Spoken { transition, giver, digest, at: event.at, confirmed: None });
+        }
+        Fact::SpokenApprovalAnswered { confirmed, .. } => {
+            if let Some(spoken) = &mut ticket.spoken {
+                spoken.confirmed = Some(*confirmed);
+                // Where nobody had answered, whoever did is the giver from now on.
+                spoken.giver = event.actor.person().map(str::to_owned);
+            }
+        }
         Fact::AlertAttached(_) | Fact::AlertChanged(_) | Fact::AlertRepeated { .. } => alert(ticket, fact),
         Fact::ClockStarted { .. }
         | Fact::ClockRetargeted { .. }
@@ -145,6 +162,9 @@ fn apply(ticket: &mut Ticket, fact: &Fact, event: &Event) {
         | Fact::KeyIssued { .. }
         | Fact::KeyRevoked { .. }
         | Fact::LinkIssued { .. }
+        | Fact::ObligationBegan { .. }
+        | Fact::ObligationRun { .. }
+        | Fact::ObligationMissed { .. }
         | Fact::SignedIn { .. } => {}
     }
 }
@@ -184,6 +204,12 @@ fn remember_severity(ticket: &mut Ticket, before: String, event: &Event) {
     }
 }
 
+fn remember_author(ticket: &mut Ticket, authored: bool, event: &Event) {
+    if let (true, Some(person)) = (authored, event.actor.person()) {
+        ticket.authors.insert(person.to_owned());
+    }
+}
+
 fn add_tasks(ticket: &mut Ticket, tasks: &[NewTask]) {
     for new in tasks {
         ticket.tasks.push(Task { task: new.task, on: new.on.clone(), text: new.text.clone(), settled_by: None, waived: false });
@@ -211,8 +237,15 @@ fn step(ticket: &mut Ticket, taken: &TransitionTaken, event: &Event) {
     }
     set_fields(ticket, &taken.fields, &taken.sealed_fields, event);
     add_tasks(ticket, &taken.tasks);
+    remember_author(ticket, taken.authored, event);
     // Approvals are for one taking: after a reopening they must be asked for again.
-    ticket.approvals.remove(&taken.transition);
+    let given = ticket.approvals.remove(&taken.transition).unwrap_or_default();
+    if let Some(approved) = &taken.approved {
+        let given: Vec<ApprovalGiven> = given.into_iter().filter(|a| a.approved && a.digest == approved.digest).collect();
+        let needed = given.len();
+        let granted = Granted { at: event.at, digest: approved.digest.clone(), fields: approved.fields.clone(), given, needed };
+        ticket.granted.insert(taken.transition.clone(), granted);
+    }
     if ticket.escalation.as_ref().is_some_and(|e| e.status != taken.to) {
         ticket.escalation = None;
     }
@@ -310,7 +343,7 @@ fn remind_owed(ticket: &mut Ticket, owed: &[OwedItem]) {
 fn approval(ticket: &mut Ticket, fact: &Fact, event: &Event) {
     let super::event::Actor::Person { id, roles } = &event.actor else { return };
     match fact {
-        Fact::ApprovalDecided { transition, stage, approved, digest } => {
+        Fact::ApprovalDecided { transition, stage, approved, digest, instead_of, self_approved } => {
             let standing = ticket.approvals.entry(transition.clone()).or_default();
             standing.retain(|a| a.person != *id);
             standing.push(ApprovalGiven {
@@ -321,9 +354,14 @@ fn approval(ticket: &mut Ticket, fact: &Fact, event: &Event) {
                 digest: digest.clone(),
                 at: event.at,
                 seq: event.seq,
+                instead_of: instead_of.clone(),
+                self_approved: *self_approved,
             });
         }
         Fact::ApprovalWithdrawn { transition } => {
+            if let Some(granted) = ticket.granted.get_mut(transition) {
+                granted.given.retain(|a| a.person != *id);
+            }
             if let Some(standing) = ticket.approvals.get_mut(transition) {
                 standing.retain(|a| a.person != *id);
             }

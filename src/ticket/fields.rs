@@ -10,7 +10,9 @@ use super::nearest::nearest;
 use super::number::Number;
 use crate::env::Timestamp;
 use crate::ledger::sealed::Sealed;
+use crate::procedure::estate::OTHER_SYSTEM;
 use crate::procedure::model::{Field, FieldType, Kind, Library};
+use crate::procedure::substance;
 
 /// The longest line, in characters.
 pub const MAX_LINE: usize = 200;
@@ -34,7 +36,7 @@ impl FieldProblem {
     /// One sentence for people.
     #[must_use]
     pub fn sentence(&self) -> String {
-        let stop = if self.problem.ends_with('?') { "" } else { "." };
+        let stop = if self.problem.ends_with(['?', '”']) { "" } else { "." };
         format!("{} {}{stop}", self.label, self.problem)
     }
 }
@@ -184,8 +186,8 @@ fn read(field: &Field, library: &Library, value: &Value) -> Result<Option<Value>
         _ => {}
     }
     match &field.of {
-        FieldType::Line => line(value).map(|t| t.map(Value::String)),
-        FieldType::Text => text(string(value)?, MAX_TEXT).map(|t| t.map(Value::String)),
+        FieldType::Line => line(value).and_then(|t| telling(field, t)),
+        FieldType::Text => text(string(value)?, MAX_TEXT).and_then(|t| telling(field, t)),
         FieldType::Choice(allowed) => one_of(value, allowed.keys().map(String::as_str)).map(Some),
         FieldType::Choices(allowed) => many_of(value, &allowed.keys().map(String::as_str).collect::<Vec<_>>()),
         FieldType::Taxonomy(list) => match library.taxonomies.get(list) {
@@ -204,6 +206,33 @@ fn read(field: &Field, library: &Library, value: &Value) -> Result<Option<Value>
             Ok(number) => Ok(Some(Value::String(number.to_string()))),
             Err(_) => Err("must be a ticket's number, such as INC-000042".into()),
         },
+        FieldType::System => {
+            let systems = library.organisation.estate.systems.keys().map(String::as_str);
+            one_of(value, systems.chain([OTHER_SYSTEM])).map(Some)
+        }
+        FieldType::Word => word(value).map(Some),
+    }
+}
+
+/// A text that must say something does.
+fn telling(field: &Field, text: Option<String>) -> Result<Option<Value>, String> {
+    match (&field.substance, &text) {
+        (Some(wanted), Some(said)) if substance::lacks(wanted, said) => {
+            Err(format!("says too little for somebody who reads it in a year; a good one: “{}”", wanted.example))
+        }
+        _ => Ok(text.map(Value::String)),
+    }
+}
+
+fn word(value: &Value) -> Result<Value, String> {
+    let sent = string(value)?.trim();
+    let good = sent.len() <= 60
+        && sent.starts_with(|c: char| c.is_ascii_lowercase())
+        && sent.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.'));
+    if good {
+        Ok(Value::String(sent.to_owned()))
+    } else {
+        Err("must be one word of small letters, digits and hyphens, at most 60 characters long".into())
     }
 }
 

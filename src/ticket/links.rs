@@ -57,7 +57,58 @@ pub(super) fn link(
         }
     }
     draft.push(event);
+    if let Some(other) = to {
+        back(draft, number, link, other);
+    }
     consequences::follow(draft, number)
+}
+
+/// What a link is called from the other side.
+#[must_use]
+pub fn inverse(link: &str) -> &str {
+    const PAIRS: &[(&str, &str)] = &[
+        ("caused_by", "caused"),
+        ("remediated_by", "remediates"),
+        ("reviewed_by", "reviews"),
+        ("corrected_by", "corrects"),
+        ("followed_by", "follows"),
+        ("excepted_by", "excepts"),
+        ("modelled_by", "models"),
+        ("changed_by", "change_for"),
+        ("renewed_by", "renews"),
+        ("duplicated_by", "duplicates"),
+    ];
+    PAIRS
+        .iter()
+        .find_map(|(a, b)| {
+            if *a == link {
+                Some(*b)
+            } else if *b == link {
+                Some(*a)
+            } else {
+                None
+            }
+        })
+        .unwrap_or(match link {
+            "related" => "related",
+            _ => "linked_from",
+        })
+}
+
+/// The same link as the other ticket has it.
+fn back(draft: &mut Draft<'_>, number: &Number, link: &str, other: &Number) {
+    let Some(ticket) = draft.other(other) else { return };
+    let word = inverse(link);
+    if ticket.links.len() < MAX_LINKS && !ticket.links.iter().any(|l| l.link == word && l.to.as_ref() == Some(number)) {
+        let digest = ticket.kind_digest.clone();
+        draft.push(NewEvent::on(other, Fact::Linked { link: word.to_owned(), to: Some(number.clone()) }).by(&digest));
+    }
+}
+
+/// A link that the procedure makes, on both tickets.
+pub(super) fn both_ways(draft: &mut Draft<'_>, number: &Number, link: &str, other: &Number, digest: &str) {
+    draft.push(NewEvent::on(number, Fact::Linked { link: link.to_owned(), to: Some(other.clone()) }).by(digest));
+    back(draft, number, link, other);
 }
 
 pub(super) fn unlink(draft: &mut Draft<'_>, number: &Number, link: i64, reason: &Sealed) -> Result<(), Refusal> {
@@ -67,12 +118,18 @@ pub(super) fn unlink(draft: &mut Draft<'_>, number: &Number, link: i64, reason: 
     if ticket.ended {
         return Err(Refusal::Locked { ticket: number.clone(), status: ticket.status.clone() });
     }
-    if !ticket.links.iter().any(|l| l.id == link) {
-        return Err(Refusal::NoSuchLink { link });
-    }
+    let Some(found) = ticket.links.iter().find(|l| l.id == link).cloned() else { return Err(Refusal::NoSuchLink { link }) };
     if reason.bytes.is_empty() {
         return Err(Refusal::ReasonMissing { because: "a link is not taken back without saying why".into() });
     }
+    let other_side = found.to.as_ref().and_then(|to| {
+        let other = draft.other(to)?;
+        let twin = other.links.iter().find(|l| l.link == inverse(&found.link) && l.to.as_ref() == Some(number))?;
+        Some((to.clone(), other.kind_digest.clone(), twin.id))
+    });
     draft.push(NewEvent::on(number, Fact::Unlinked { link }).by(&pin.kind.digest).seal("reason", reason.clone()));
+    if let Some((other, digest, twin)) = other_side {
+        draft.push(NewEvent::on(&other, Fact::Unlinked { link: twin }).by(&digest).seal("reason", reason.clone()));
+    }
     Ok(())
 }

@@ -6,6 +6,7 @@ use super::number::Number;
 use super::state::Ticket;
 use super::view;
 use crate::procedure::model::{Kind, OwedWhat, Response, Transition};
+use crate::procedure::rules::{Also, applies};
 
 /// One thing that is not there yet.
 #[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
@@ -23,6 +24,8 @@ pub enum Missing {
     Task { task: i64, text: String },
     /// A condition of the procedure, in its own words.
     Guard { says: String },
+    /// Something that time, an approval that must still stand or another record keeps from happening, in its own words.
+    Condition { code: &'static str, says: String },
     /// So many more approvals by one of these roles.
     Approval { stage: usize, by: Vec<String>, more: usize },
     /// Somebody said no to what stands there now.
@@ -33,8 +36,24 @@ pub enum Missing {
 
 impl Missing {
     /// Every name that [`Self::code`] gives.
-    pub const CODES: &[&'static str] =
-        &["ApprovalMissing", "ConditionNotMet", "EvidenceMissing", "FieldMissing", "LinkMissing", "NoteMissing", "Rejected", "TaskOpen"];
+    pub const CODES: &[&'static str] = &[
+        "ApprovalMissing",
+        "ApprovalStale",
+        "ConditionNotMet",
+        "EvidenceMissing",
+        "FieldMissing",
+        "Frozen",
+        "LinkMissing",
+        "NotInTheFuture",
+        "NotOffered",
+        "NoteMissing",
+        "OutsideWindow",
+        "RecordMissing",
+        "Rejected",
+        "TaskOpen",
+        "TooEarly",
+        "Unconfirmed",
+    ];
 
     /// The reason as one word.
     #[must_use]
@@ -46,6 +65,7 @@ impl Missing {
             Self::Link { .. } => "LinkMissing",
             Self::Task { .. } => "TaskOpen",
             Self::Guard { .. } => "ConditionNotMet",
+            Self::Condition { code, .. } => code,
             Self::Approval { .. } => "ApprovalMissing",
             Self::Rejected { .. } => "Rejected",
             Self::Reason { .. } => "ReasonMissing",
@@ -64,7 +84,7 @@ impl Missing {
             Self::Link { link, or_reason: true } => format!("a “{}” link, or the reason why there is none", spaced(link)),
             Self::Link { link, or_reason: false } => format!("a “{}” link", spaced(link)),
             Self::Task { text, .. } => format!("the task “{text}”"),
-            Self::Guard { says } => says.clone(),
+            Self::Guard { says } | Self::Condition { says, .. } => says.clone(),
             Self::Approval { by, more: 1, .. } => format!("an approval by {}", by.join(" or ")),
             Self::Approval { by, more, .. } => format!("{} approvals by {}", count(*more), by.join(" or ")),
             Self::Rejected { .. } => "a new decision, since this was rejected".into(),
@@ -87,9 +107,12 @@ impl Missing {
 /// transition's name, or "be opened".
 #[must_use]
 pub fn sentence_of(ticket: Option<&Number>, verb: &str, missing: &[Missing]) -> String {
-    let guards: Vec<&str> =
-        missing.iter().filter_map(|m| if let Missing::Guard { says } = m { Some(says.as_str()) } else { None }).collect();
-    let things: Vec<String> = missing.iter().filter(|m| !matches!(m, Missing::Guard { .. })).map(Missing::words).collect();
+    let guards: Vec<&str> = missing
+        .iter()
+        .filter_map(|m| if let Missing::Guard { says } | Missing::Condition { says, .. } = m { Some(says.as_str()) } else { None })
+        .collect();
+    let speaks = |m: &&Missing| !matches!(m, Missing::Guard { .. } | Missing::Condition { .. });
+    let things: Vec<String> = missing.iter().filter(speaks).map(Missing::words).collect();
     let subject = ticket.map_or_else(|| "This".to_owned(), Number::to_string);
     let verb = spaced(verb);
     let listed = match things.split_last() {
@@ -136,13 +159,15 @@ pub fn missing(
     people: &dyn PeopleView,
 ) -> Vec<Missing> {
     let mut out = Vec::new();
-    fields(ticket, kind, transition, &mut out);
+    let variables = view::variables(ticket, kind, response);
+    let also: Vec<&Also> = transition.requires.also.iter().filter(|also| applies(Some(&also.when), &variables)).collect();
+    fields(ticket, kind, transition, &also, &mut out);
     let notes = usize::try_from(ticket.notes).unwrap_or(0);
     let wanted = usize::try_from(transition.requires.notes).unwrap_or(usize::MAX);
     if notes < wanted {
         out.push(Missing::Notes { more: wanted - notes });
     }
-    evidence(ticket, kind, response, transition, &mut out);
+    evidence(ticket, kind, response, (transition, &also), &mut out);
     for (link, or_reason) in &transition.requires.links {
         if !ticket.links.iter().any(|l| l.link == *link && (*or_reason || !l.reason_only)) {
             out.push(Missing::Link { link: link.clone(), or_reason: *or_reason });
@@ -152,23 +177,23 @@ pub fn missing(
         let open = ticket.tasks.iter().filter(|t| t.settled_by.is_none());
         out.extend(open.map(|t| Missing::Task { task: t.task, text: t.text.clone() }));
     }
-    let variables = view::variables(ticket, kind, response);
     for guard in &transition.requires.not {
         // A guard that cannot be evaluated refuses: never let something pass because a condition is broken.
         if guard.when.holds(&variables).unwrap_or(true) {
             out.push(Missing::Guard { says: guard.says.clone() });
         }
     }
-    approval::missing(ticket, transition, people, &mut out);
+    approval::missing(ticket, transition, &variables, people, &mut out);
     out
 }
 
-fn fields(ticket: &Ticket, kind: &Kind, transition: &Transition, out: &mut Vec<Missing>) {
+fn fields(ticket: &Ticket, kind: &Kind, transition: &Transition, also: &[&Also], out: &mut Vec<Missing>) {
     let owed = owed_by(ticket, kind, transition).filter_map(|(_, what)| match what {
         OwedWhat::Field(name) => Some(name),
         OwedWhat::Evidence(_) => None,
     });
-    for name in transition.requires.fields.iter().chain(owed) {
+    let more = also.iter().flat_map(|a| &a.fields);
+    for name in transition.requires.fields.iter().chain(more).chain(owed) {
         let listed = out.iter().any(|m| matches!(m, Missing::Field { name: n, .. } if n == name));
         if !ticket.fields.contains_key(name) && !listed {
             let label = kind.fields.get(name).map_or(name, |f| &f.label);
@@ -177,8 +202,16 @@ fn fields(ticket: &Ticket, kind: &Kind, transition: &Transition, out: &mut Vec<M
     }
 }
 
-fn evidence(ticket: &Ticket, kind: &Kind, response: Option<&Response>, transition: &Transition, out: &mut Vec<Missing>) {
-    let mut wanted: Vec<(&str, usize)> = transition.requires.evidence.iter().map(|p| (p.as_str(), 1)).collect();
+fn evidence(
+    ticket: &Ticket,
+    kind: &Kind,
+    response: Option<&Response>,
+    (transition, also): (&Transition, &[&Also]),
+    out: &mut Vec<Missing>,
+) {
+    let more = also.iter().flat_map(|a| &a.evidence);
+    let mut wanted: Vec<(&str, usize)> = transition.requires.evidence.iter().chain(more).map(|p| (p.as_str(), 1)).collect();
+    wanted.dedup();
     for (phase, what) in owed_by(ticket, kind, transition) {
         if let OwedWhat::Evidence(n) = what {
             let n = usize::try_from(*n).unwrap_or(usize::MAX);

@@ -68,7 +68,7 @@ fn file(draft: &mut Draft<'_>, given: &AttachEvidence) -> Result<(), Refusal> {
     if given.size < 0 || given.name.bytes.is_empty() || given.media_type.len() > 255 {
         return Err(Refusal::BadRequest { because: "a file needs a name, a size and a type".into() });
     }
-    if let Some(phase) = &phase {
+    if let Some(phase) = phase.as_ref().filter(|p| !pin.kind.proofs.contains_key(*p)) {
         phase_of(pin, phase)?;
     }
     draft.claimed(given.captured_at, "The time at which it was captured")?;

@@ -14,7 +14,8 @@ pub fn offered<'a>(ticket: &Ticket, kind: &'a Kind, response: Option<&Response>)
     kind.transitions.values().filter(|t| !t.automatic && view::applies(response, &t.name) && starts(ticket, kind, response, t)).collect()
 }
 
-/// Whether any of `roles` is held: `anyone` is every verified person; `owner` and `lead` are the ticket's.
+/// Whether any of `roles` is held: `anyone` is every verified person; `owner`, `lead` and `requester` are the
+/// ticket's.
 #[must_use]
 pub fn may(actor: &Actor, ticket: Option<&Ticket>, roles: &[String]) -> bool {
     let Some(person) = actor.person() else { return false };
@@ -22,6 +23,7 @@ pub fn may(actor: &Actor, ticket: Option<&Ticket>, roles: &[String]) -> bool {
         "anyone" => true,
         "owner" => ticket.is_some_and(|t| t.owner.as_deref() == Some(person)),
         "lead" => ticket.is_some_and(|t| t.lead.as_deref() == Some(person)),
+        "requester" => ticket.is_some_and(|t| t.opened_by.person() == Some(person)),
         role => actor.has_role(role),
     })
 }

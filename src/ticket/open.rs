@@ -9,7 +9,7 @@ use super::missing::Missing;
 use super::number::Number;
 use super::offer::may;
 use super::refusal::Refusal;
-use super::{clock, consequences, fields, severity, take};
+use super::{clock, conditions, consequences, fields, scores, severity, take};
 use crate::env::Timestamp;
 use crate::procedure::model::{Kind, Response};
 
@@ -33,8 +33,9 @@ pub(super) fn by_hand(draft: &mut Draft<'_>, open: &Open) -> Result<(), Refusal>
     };
     draft.check_fields(kind, &open.fields)?;
     draft.claimed(open.occurred_at, "The time at which it began")?;
-    let filled = filled(kind, response, &open.fields);
-    let missing: Vec<Missing> = kind
+    let mut filled = filled(kind, response, &open.fields);
+    scores::apply(kind, None, &mut filled)?;
+    let mut missing: Vec<Missing> = kind
         .declare
         .requires
         .iter()
@@ -44,6 +45,7 @@ pub(super) fn by_hand(draft: &mut Draft<'_>, open: &Open) -> Result<(), Refusal>
             Missing::Field { name: name.clone(), label: label.clone() }
         })
         .collect();
+    missing.extend(not_offered(draft, kind, response, &filled));
     if !missing.is_empty() {
         return Err(Refusal::Missing { ticket: None, verb: "be opened".into(), missing });
     }
@@ -57,6 +59,42 @@ pub(super) fn by_hand(draft: &mut Draft<'_>, open: &Open) -> Result<(), Refusal>
     };
     let number = record(draft, kind, response, opening);
     consequences::follow(draft, &number)
+}
+
+/// What of the request the system's entry does not offer. Looked at on a ticket that is not there yet.
+fn not_offered(draft: &Draft<'_>, kind: &Kind, response: Option<&Response>, filled: &Fields) -> Option<Missing> {
+    let rule = kind.declare.template.as_ref()?;
+    let (plain, _) = take::split(filled);
+    let opened = TicketOpened {
+        ticket_kind: kind.name.clone(),
+        status: kind.statuses.first().cloned().unwrap_or_default(),
+        kind_digest: kind.digest.clone(),
+        response: None,
+        fields: plain,
+        sealed_fields: Vec::new(),
+        tasks: Vec::new(),
+        group: None,
+        window_seconds: 0,
+        occurred_at: None,
+        intake: String::new(),
+        received_at: draft.ctx.now,
+    };
+    let event = NewEvent::on(&Number::new(&kind.prefix, 1), Fact::TicketOpened(opened));
+    let ticket = super::evolve::evolve(None, &event.recorded(0, draft.ctx.now, draft.ctx.actor, draft.ctx.via, Some(1)))?;
+    conditions::offered(&draft.around(Pinning { kind, response }), &ticket, rule)
+}
+
+/// Opens a record that follows from something else.
+pub(super) fn as_consequence(draft: &mut Draft<'_>, kind: &Kind, given: Fields) -> Number {
+    let opening = Opening {
+        fields: filled(kind, None, &given),
+        group: None,
+        window_seconds: 0,
+        occurred_at: None,
+        intake: "consequence".into(),
+        received_at: draft.ctx.now,
+    };
+    record(draft, kind, None, opening)
 }
 
 /// Opens the ticket of an alert's group; none when the kind is not adopted.
@@ -136,6 +174,6 @@ fn record(draft: &mut Draft<'_>, kind: &Kind, response: Option<&Response>, openi
     draft.push(event);
     let pin = Pinning { kind, response };
     clock::on_open(draft, &number, pin);
-    consequences::notify(draft, &number, pin, json!({ "kind": "TicketOpened" }));
+    consequences::after(draft, &number, pin, json!({ "kind": "TicketOpened" }));
     number
 }

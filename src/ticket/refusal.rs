@@ -53,6 +53,12 @@ pub enum Refusal {
     SecondPersonNeeded { ticket: Number, label: String },
     /// The person must sign with a passkey.
     PasskeyNeeded { label: String },
+    /// The person did something on this ticket that must be kept apart from this. `duty`: the label of what was done.
+    DutiesApart { ticket: Number, label: String, duty: String },
+    /// The person holds two roles that exclude each other.
+    ConflictingRoles { ticket: Number, roles: (String, String) },
+    /// The step that relied on the approval was taken already.
+    TooLateToWithdraw { ticket: Number },
     /// The same person decided on this already.
     AlreadyDecided { transition: String },
     /// The transition needs no approval.
@@ -92,6 +98,8 @@ impl Refusal {
         "BadFields",
         "BadMerge",
         "BadRequest",
+        "ConflictingRoles",
+        "DutiesApart",
         "EmptyLink",
         "FieldMissing",
         "InTheFuture",
@@ -119,6 +127,7 @@ impl Refusal {
         "ReasonMissing",
         "SecondPersonNeeded",
         "Stale",
+        "TooLateToWithdraw",
         "TooMany",
         "WrongStatus",
     ];
@@ -147,6 +156,9 @@ impl Refusal {
             Self::NotByKey { .. } => "NotByKey",
             Self::SecondPersonNeeded { .. } => "SecondPersonNeeded",
             Self::PasskeyNeeded { .. } => "PasskeyNeeded",
+            Self::DutiesApart { .. } => "DutiesApart",
+            Self::ConflictingRoles { .. } => "ConflictingRoles",
+            Self::TooLateToWithdraw { .. } => "TooLateToWithdraw",
             Self::AlreadyDecided { .. } => "AlreadyDecided",
             Self::NoApprovalNeeded { .. } => "NoApprovalNeeded",
             Self::Stale { .. } => "Stale",
@@ -186,6 +198,8 @@ impl Refusal {
             | Self::NotByKey { .. }
             | Self::SecondPersonNeeded { .. }
             | Self::PasskeyNeeded { .. }
+            | Self::DutiesApart { .. }
+            | Self::ConflictingRoles { .. }
             | Self::AlreadyDecided { .. } => self.not_this_person(),
             _ => self.not_now(),
         }
@@ -233,6 +247,12 @@ impl Refusal {
                 format!("You worked on {ticket} or opened it, so somebody else must take “{label}”. Ask a colleague to look at it.")
             }
             Self::PasskeyNeeded { label } => format!("“{label}” must be signed with your passkey. Please take it in the console."),
+            Self::DutiesApart { ticket, label, duty } => {
+                format!("On {ticket} you hold the duty “{duty}”, and “{label}” is kept apart from it. Ask a colleague to take it.")
+            }
+            Self::ConflictingRoles { ticket, roles: (a, b) } => {
+                format!("You are both {a} and {b}, which exclude each other, so somebody else must decide on {ticket}.")
+            }
             Self::AlreadyDecided { .. } => {
                 "You have decided on this already. Take that decision back first if you changed your mind.".into()
             }
@@ -247,6 +267,11 @@ impl Refusal {
             }
             Self::WrongStatus { ticket, status, transition, offered } => {
                 format!("{ticket} is {status}, so “{transition}” is not possible now. What you can do: {}.", offered.join(", "))
+            }
+            Self::TooLateToWithdraw { ticket } => {
+                format!(
+                    "{ticket} was started on this approval, so it cannot be taken back any more. Add a note, or reject what comes next."
+                )
             }
             Self::NotApplicable { ticket, label } => format!("“{label}” does not apply to {ticket}. Take the next step instead."),
             Self::NoApprovalNeeded { transition } => format!("“{transition}” needs no approval here."),
@@ -296,10 +321,15 @@ impl Refusal {
             | Self::NotByKey { .. }
             | Self::SecondPersonNeeded { .. }
             | Self::PasskeyNeeded { .. }
+            | Self::DutiesApart { .. }
+            | Self::ConflictingRoles { .. }
+            | Self::TooLateToWithdraw { .. }
             | Self::Locked { .. }
             | Self::WrongStatus { .. } => true,
             // A forgotten field is everyday work; going ahead without an approval is not.
-            Self::Missing { missing, .. } => missing.iter().any(|m| matches!(m, Missing::Approval { .. } | Missing::Rejected { .. })),
+            Self::Missing { missing, .. } => {
+                missing.iter().any(|m| matches!(m, Missing::Approval { .. } | Missing::Rejected { .. } | Missing::Condition { .. }))
+            }
             _ => false,
         }
     }

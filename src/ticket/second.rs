@@ -84,5 +84,5 @@ fn opened_here(ticket: &Ticket) -> BTreeSet<&str> {
 /// Whether one of these, persons or accounts, is this person.
 #[must_use]
 pub fn is_one_of(first: &BTreeSet<&str>, person: &str, people: &dyn PeopleView) -> bool {
-    first.contains(person) || first.iter().any(|id| people.has_account(person, id))
+    first.contains(person) || first.iter().any(|id| people.owners_of(id).iter().any(|owner| owner == person))
 }

@@ -109,6 +109,45 @@ pub struct Ticket {
     pub brought: BTreeMap<Number, Brought>,
     /// The ticket that this one was merged into, and the status it had.
     pub merged_into: Option<(Number, String)>,
+    /// Approvals by which a step was taken, and on which later steps rely.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub granted: BTreeMap<String, Granted>,
+    /// Persons who wrote something that an approver is shown.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub authors: BTreeSet<String>,
+    /// The approval that was only spoken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spoken: Option<Spoken>,
+}
+
+/// Approvals by which a step was taken.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Granted {
+    /// When the step was taken.
+    pub at: Timestamp,
+    /// Digest of the statement.
+    pub digest: String,
+    /// The statement's fields.
+    pub fields: BTreeMap<String, Value>,
+    /// By whom.
+    pub given: Vec<ApprovalGiven>,
+    /// How many they were when the step was taken.
+    pub needed: usize,
+}
+
+/// An approval that was only spoken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spoken {
+    /// The step whose approval it stands for.
+    pub transition: String,
+    /// Who spoke it; none when nobody answered.
+    pub giver: Option<String>,
+    /// Digest of what was to be done.
+    pub digest: String,
+    /// When the step was taken on it.
+    pub at: Timestamp,
+    /// What the giver said of it.
+    pub confirmed: Option<bool>,
 }
 
 /// A severity that a person replaced by another.
@@ -229,6 +268,12 @@ pub struct ApprovalGiven {
     pub at: Timestamp,
     /// The event.
     pub seq: i64,
+    /// Whose authority it was, when the approver stood in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead_of: Option<String>,
+    /// By the declared single-operator exception.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub self_approved: bool,
 }
 
 /// An escalation under way.

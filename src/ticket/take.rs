@@ -13,7 +13,7 @@ use super::nearest::nearest;
 use super::number::Number;
 use super::refusal::Refusal;
 use super::state::{Held, SealedRef, Ticket};
-use super::{clock, consequences, merge, offer, owed, second, severity, view};
+use super::{approval, authority, clock, conditions, consequences, duties, merge, offer, owed, scores, second, severity, spoken, view};
 use crate::ledger::sealed::Sealed;
 use crate::procedure::model::{Ask, Transition};
 
@@ -29,6 +29,9 @@ pub(super) fn take(draft: &mut Draft<'_>, take: &Take) -> Result<(), Refusal> {
     }
     fresh(draft, take, first)?;
     for step in &take.steps {
+        if propose(draft, &take.ticket, step)? {
+            continue;
+        }
         let taken = check(draft, &take.ticket, step)?;
         record(draft, &take.ticket, step, taken)?;
     }
@@ -61,9 +64,14 @@ pub(super) fn named<'a>(pin: Pinning<'a>, name: &str) -> Result<&'a Transition, 
 fn permitted(draft: &Draft<'_>, ticket: &Ticket, pin: Pinning<'_>, transition: &Transition) -> Result<(), Refusal> {
     let label = view::label(pin.kind, pin.response, &transition.name);
     let what = format!("take “{label}”");
-    draft.person(&what)?;
-    if !offer::may(draft.ctx.actor, Some(ticket), &transition.by) {
+    let person = draft.person(&what)?;
+    let around = draft.around(pin);
+    if !authority::may(&around, ticket, draft.ctx.actor, &transition.by) {
         return Err(Refusal::NotAllowed { what, roles: transition.by.clone() });
+    }
+    if let Some(duty) = duties::held_apart(&around, ticket, &transition.name, person) {
+        let duty = view::label(pin.kind, pin.response, &duty).to_owned();
+        return Err(Refusal::DutiesApart { ticket: ticket.number.clone(), label: label.to_owned(), duty });
     }
     if transition.fresh_auth && draft.ctx.via.auth != "passkey" {
         return Err(Refusal::PasskeyNeeded { label: label.to_owned() });
@@ -80,6 +88,54 @@ pub(super) struct Checked<'a> {
     to: String,
     late: bool,
     automatic: bool,
+    /// The approval that was only spoken, on which it goes ahead.
+    spoken: Option<spoken::ToRecord>,
+}
+
+/// Asking for a step that somebody must approve first records what was asked for. `true` when that was all.
+fn propose(draft: &mut Draft<'_>, number: &Number, step: &Step) -> Result<bool, Refusal> {
+    let ticket = draft.ticket(number)?;
+    let pin = draft.pinning(ticket)?;
+    let transition = named(pin, &step.transition)?;
+    if !transition.proposes {
+        return Ok(false);
+    }
+    permitted(draft, ticket, pin, transition)?;
+    let before = ticket.clone();
+    let asked = with_fields(ticket, &step.fields);
+    startable(&asked, pin, transition)?;
+    draft.check_fields(pin.kind, &step.fields)?;
+    let lacking = lacking(draft, &asked, pin, transition);
+    let waits = lacking.iter().any(|m| matches!(m, Missing::Approval { .. }));
+    if lacking.iter().any(|m| !matches!(m, Missing::Approval { .. })) {
+        return Err(Refusal::Missing { ticket: Some(number.clone()), verb: transition.name.clone(), missing: lacking });
+    }
+    if !waits {
+        return Ok(false);
+    }
+    let (plain, sealed) = split(&step.fields);
+    if plain.is_empty() && sealed.is_empty() {
+        return Err(Refusal::Missing { ticket: Some(number.clone()), verb: transition.name.clone(), missing: lacking });
+    }
+    let fact = Fact::FieldsSet { fields: plain, sealed_fields: sealed.iter().map(|(name, _)| name.clone()).collect(), authored: true };
+    let mut event = NewEvent::on(number, fact).by(&pin.kind.digest);
+    for (name, value) in sealed {
+        event = event.seal(format!("field.{name}"), value.clone());
+    }
+    if let Some(reason) = step.reason.as_ref().filter(|r| !r.bytes.is_empty()) {
+        event = event.seal("reason", reason.clone());
+    }
+    draft.push(event);
+    clock::after_fields(draft, number, pin, &before);
+    consequences::after(draft, number, pin, json!({ "kind": "FieldsSet" }));
+    Ok(true)
+}
+
+/// Everything that the step lacks on the ticket as it will be.
+fn lacking(draft: &Draft<'_>, after: &Ticket, pin: Pinning<'_>, transition: &Transition) -> Vec<Missing> {
+    let mut out = missing(after, pin.kind, pin.response, transition, draft.ctx.people);
+    out.extend(conditions::missing(&draft.around(pin), after, transition, &|number| draft.other(number)));
+    out
 }
 
 fn check<'a>(draft: &Draft<'a>, number: &Number, step: &Step) -> Result<Checked<'a>, Refusal> {
@@ -96,9 +152,8 @@ fn check<'a>(draft: &Draft<'a>, number: &Number, step: &Step) -> Result<Checked<
     let to = destination(draft, ticket, transition, step)?;
     let mut fields = step.fields.clone();
     severity::propose(pin.kind, Some(ticket), &mut fields);
-    for (name, value) in &transition.sets {
-        fields.insert(name.clone(), FieldInput::Plain(value.clone()));
-    }
+    scores::apply(pin.kind, Some(ticket), &mut fields)?;
+    settled(ticket, transition, &mut fields);
     let after = with_fields(ticket, &fields);
     // Asked of the ticket as it stands and as it will be: the form that closes cannot also lower the bar.
     second_person(draft, ticket, pin, transition)?;
@@ -106,7 +161,23 @@ fn check<'a>(draft: &Draft<'a>, number: &Number, step: &Step) -> Result<Checked<
     // One answer names everything that is missing, the reason as well.
     let reason = reason_missing(ticket, pin, transition, step, late);
     complete(draft, &after, pin, transition, reason)?;
-    Ok(Checked { transition, pin, fields, to, late, automatic: false })
+    let spoken = spoken::relied_on(draft, &after, pin, transition)?;
+    Ok(Checked { transition, pin, fields, to, late, automatic: false, spoken })
+}
+
+/// What the step sets by itself, and what it moves from one field to another.
+fn settled(ticket: &Ticket, transition: &Transition, fields: &mut Fields) {
+    for (name, value) in &transition.sets {
+        fields.insert(name.clone(), FieldInput::Plain(value.clone()));
+    }
+    for (name, other) in &transition.moves {
+        let given = fields.get(other).cloned();
+        let held = ticket.plain(other).cloned().map(FieldInput::Plain);
+        if let Some(value) = given.or(held) {
+            fields.insert(name.clone(), value);
+            fields.insert(other.clone(), FieldInput::Plain(Value::Null));
+        }
+    }
 }
 
 /// Whether the transition can start where the ticket stands: its statuses and their conditions, passing over
@@ -186,7 +257,7 @@ fn second_person(draft: &Draft<'_>, ticket: &Ticket, pin: Pinning<'_>, transitio
 }
 
 fn complete(draft: &Draft<'_>, after: &Ticket, pin: Pinning<'_>, transition: &Transition, reason: Option<String>) -> Result<(), Refusal> {
-    let mut missing = missing(after, pin.kind, pin.response, transition, draft.ctx.people);
+    let mut missing = lacking(draft, after, pin, transition);
     match (reason, missing.is_empty()) {
         (None, true) => return Ok(()),
         (Some(because), true) => return Err(Refusal::ReasonMissing { because }),
@@ -197,9 +268,9 @@ fn complete(draft: &Draft<'_>, after: &Ticket, pin: Pinning<'_>, transition: &Tr
 
 fn record(draft: &mut Draft<'_>, number: &Number, step: &Step, checked: Checked<'_>) -> Result<(), Refusal> {
     let ticket = draft.ticket(number)?;
-    let Checked { transition, pin, fields, to, late, automatic } = checked;
+    let Checked { transition, pin, fields, to, late, automatic, spoken } = checked;
     let before = ticket.status.clone();
-    let scale = ticket.severity().to_owned();
+    let stood = ticket.clone();
     let skipped = skipped(ticket, pin, transition);
     let after = with_fields(ticket, &fields);
     let (plain, sealed) = split(&fields);
@@ -218,6 +289,8 @@ fn record(draft: &mut Draft<'_>, number: &Number, step: &Step, checked: Checked<
         late,
         automatic,
         ended,
+        authored: !automatic && duties::authored(pin.kind, &fields),
+        approved: approval::as_approved(ticket, transition),
     };
     let decided_by = if skipped.is_empty() { None } else { pin.response.map(|r| r.digest.as_str()) };
     let mut event = NewEvent::on(number, Fact::TransitionTaken(taken)).by(decided_by.unwrap_or(&pin.kind.digest));
@@ -250,11 +323,12 @@ fn record(draft: &mut Draft<'_>, number: &Number, step: &Step, checked: Checked<
         _ => {}
     }
     clock::after_step(draft, number, pin, transition, &skipped);
-    if draft.ticket(number)?.severity() != scale {
-        clock::retarget(draft, number, pin);
+    clock::after_fields(draft, number, pin, &stood);
+    if let Some(to_record) = spoken {
+        spoken::record(draft, number, pin, to_record)?;
     }
     let happened = json!({ "kind": "TransitionTaken", "transition": transition.name, "from": before, "to": to });
-    consequences::notify(draft, number, pin, happened);
+    consequences::after(draft, number, pin, happened);
     Ok(())
 }
 
@@ -263,7 +337,8 @@ pub(super) fn automatic(draft: &mut Draft<'_>, number: &Number) -> Result<bool, 
     let ticket = draft.ticket(number)?;
     let pin = draft.pinning(ticket)?;
     let ready = pin.kind.transitions.values().filter(|t| t.automatic && view::applies(pin.response, &t.name)).find(|t| {
-        let sets: Fields = t.sets.iter().map(|(n, v)| (n.clone(), FieldInput::Plain(v.clone()))).collect();
+        let mut sets = Fields::new();
+        settled(ticket, t, &mut sets);
         let after = with_fields(ticket, &sets);
         // What needs somebody's word cannot be taken by nobody.
         let unattended = t.asks.iter().all(|a| matches!(a, Ask::Line | Ask::Field(_) | Ask::When));
@@ -273,14 +348,53 @@ pub(super) fn automatic(draft: &mut Draft<'_>, number: &Number) -> Result<bool, 
             && !t.fresh_auth
             && t.requires.second_person.is_none()
             && offer::starts(ticket, pin.kind, pin.response, t)
-            && missing(&after, pin.kind, pin.response, t, draft.ctx.people).is_empty()
+            && !approval::stands(ticket, t)
+            // What it sets by itself may be among what was approved: approvals are judged on what stands.
+            && lacking(draft, ticket, pin, t).is_empty()
+            && lacking(draft, &after, pin, t).iter().all(|m| matches!(m, Missing::Approval { .. }))
     });
     let Some(transition) = ready else { return Ok(false) };
-    let step = Step { transition: transition.name.clone(), ..Step::default() };
-    let fields = transition.sets.iter().map(|(n, v)| (n.clone(), FieldInput::Plain(v.clone()))).collect();
-    let checked = Checked { transition, pin, fields, to: transition.to.clone(), late: false, automatic: true };
-    record(draft, number, &step, checked)?;
+    by_itself(draft, number, pin, transition, None)?;
     Ok(true)
+}
+
+/// Takes a step that the engine itself decides on, or that follows from a person's decision.
+fn by_itself(
+    draft: &mut Draft<'_>,
+    number: &Number,
+    pin: Pinning<'_>,
+    transition: &Transition,
+    reason: Option<&Sealed>,
+) -> Result<(), Refusal> {
+    let step = Step { transition: transition.name.clone(), reason: reason.cloned(), ..Step::default() };
+    let mut fields = Fields::new();
+    settled(draft.ticket(number)?, transition, &mut fields);
+    // What follows from a decision is the deciding person's; what nobody decided is nobody's.
+    let automatic = reason.is_none();
+    let checked = Checked { transition, pin, fields, to: transition.to.clone(), late: false, automatic, spoken: None };
+    record(draft, number, &step, checked)
+}
+
+/// The time has come for a step to be taken by itself. `false` when it cannot be taken where the ticket stands.
+pub(super) fn by_time(draft: &mut Draft<'_>, number: &Number, name: &str) -> Result<bool, Refusal> {
+    let ticket = draft.ticket(number)?;
+    let pin = draft.pinning(ticket)?;
+    let Some(transition) = pin.kind.transitions.get(name).filter(|t| offer::starts(ticket, pin.kind, pin.response, t)) else {
+        return Ok(false);
+    };
+    by_itself(draft, number, pin, transition, None)?;
+    consequences::follow(draft, number)?;
+    Ok(true)
+}
+
+/// A person's decision takes this step.
+pub(super) fn by_decision(draft: &mut Draft<'_>, number: &Number, name: &str, reason: &Sealed) -> Result<(), Refusal> {
+    let ticket = draft.ticket(number)?;
+    let pin = draft.pinning(ticket)?;
+    match pin.kind.transitions.get(name).filter(|t| offer::starts(ticket, pin.kind, pin.response, t)) {
+        Some(transition) => by_itself(draft, number, pin, transition, Some(reason)),
+        None => Ok(()),
+    }
 }
 
 /// Phases that this step passes over: between where the ticket stands and where the step leads.

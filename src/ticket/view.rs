@@ -1,7 +1,10 @@
 //! A ticket as conditions of the procedure see it, and as its response playbook words it.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
+use super::approval;
 use super::state::{Held, Ticket};
 use crate::procedure::expression::Variables;
 use crate::procedure::model::{Kind, Response};
@@ -38,6 +41,14 @@ pub fn variables(ticket: &Ticket, kind: &Kind, response: Option<&Response>) -> V
             "lead": ticket.lead.as_deref().unwrap_or_default(),
             "fields": fields,
             "alerts": ticket.alerts,
+            "taken": ticket.steps.iter().map(|s| s.transition.as_str()).collect::<BTreeSet<_>>(),
+            "stale": kind.transitions.values().any(|t| approval::is_stale(ticket, t)),
+            "spoken": ticket.spoken.as_ref().map_or("none", |s| match (s.confirmed, &s.giver) {
+                (Some(true), _) => "confirmed",
+                (Some(false), _) => "denied",
+                (None, Some(_)) => "waiting",
+                (None, None) => "silence",
+            }),
         }),
     );
     out.insert("phases".into(), Value::Object(phases));
@@ -56,5 +67,6 @@ pub fn label<'a>(kind: &'a Kind, response: Option<&'a Response>, transition: &'a
     response
         .and_then(|r| r.labels.get(transition))
         .or_else(|| kind.transitions.get(transition).map(|t| &t.label))
+        .or_else(|| kind.proofs.get(transition))
         .map_or(transition, String::as_str)
 }

@@ -41,6 +41,9 @@ impl Teller<'_> {
             | Fact::ForgeriesCounted { .. }
             | Fact::RefusalsCounted { .. }
             | Fact::Exported { .. }
+            | Fact::ObligationBegan { .. }
+            | Fact::ObligationRun { .. }
+            | Fact::ObligationMissed { .. }
             | Fact::ClockStepConfirmed { .. } => self.log(),
             Fact::PersonAdded { .. }
             | Fact::RolesChanged { .. }
@@ -85,7 +88,11 @@ impl Teller<'_> {
             | Fact::NotificationOverdue { .. }
             | Fact::OwedReminded { .. }
             | Fact::NotificationAcknowledged { .. } => self.called(),
-            Fact::ApprovalDecided { .. } | Fact::ApprovalWithdrawn { .. } | Fact::Refused { .. } => self.judged(),
+            Fact::ApprovalDecided { .. }
+            | Fact::ApprovalWithdrawn { .. }
+            | Fact::ApprovalSpoken { .. }
+            | Fact::SpokenApprovalAnswered { .. }
+            | Fact::Refused { .. } => self.judged(),
             Fact::FieldsSet { .. }
             | Fact::TaskSettled { .. }
             | Fact::EvidenceWaived { .. }
@@ -201,7 +208,7 @@ impl Teller<'_> {
             }
         };
         let text = match &self.event.fact {
-            Fact::FieldsSet { fields, sealed_fields } => self.fields_set(fields, sealed_fields),
+            Fact::FieldsSet { fields, sealed_fields, .. } => self.fields_set(fields, sealed_fields),
             Fact::TaskSettled { task: n, waived: false } => self.who().text(" did ").quote(task(n)).text("."),
             Fact::TaskSettled { task: n, waived: true } => self.who().text(" set aside ").quote(task(n)).then(self.because(&["reason"])),
             Fact::EvidenceWaived { phase } => {

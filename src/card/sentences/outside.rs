@@ -51,6 +51,16 @@ impl Teller<'_> {
             Fact::ClockStepConfirmed { before, after } => {
                 self.who().text(" confirmed that the clock is right after its step from ").time(*before).text(" to ").time(*after).text(".")
             }
+            Fact::ObligationBegan { obligation, from } => {
+                Words::of(format!("“{}” counts from ", one_line(obligation, 60))).time(*from).text(" on.")
+            }
+            Fact::ObligationRun { obligation, due, opened } => {
+                let text = Words::of(format!("“{}” came due at ", one_line(obligation, 60))).time(*due);
+                opened.as_ref().map_or_else(|| text.clone().text("."), |number| text.clone().text(": ").ticket(number).text("."))
+            }
+            Fact::ObligationMissed { obligation, due } => {
+                Words::of(format!("“{}” came due at ", one_line(obligation, 60))).time(*due).text(" and was missed.")
+            }
             _ => Words::new(),
         };
         said(Tone::Quiet, text)

@@ -115,10 +115,35 @@ impl Teller<'_> {
 
     pub(super) fn judged(&self) -> Said {
         match &self.event.fact {
-            Fact::ApprovalDecided { transition, approved, .. } => {
+            Fact::ApprovalDecided { transition, approved, instead_of, self_approved, .. } => {
                 let verb = if *approved { "approved" } else { "rejected" };
-                let text = self.who().text(format!(" {verb} “{}” at ", self.step(transition))).time(self.event.at);
+                let mut who = self.who();
+                if let Some(person) = instead_of {
+                    who = who.text(", standing in for ").name(self.person(person)).text(",");
+                }
+                if *self_approved {
+                    who = who.text(", alone by the declared exception,");
+                }
+                let text = who.text(format!(" {verb} “{}” at ", self.step(transition))).time(self.event.at);
                 said(Tone::Step, text.then(self.because(&["reason"])))
+            }
+            Fact::ApprovalSpoken { transition, giver: Some(giver), .. } => {
+                let text = Words::new().name(self.person(giver)).text(format!(
+                    " is said to have agreed to “{}” by word of mouth, and must confirm it with an own click.",
+                    self.step(transition)
+                ));
+                said(Tone::Pressing, text)
+            }
+            Fact::ApprovalSpoken { transition, giver: None, .. } => {
+                let text = format!(
+                    "Nobody who may approve “{}” answered in time, so it goes ahead; somebody must confirm it.",
+                    self.step(transition)
+                );
+                said(Tone::Pressing, Words::of(text))
+            }
+            Fact::SpokenApprovalAnswered { transition, confirmed, .. } => {
+                let verb = if *confirmed { "confirmed having agreed to" } else { "says not to have agreed to" };
+                said(Tone::Step, self.who().text(format!(" {verb} “{}”", self.step(transition))).then(self.because(&["reason"])))
             }
             Fact::ApprovalWithdrawn { transition } => {
                 let text = self.who().text(format!(" took back the decision on “{}”", self.step(transition)));

@@ -25,6 +25,7 @@ pub fn routes() -> Router<App> {
     Router::new()
         .route("/openapi.json", get(openapi::document))
         .route("/api/v1/me", get(read::me))
+        .route("/api/v1/inbox", get(read::inbox))
         .route("/api/v1/kinds", get(read::kinds))
         .route("/api/v1/people", get(read::people))
         .route("/api/v1/tickets", get(read::tickets).post(write::open))

@@ -14,6 +14,7 @@ pub type Operation = (&'static str, &'static str, &'static str, &'static str);
 /// Every operation of the API.
 pub const OPERATIONS: &[Operation] = &[
     ("get", "/api/v1/me", "Who you are and what you may do", ""),
+    ("get", "/api/v1/inbox", "What waits for you: decisions, spoken approvals to confirm, what is owed; by deadline and risk", ""),
     ("get", "/api/v1/kinds", "The kinds of ticket: fields with their help texts, statuses, transitions", ""),
     ("get", "/api/v1/people", "The directory", ""),
     (
@@ -213,7 +214,8 @@ fn field(field: &Field) -> Value {
         FieldType::Number { min, max } => json!({ "type": "integer", "minimum": min, "maximum": max }),
         FieldType::Bool => json!({ "type": "boolean" }),
         FieldType::Time => json!({ "type": "string", "format": "date-time" }),
-        FieldType::Person | FieldType::Ticket => json!({ "type": "string" }),
+        FieldType::Word => json!({ "type": "string", "maxLength": 60 }),
+        FieldType::Person | FieldType::Ticket | FieldType::System => json!({ "type": "string" }),
     };
     schema["title"] = json!(field.label);
     schema["description"] = json!(field.help);

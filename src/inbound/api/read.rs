@@ -107,6 +107,17 @@ pub(super) async fn tickets(State(app): State<App>, uri: Uri, caller: Caller) ->
     Ok(Json(json!({ "tickets": tickets, "next": next(&rows, limit, |(seq, _)| *seq) })))
 }
 
+pub(super) async fn inbox(State(app): State<App>, uri: Uri, caller: Caller) -> Result<Json<Value>, Problem> {
+    let asked = Asked::of(&uri, &["limit"])?;
+    let most = usize::try_from(asked.limit()?).unwrap_or(usize::MAX);
+    let mut waiting = Vec::new();
+    for (one, ticket) in app.desk.inbox(&caller.person, most).await? {
+        let texts = app.desk.title_texts(&caller.person, &ticket).await?;
+        waiting.push(shown::waiting(&one, &ticket, &texts));
+    }
+    Ok(Json(json!({ "waiting": waiting })))
+}
+
 pub(super) async fn ticket(State(app): State<App>, Path(ticket): Path<String>, uri: Uri, caller: Caller) -> Result<Json<Value>, Problem> {
     let asked = Asked::of(&uri, &["rev"])?;
     // `INC-000001@3` is the same as `INC-000001?rev=3`.

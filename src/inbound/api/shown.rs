@@ -5,8 +5,9 @@ use serde_json::{Map, Value, json};
 use crate::desk::Snapshot;
 use crate::desk::query::Texts;
 use crate::ticket::binding::binding;
+use crate::ticket::inbox::Waiting;
 use crate::ticket::missing::{Missing, missing};
-use crate::ticket::offer::offered;
+use crate::ticket::offer::{offered, starts};
 use crate::ticket::state::{Held, Ticket};
 use crate::ticket::version::{Change, Part, Touch};
 use crate::ticket::{approval, view};
@@ -37,6 +38,8 @@ pub(super) fn version(ticket: &Ticket, texts: &Texts) -> Value {
         "clocks": ticket.clocks,
         "owed": ticket.owed,
         "approvals": ticket.approvals,
+        "granted": ticket.granted,
+        "spoken": ticket.spoken,
         "escalation": ticket.escalation,
         "notified": ticket.notified,
         "merged_from": ticket.merged_from,
@@ -136,7 +139,26 @@ fn can(ticket: &Ticket, snapshot: &Snapshot) -> Vec<Value> {
             "missing": lacks,
         })
     };
-    offered(ticket, kind, response).iter().map(shown).collect()
+    let offered = offered(ticket, kind, response);
+    // What takes itself once it is approved is not offered to be taken, but to be decided on.
+    let spoken = ticket.spoken.as_ref().filter(|s| s.confirmed.is_none()).map(|s| s.transition.as_str());
+    let decided = kind.transitions.values().filter(|t| {
+        let starts = t.automatic && starts(ticket, kind, response, t) && !approval::stands(ticket, t);
+        t.approval.is_some() && (starts || spoken == Some(t.name.as_str()))
+    });
+    decided.chain(offered).collect::<Vec<_>>().iter().map(shown).collect()
+}
+
+/// One thing that waits for somebody.
+pub(super) fn waiting(waiting: &Waiting, ticket: &Ticket, texts: &Texts) -> Value {
+    json!({
+        "why": waiting.why.word(),
+        "transition": waiting.transition,
+        "due": waiting.due,
+        "since": waiting.since,
+        "level": waiting.level,
+        "ticket": summary(ticket, texts),
+    })
 }
 
 fn lack(missing: &Missing) -> Value {

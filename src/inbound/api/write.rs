@@ -17,8 +17,10 @@ use crate::inbound::caller::Caller;
 use crate::inbound::problem::Problem;
 use crate::procedure::model::Permission;
 use crate::ticket::command::{Command, Fields, Open, Step, Take};
+use crate::ticket::event::Actor;
 use crate::ticket::fields::seal;
 use crate::ticket::number::Number;
+use crate::ticket::offer::may;
 use crate::ticket::refusal::Refusal;
 
 type Raw = BTreeMap<String, Value>;
@@ -195,7 +197,7 @@ async fn write<T>(app: &App, asked: &Ask<T>, command: Command) -> Result<Respons
 /// Fields checked against the ticket's own procedure and sealed.
 async fn fields_of(app: &App, caller: &Caller, number: &Number, raw: &Raw) -> Result<Fields, Problem> {
     // Whoever may not work here learns nothing of the fields: the desk refuses in its own words, and records it.
-    if raw.is_empty() || app.desk.allow(&caller.person, Permission::Work).is_err() {
+    if raw.is_empty() || app.desk.allow(&caller.person, Permission::Read).is_err() {
         return Ok(Fields::new());
     }
     let ticket = match app.desk.ticket_unchecked(number).await {
@@ -206,7 +208,17 @@ async fn fields_of(app: &App, caller: &Caller, number: &Number, raw: &Raw) -> Re
     };
     let procedures = app.desk.snapshot().procedures;
     let (Some(kind), Some(library)) = (procedures.kind(&ticket.kind_digest), procedures.current()) else { return Ok(Fields::new()) };
-    sealed(app, kind, library, raw)
+    match sealed(app, kind, library, raw) {
+        // Somebody may take a step (submit an own request, assess) without the permission to work on everything.
+        Err(_) if app.desk.allow(&caller.person, Permission::Work).is_err() && !may_step(kind, &ticket, caller) => Ok(Fields::new()),
+        sealed => sealed,
+    }
+}
+
+/// Whether one of the kind's steps is for the caller.
+fn may_step(kind: &crate::procedure::model::Kind, ticket: &crate::ticket::state::Ticket, caller: &Caller) -> bool {
+    let actor = Actor::Person { id: caller.person.state.id.clone(), roles: caller.person.state.roles.clone() };
+    kind.transitions.values().any(|t| may(&actor, Some(ticket), &t.by))
 }
 
 fn sealed(

@@ -34,6 +34,8 @@ fn step(seq: i64, when: &str, transition: &str, to: &str, sealed: &[&str]) -> Ev
         late: false,
         automatic: false,
         ended: false,
+        authored: false,
+        approved: None,
     };
     event(seq, when, ana(), Fact::TransitionTaken(taken), sealed)
 }

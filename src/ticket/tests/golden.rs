@@ -12,8 +12,8 @@ use crate::ledger::sealed::Commitment;
 use crate::ticket::alert::AlertStatus;
 use crate::ticket::bench::number;
 use crate::ticket::event::{
-    Actor, AdoptedFile, AlertSeen, Brought, EpochOpened, Event, EvidenceAttached, Fact, NewTask, OwedItem, Pinned, Reminder, TicketOpened,
-    TransitionTaken, Via,
+    Actor, AdoptedFile, AlertSeen, ApprovedAs, Brought, EpochOpened, Event, EvidenceAttached, Fact, NewTask, OwedItem, Pinned, Reminder,
+    TicketOpened, TransitionTaken, Via,
 };
 
 fn at() -> Timestamp {
@@ -68,6 +68,9 @@ fn log_and_people() -> Vec<Fact> {
         Fact::AccountLinked { account: "a_1".into(), person: person.clone(), method: "code".into() },
         Fact::AccountUnlinked { account: "a_1".into(), person: person.clone(), why: "deactivated".into() },
         Fact::LinkCodeIssued { person, expires_at: at() },
+        Fact::ObligationBegan { obligation: "access-review".into(), from: at() },
+        Fact::ObligationRun { obligation: "access-review".into(), due: at(), opened: Some(number(3)) },
+        Fact::ObligationMissed { obligation: "access-review".into(), due: at() },
     ]
 }
 
@@ -102,6 +105,8 @@ fn opened_and_taken() -> Vec<Fact> {
             late: true,
             automatic: false,
             ended: false,
+            authored: false,
+            approved: None,
         }),
     ]
 }
@@ -109,7 +114,7 @@ fn opened_and_taken() -> Vec<Fact> {
 fn on_tickets() -> Vec<Fact> {
     let group = || "legal".to_owned();
     vec![
-        Fact::FieldsSet { fields: BTreeMap::from([("hosts".into(), json!(null))]), sealed_fields: vec!["title".into()] },
+        Fact::FieldsSet { fields: BTreeMap::from([("hosts".into(), json!(null))]), sealed_fields: vec!["title".into()], authored: false },
         Fact::NoteAdded { note: 1, occurred_at: Some(at()), late: false },
         Fact::NoteRevised { note: 1, removed: true },
         Fact::ContentWithheld { found: vec!["card".into()], of: "note".into(), masked: true },
@@ -140,14 +145,30 @@ fn on_tickets() -> Vec<Fact> {
             },
         },
         Fact::MergeUndone { other: number(2) },
-        Fact::Escalated { clock: Some("acknowledge".into()), from_tier: 0, to_tier: 1, to: "on-call.next".into(), next: Some(at()) },
+        Fact::Escalated {
+            clock: Some("acknowledge".into()),
+            from_tier: 0,
+            to_tier: 1,
+            to: "on-call.next".into(),
+            next: Some(at()),
+            person: None,
+        },
         Fact::EscalationAcknowledged { tier: 1 },
         Fact::GroupNotified { group: group(), due: Some(at()) },
         Fact::NotificationAcknowledged { group: group() },
         Fact::NotificationOverdue { group: group(), due: at() },
         Fact::OwedReminded { owed: vec![owed()], came_due: at() },
-        Fact::ApprovalDecided { transition: "start".into(), stage: 0, approved: true, digest: "03".into() },
+        Fact::ApprovalDecided {
+            transition: "start".into(),
+            stage: 0,
+            approved: true,
+            digest: "03".into(),
+            instead_of: None,
+            self_approved: false,
+        },
         Fact::ApprovalWithdrawn { transition: "start".into() },
+        Fact::ApprovalSpoken { transition: "approve".into(), giver: Some("p_1".into()), digest: "03".into() },
+        Fact::SpokenApprovalAnswered { transition: "approve".into(), confirmed: true, digest: "03".into() },
         Fact::Refused { command: "Take".into(), code: "NotAllowed".into(), transition: Some("close".into()) },
     ]
 }
@@ -213,6 +234,38 @@ fn every_kind_of_event_keeps_its_bytes() {
         });
     }
     insta::assert_snapshot!(lines.join("\n"));
+}
+
+/// Fields that were added to a kind later: the line above still reads, and this one says what is written since.
+fn with_what_was_added() -> Vec<Fact> {
+    let Some(Fact::TransitionTaken(taken)) = opened_and_taken().pop() else { unreachable!("a step") };
+    let fields = BTreeMap::from([("risk".to_owned(), json!({ "value": "low" }))]);
+    let approved = Some(ApprovedAs { digest: "03".into(), fields });
+    vec![
+        Fact::TransitionTaken(TransitionTaken { authored: true, approved, ..taken }),
+        Fact::FieldsSet { fields: BTreeMap::new(), sealed_fields: vec!["title".into()], authored: true },
+        Fact::Escalated { clock: None, from_tier: 0, to_tier: 1, to: "on-call".into(), next: None, person: Some("p_1".into()) },
+        Fact::ApprovalDecided {
+            transition: "approve".into(),
+            stage: 0,
+            approved: true,
+            digest: "03".into(),
+            instead_of: Some("p_2".into()),
+            self_approved: true,
+        },
+    ]
+}
+
+#[test]
+fn what_was_added_to_a_kind_of_event_keeps_its_bytes_too() {
+    let lines = with_what_was_added().into_iter().map(|fact| {
+        let event = recorded(0, fact);
+        let bytes = serde_json_canonicalizer::to_vec(&event).unwrap();
+        assert_eq!(serde_json::from_slice::<Event>(&bytes).unwrap(), event);
+        let whole: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        format!("{} {}", whole["kind"].as_str().unwrap(), serde_json_canonicalizer::to_string(&whole["data"]).unwrap())
+    });
+    insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"));
 }
 
 #[test]

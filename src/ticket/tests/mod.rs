@@ -1,12 +1,18 @@
 //! What the engine promises, told on the [`super::bench`].
 
+mod access;
 mod approving;
+mod changes;
 mod clocks;
 mod correlating;
+mod deciding;
 mod golden;
+mod limits;
 mod random;
 mod recording;
 mod second;
 mod shipped;
 mod taking;
 mod values;
+mod walks;
+mod work;

@@ -22,6 +22,7 @@ retention: Six years.
 
 fn with_changes() -> Vec<(String, Vec<u8>)> {
     let mut playbooks = crate::procedure::built_in();
+    playbooks.retain(|(path, _)| path != "kinds/change.yaml");
     playbooks.push(("kinds/change.yaml".into(), CHANGE.into()));
     playbooks
 }

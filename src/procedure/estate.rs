@@ -1,0 +1,188 @@
+//! What an organisation has and has agreed: systems and their owners, who reports to whom, who stands in for whom,
+//! freezes, recurring obligations, and who is on call. Read from `organisation.yaml`; applies as adopted at the moment of
+//! the decision.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{NaiveDate, NaiveTime};
+use indexmap::IndexMap;
+
+use crate::env::Timestamp;
+
+/// A role name or an e-mail address, as written.
+pub type WhoWritten = String;
+
+/// The value of a field of type `system` for something that has no entry yet.
+pub const OTHER_SYSTEM: &str = "other";
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub struct Estate {
+    /// Systems by name.
+    pub systems: IndexMap<String, System>,
+    /// E-mail address → the manager's e-mail address.
+    pub reports_to: BTreeMap<String, String>,
+    /// Monitoring tool → the e-mail address of whoever answers for what it asks for.
+    pub sources: BTreeMap<String, String>,
+    /// Pairs of roles: whoever holds both does not approve by either of them.
+    pub conflicts: Vec<(String, String)>,
+    /// Who stands in for whom.
+    pub delegations: Vec<Delegation>,
+    /// The declared exception that one person may approve what that person asked for.
+    pub single_operator: Option<SingleOperator>,
+    /// When nothing is changed.
+    pub freezes: Vec<Freeze>,
+    /// What must be done again and again.
+    pub obligations: Vec<Obligation>,
+    /// Who is on call.
+    pub on_call: Option<Rota>,
+}
+
+/// A system, and the template by which access to it is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct System {
+    /// What people call it.
+    pub title: String,
+    /// Who answers for it: e-mail addresses or roles.
+    pub owners: Vec<WhoWritten>,
+    /// Roles on it by name; none: any may be asked for.
+    pub roles: IndexMap<String, SystemRole>,
+    /// Who may carry out changes on it; none: whoever the procedure names.
+    pub implementers: Vec<WhoWritten>,
+    /// How long an emergency use may last; none: it is not allowed.
+    pub break_glass: Option<Duration>,
+}
+
+/// A role on a system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SystemRole {
+    /// What it lets one do.
+    pub title: String,
+    /// How long it is given at most.
+    pub most: Duration,
+    /// It asks for a second approval.
+    pub privileged: bool,
+}
+
+/// Somebody stands in for somebody else, for a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delegation {
+    /// Whose authority, by e-mail address.
+    pub from: String,
+    /// Who stands in, by e-mail address.
+    pub to: String,
+    /// Of the roles of `from`, these; all when empty.
+    pub roles: Vec<String>,
+    /// From this moment on.
+    pub starts: Timestamp,
+    /// Until this moment.
+    pub ends: Timestamp,
+}
+
+impl Delegation {
+    /// Whether it counts now.
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.starts <= now && now < self.ends
+    }
+}
+
+/// See [`Estate::single_operator`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SingleOperator {
+    /// Who, by e-mail address.
+    pub person: String,
+    /// For which kinds.
+    pub kinds: Vec<String>,
+    /// Why.
+    pub why: String,
+    /// Until this moment.
+    pub until: Timestamp,
+}
+
+/// A time in which nothing is changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Freeze {
+    /// `year-end`
+    pub name: String,
+    /// Why.
+    pub why: String,
+    /// From this moment on.
+    pub starts: Timestamp,
+    /// The first moment after it.
+    pub ends: Timestamp,
+    /// The systems that it covers; all when empty.
+    pub systems: Vec<String>,
+}
+
+impl Freeze {
+    /// Whether it covers a system at any moment from `from` until before `to`. What names no system is covered by every
+    /// freeze.
+    #[must_use]
+    pub fn covers(&self, from: Timestamp, to: Timestamp, system: Option<&str>) -> bool {
+        let scope = self.systems.is_empty() || system.is_none_or(|s| self.systems.iter().any(|x| x == s));
+        // A moment is a window of no length: it is covered from the freeze's first instant to its last.
+        scope && from < self.ends && (to > self.starts || (from == to && from >= self.starts))
+    }
+}
+
+/// Something that must be done again and again. Each run opens a record; each missed run is one.
+#[derive(Clone, Debug)]
+pub struct Obligation {
+    /// `access-review`
+    pub name: String,
+    /// What the record is called.
+    pub title: String,
+    /// When, in `zone`.
+    pub schedule: super::schedule::Schedule,
+    /// The kind of record that it opens.
+    pub kind: String,
+    /// The record's sub-type.
+    pub of_type: String,
+    /// How long it may take.
+    pub due: Duration,
+}
+
+/// Who is on call: layers, tried in order; the first that names somebody is asked first, the next ones after it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rota {
+    /// IANA zone in which shifts change.
+    pub zone: chrono_tz::Tz,
+    /// Shifts that take turns.
+    pub layers: Vec<Layer>,
+    /// Exceptions, the last one that fits counts.
+    pub overrides: Vec<Override>,
+    /// Who is asked when the rota does not answer: an e-mail address or a role.
+    pub manager: Option<WhoWritten>,
+}
+
+/// People who take turns week by week, perhaps only for some hours of the day (follow the sun).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layer {
+    /// Its name.
+    pub name: String,
+    /// E-mail addresses, in their order.
+    pub people: Vec<String>,
+    /// The first day of the first one's first turn.
+    pub starts: NaiveDate,
+    /// At this local time turns change.
+    pub at: NaiveTime,
+    /// Days of one turn.
+    pub days: u32,
+    /// Zone of this layer's hours.
+    pub zone: chrono_tz::Tz,
+    /// Only between these local times; always when none. The second may lie on the next day.
+    pub hours: Option<(NaiveTime, NaiveTime)>,
+}
+
+/// Somebody takes over for a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Override {
+    /// E-mail address.
+    pub person: String,
+    /// From this moment on.
+    pub starts: Timestamp,
+    /// Until this moment.
+    pub ends: Timestamp,
+}

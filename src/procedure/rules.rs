@@ -1,0 +1,187 @@
+//! The rules of a procedure that speak of duties, of approvals that still stand, of time, and of other records.
+//!
+//! Each is one word of the language; `load_rules.rs` reads it, `ticket/` gives it its meaning. A condition (`when`) that
+//! cannot be evaluated counts as true everywhere here: nobody gets round a rule because a field is empty.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+
+use super::expression::{Expression, Variables};
+
+/// Whether a rule applies: it has no condition, the condition holds, or it cannot be evaluated.
+#[must_use]
+pub fn applies(when: Option<&Expression>, variables: &Variables) -> bool {
+    when.is_none_or(|when| when.holds(variables).unwrap_or(true))
+}
+
+/// `also`: more is required while something holds, as for a sub-type.
+#[derive(Debug)]
+pub struct Also {
+    /// While this holds.
+    pub when: Expression,
+    /// These fields as well.
+    pub fields: Vec<String>,
+    /// Evidence of these phases or proofs as well.
+    pub evidence: Vec<String>,
+}
+
+/// `approved`: the approval of an earlier step must still stand, for exactly what stands in the ticket now.
+#[derive(Debug)]
+pub struct Approved {
+    /// The step that was approved.
+    pub by: String,
+    /// Only while this holds.
+    pub when: Option<Expression>,
+    /// So long before it must have been approved; zero for any time before.
+    pub lead: Duration,
+}
+
+/// What a window must do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WindowMust {
+    /// It begins before it ends, and ends in the future.
+    LieAhead,
+    /// It has begun and is not over.
+    BeOpen,
+}
+
+/// `window`: two fields of type time, from when and until when.
+#[derive(Debug)]
+pub struct Window {
+    /// The field that says when it begins.
+    pub from: String,
+    /// The field that says when it ends.
+    pub to: String,
+    /// Only while this holds.
+    pub when: Option<Expression>,
+    /// What it must do.
+    pub must: WindowMust,
+}
+
+/// `unfrozen`: no freeze of the organisation may cover this moment or the window, unless an exception is linked.
+#[derive(Debug)]
+pub struct Unfrozen {
+    /// Only while this holds.
+    pub when: Option<Expression>,
+    /// The field that names the system, when freezes are judged by system.
+    pub system: Option<String>,
+    /// The window's two fields; the present moment when there is none.
+    pub window: Option<(String, String)>,
+}
+
+/// `linked`: another record must be linked and stand in one of these statuses.
+#[derive(Debug)]
+pub struct Linked {
+    /// The link's word.
+    pub link: String,
+    /// The other record's kind.
+    pub kind: String,
+    /// Where it must stand. Those that ended elsewhere (void) do not count; every other one must stand here.
+    pub standing: Vec<String>,
+    /// Only while this holds.
+    pub when: Option<Expression>,
+    /// What the person reads: what to do about it.
+    pub says: String,
+}
+
+/// `template`: what is asked for is what the system's entry in organisation.yaml offers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TemplateRule {
+    /// The field that names the system.
+    pub system: String,
+    /// The field that names the role on it.
+    pub role: String,
+    /// The field that says until when.
+    pub until: String,
+    /// The field whose value `break-glass` asks for emergency use, when there is one.
+    pub way: Option<String>,
+}
+
+/// `verbal`: the step may be taken on an approval that was only spoken.
+#[derive(Debug)]
+pub struct Verbal {
+    /// Only while this holds.
+    pub when: Option<Expression>,
+    /// The step whose approval was spoken.
+    pub of: String,
+    /// The field of type person that says who spoke it.
+    pub giver: String,
+    /// When nobody who may approve answers.
+    pub silence: Option<Silence>,
+}
+
+/// A serious incident goes on although nobody who may approve answered in time: marked, confirmed and reviewed later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Silence {
+    /// The group that was asked and did not answer within its time.
+    pub of: String,
+    /// The link to the incident.
+    pub link: String,
+    /// Severities of the incident that allow it.
+    pub severities: Vec<String>,
+}
+
+/// `separate`: these steps of one ticket are taken by different persons. `request` stands for whoever asked for it or
+/// wrote it, `owner` for the ticket's owner.
+#[derive(Debug)]
+pub struct Separate {
+    /// Transitions, `request` and `owner`.
+    pub duties: Vec<String>,
+    /// Only while this holds.
+    pub when: Option<Expression>,
+}
+
+/// `scores`: several choices add up to a level. Nobody sets the level by hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Score {
+    /// The field that holds the level.
+    pub sets: String,
+    /// Field → its value → points.
+    pub of: IndexMap<String, BTreeMap<String, i64>>,
+    /// From so many points on, this level; ascending.
+    pub levels: Vec<(i64, String)>,
+}
+
+impl Score {
+    /// The level and the points of each answer; none while an answer is missing.
+    #[must_use]
+    pub fn judge<'v>(&self, value: impl Fn(&str) -> Option<&'v str>) -> Option<(&str, Vec<(&str, i64)>)> {
+        let mut points = Vec::new();
+        for (field, of) in &self.of {
+            points.push((field.as_str(), *of.get(value(field)?)?));
+        }
+        let sum: i64 = points.iter().map(|(_, p)| p).sum();
+        let level = self.levels.iter().rev().find(|(from, _)| sum >= *from).or(self.levels.first())?;
+        Some((&level.1, points))
+    }
+}
+
+/// `substance`: a text that says something. Empty phrases ("Updated user permissions") are refused with an example.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Substance {
+    /// At least so many words that carry meaning.
+    pub words: usize,
+    /// A good one, which the person who wrote an empty one is shown.
+    pub example: String,
+}
+
+/// What more a clock may say of its target.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Timing {
+    /// The field by whose value targets and hours are said; `severity` when none is named.
+    pub by: Option<String>,
+    /// The field of type time that holds the target itself.
+    pub at: Option<String>,
+    /// The step that is taken by itself when the time has come; nothing was missed then.
+    pub takes: Option<String>,
+    /// The target is never later than the end of the local day on which the clock starts.
+    pub end_of_day: bool,
+    /// It stops as soon as all of these fields hold something.
+    pub filled: Vec<String>,
+    /// It stops as soon as the giver of a spoken approval has answered.
+    pub answered: bool,
+    /// Reminders so long before the target, beside the kind's percentages.
+    pub before: Vec<Duration>,
+}

@@ -1,0 +1,102 @@
+//! `cron` expressions in a local zone: when something that is done again and again comes due next.
+//!
+//! The expression is read on the local wall clock. A local time that does not exist runs at the next instant that does;
+//! one that comes twice runs once, the first time.
+
+use std::str::FromStr;
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono_tz::Tz;
+
+use super::calendar::begins;
+use crate::env::Timestamp;
+
+/// A schedule.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    /// As it was written: `0 9 1 */3 *`, minutes first.
+    pub source: String,
+    /// IANA zone.
+    pub zone: Tz,
+    cron: cron::Schedule,
+}
+
+impl Schedule {
+    /// Reads five fields (minute, hour, day, month, weekday).
+    ///
+    /// # Errors
+    /// What is wrong, as the reader of the expression says it.
+    pub fn parse(source: &str, zone: Tz) -> Result<Self, String> {
+        if source.split_whitespace().count() != 5 {
+            return Err("it has five parts: minute, hour, day of the month, month, day of the week".to_owned());
+        }
+        let cron = cron::Schedule::from_str(&format!("0 {source}")).map_err(|e| e.to_string())?;
+        Ok(Self { source: source.to_owned(), zone, cron })
+    }
+
+    /// The first time after `after`; none when it never comes again.
+    #[must_use]
+    pub fn next(&self, after: Timestamp) -> Option<Timestamp> {
+        let local = after.utc().with_timezone(&self.zone).naive_local();
+        // Looked for a day earlier as well: around a change of the clocks the wall clock shows some hours twice.
+        let from = local.checked_sub_signed(chrono::Duration::days(1)).unwrap_or(local);
+        let wall: DateTime<Utc> = from.and_utc();
+        let times = self.cron.after(&wall).map(|at: DateTime<Utc>| self.instant(at.naive_utc()));
+        times.take(100_000).find(|at| *at > after)
+    }
+
+    fn instant(&self, local: NaiveDateTime) -> Timestamp {
+        begins(self.zone, local)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse(text).unwrap()
+    }
+
+    fn next(expression: &str, zone: &str, after: &str) -> Timestamp {
+        Schedule::parse(expression, zone.parse().unwrap()).unwrap().next(at(after)).unwrap()
+    }
+
+    #[test]
+    fn a_quarter_begins_at_nine_wherever_one_is() {
+        let quarterly = "0 9 1 1,4,7,10 *";
+        assert_eq!(next(quarterly, "Europe/Berlin", "2026-01-01T08:00:00Z"), at("2026-04-01T09:00:00+02:00"));
+        assert_eq!(next(quarterly, "America/New_York", "2026-12-31T00:00:00Z"), at("2027-01-01T09:00:00-05:00"));
+        assert_eq!(next("0 9 29 2 *", "UTC", "2026-03-01T00:00:00Z"), at("2028-02-29T09:00:00Z"));
+    }
+
+    #[test]
+    fn a_local_time_that_does_not_exist_runs_at_the_next_instant_that_does() {
+        assert_eq!(next("30 2 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z"), at("2026-03-29T03:00:00+02:00"));
+        assert_eq!(next("30 2 * * *", "America/New_York", "2026-03-07T12:00:00Z"), at("2026-03-08T03:00:00-04:00"));
+        // Lord Howe changes by half an hour: 02:00 becomes 02:30.
+        assert_eq!(next("15 2 * * *", "Australia/Lord_Howe", "2026-10-03T12:00:00Z"), at("2026-10-04T02:30:00+11:00"));
+    }
+
+    #[test]
+    fn a_local_time_that_comes_twice_runs_once() {
+        let vectors = [
+            ("30 2 * * *", "Europe/Berlin", "2026-10-25T02:30:00+02:00", "2026-10-26T02:30:00+01:00"),
+            ("30 1 * * *", "America/New_York", "2026-11-01T01:30:00-04:00", "2026-11-02T01:30:00-05:00"),
+            ("45 1 * * *", "Australia/Lord_Howe", "2026-04-05T01:45:00+11:00", "2026-04-06T01:45:00+10:30"),
+        ];
+        for (expression, zone, first, second) in vectors {
+            let before = at(first).minus(std::time::Duration::from_secs(1)).to_string();
+            assert_eq!(next(expression, zone, &before), at(first), "{zone}");
+            assert_eq!(next(expression, zone, &at(first).to_string()), at(second), "{zone}: not a second time");
+        }
+    }
+
+    #[test]
+    fn what_is_no_schedule_is_told() {
+        assert!(Schedule::parse("every day", Tz::UTC).is_err());
+        assert!(Schedule::parse("61 9 * * *", Tz::UTC).is_err());
+        assert!(Schedule::parse("0 0 9 1 * *", Tz::UTC).is_err(), "seconds are not said");
+        assert_eq!(Schedule::parse("0 9 30 2 *", Tz::UTC).unwrap().next(at("2026-01-01T00:00:00Z")), None);
+    }
+}

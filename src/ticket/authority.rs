@@ -1,0 +1,185 @@
+//! Who may decide, as roles, owners, managers and delegations stand at this moment.
+
+use super::decide::PeopleView;
+use super::duties::{Around, requesters, subject, word_of};
+use super::event::Actor;
+use super::state::Ticket;
+use crate::procedure::estate::System;
+use crate::procedure::model::{ApprovalStage, FieldType, Kind};
+
+/// The system's owner.
+const OWNER: &str = "owner-of-system";
+/// Whoever may carry out changes on the system.
+const IMPLEMENTER: &str = "implementer-of-system";
+/// The manager of the person for whom it is asked.
+const MANAGER: &str = "manager-of-subject";
+
+/// By what somebody may decide.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authority {
+    /// The role; none when the ticket names the person.
+    pub role: Option<String>,
+    /// Whose authority it is, when the person stands in for somebody.
+    pub instead_of: Option<String>,
+}
+
+/// Why somebody may not decide.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoAuthority {
+    /// None of the roles is held; these would do.
+    NotHeld(Vec<String>),
+    /// The person holds these two roles, which exclude each other.
+    Conflict(String, String),
+}
+
+/// A role, or a person whom the ticket names.
+enum Decider {
+    Role(String),
+    Person(String),
+}
+
+/// Whether the actor may take a step that is for `by`.
+#[must_use]
+pub fn may(around: &Around<'_>, ticket: &Ticket, actor: &Actor, by: &[String]) -> bool {
+    if super::offer::may(actor, Some(ticket), by) {
+        return true;
+    }
+    let Some(person) = actor.person() else { return false };
+    by.iter().any(|word| match word.as_str() {
+        OWNER => system(around, ticket).is_some_and(|s| listed(around.people, actor, person, &s.owners)),
+        IMPLEMENTER => match system(around, ticket) {
+            Some(s) if !s.implementers.is_empty() => listed(around.people, actor, person, &s.implementers),
+            // No system, or one that names nobody: whoever works here.
+            _ => actor.has_role("responder"),
+        },
+        _ => false,
+    })
+}
+
+fn listed(people: &dyn PeopleView, actor: &Actor, person: &str, who: &[String]) -> bool {
+    who.iter().any(|w| if w.contains('@') { people.has_email(person, w) } else { actor.has_role(w) })
+}
+
+/// The organisation's entry for the system that the ticket names.
+#[must_use]
+pub fn system<'a>(around: &Around<'a>, ticket: &Ticket) -> Option<&'a System> {
+    let name = system_name(around.kind, ticket)?;
+    around.organisation.estate.systems.get(name)
+}
+
+/// The system that the ticket names.
+#[must_use]
+pub fn system_name<'t>(kind: &Kind, ticket: &'t Ticket) -> Option<&'t str> {
+    let field = kind.fields.values().find(|f| matches!(f.of, FieldType::System))?;
+    word_of(ticket, &field.name)
+}
+
+/// By what the person may decide at this stage now.
+///
+/// # Errors
+/// Why not.
+pub fn of(around: &Around<'_>, ticket: &Ticket, stage: &ApprovalStage, actor: &Actor) -> Result<Authority, NoAuthority> {
+    let deciders = deciders(around, ticket, stage);
+    let Actor::Person { id, roles } = actor else { return Err(NoAuthority::NotHeld(words(&deciders))) };
+    match own(around, &deciders, id, roles) {
+        Some(Ok(role)) => return Ok(Authority { role, instead_of: None }),
+        Some(Err(conflict)) => return Err(conflict),
+        None => {}
+    }
+    standing_in(around, ticket, &deciders, id).ok_or_else(|| NoAuthority::NotHeld(words(&deciders)))
+}
+
+/// Everybody may see which roles would do.
+fn words(deciders: &[Decider]) -> Vec<String> {
+    let mut out: Vec<String> = deciders
+        .iter()
+        .map(|d| match d {
+            Decider::Role(role) => role.clone(),
+            Decider::Person(_) => "the system's owner or the manager".to_owned(),
+        })
+        .collect();
+    out.dedup();
+    out
+}
+
+type Own = Result<Option<String>, NoAuthority>;
+
+/// The person's own authority; none when there is none.
+fn own(around: &Around<'_>, deciders: &[Decider], person: &str, roles: &[String]) -> Option<Own> {
+    if deciders.iter().any(|d| matches!(d, Decider::Person(p) if p == person)) {
+        return Some(Ok(None));
+    }
+    let held = |role: &String| roles.contains(role);
+    let mut conflict = None;
+    for decider in deciders {
+        let Decider::Role(role) = decider else { continue };
+        if !held(role) {
+            continue;
+        }
+        let pair = around.organisation.estate.conflicts.iter().find(|(a, b)| (a == role || b == role) && held(a) && held(b));
+        match pair {
+            None => return Some(Ok(Some(role.clone()))),
+            Some((a, b)) => conflict = Some(NoAuthority::Conflict(a.clone(), b.clone())),
+        }
+    }
+    conflict.map(Err)
+}
+
+/// The authority of somebody for whom the person stands in now. Nobody stands in for a requester.
+fn standing_in(around: &Around<'_>, ticket: &Ticket, deciders: &[Decider], person: &str) -> Option<Authority> {
+    let asked_by = requesters(around, ticket);
+    let live = around.organisation.estate.delegations.iter().filter(|d| d.is_live(around.now));
+    for delegation in live.filter(|d| around.people.has_email(person, &d.to)) {
+        let Some(from) = around.people.by_email(&delegation.from).filter(|from| !asked_by.contains(from)) else { continue };
+        let mut roles = around.people.roles(&from);
+        roles.retain(|role| delegation.roles.is_empty() || delegation.roles.contains(role));
+        if let Some(Ok(role)) = own(around, deciders, &from, &roles) {
+            return Some(Authority { role, instead_of: Some(from) });
+        }
+    }
+    None
+}
+
+/// Who decides at this stage. When everybody whom the ticket names asked for it, the next authority does.
+fn deciders(around: &Around<'_>, ticket: &Ticket, stage: &ApprovalStage) -> Vec<Decider> {
+    let mut out = Vec::new();
+    for word in &stage.by {
+        match word.as_str() {
+            OWNER => {
+                let owners = system(around, ticket).map_or(&[][..], |s| s.owners.as_slice());
+                out.extend(owners.iter().filter_map(|who| named(around.people, who)));
+            }
+            MANAGER => out.extend(manager(around, ticket).map(Decider::Person)),
+            role => out.push(Decider::Role(role.to_owned())),
+        }
+    }
+    let asked_by = requesters(around, ticket);
+    let someone = out.iter().any(|d| match d {
+        Decider::Role(_) => true,
+        Decider::Person(person) => !asked_by.contains(person),
+    });
+    if !someone {
+        out.extend(stage.otherwise.iter().cloned().map(Decider::Role));
+    }
+    out
+}
+
+fn named(people: &dyn PeopleView, who: &str) -> Option<Decider> {
+    if who.contains('@') { people.by_email(who).map(Decider::Person) } else { Some(Decider::Role(who.to_owned())) }
+}
+
+/// The manager of the person for whom it is asked, or of whoever asks.
+fn manager(around: &Around<'_>, ticket: &Ticket) -> Option<String> {
+    let whose = subject(around.kind, ticket).or_else(|| ticket.opened_by.person())?;
+    let pairs = around.organisation.estate.reports_to.iter();
+    let (_, manager) = pairs.into_iter().find(|(email, _)| around.people.has_email(whose, email))?;
+    around.people.by_email(manager)
+}
+
+/// Whether the declared single-operator exception lets this person approve what that person asked for.
+#[must_use]
+pub fn single_operator(around: &Around<'_>, person: &str) -> bool {
+    around.organisation.estate.single_operator.as_ref().is_some_and(|exception| {
+        exception.kinds.contains(&around.kind.name) && around.now < exception.until && around.people.has_email(person, &exception.person)
+    })
+}

@@ -1,0 +1,199 @@
+//! What a step requires of time, of approvals that must still stand, and of other records.
+
+use super::approval;
+use super::authority::{system, system_name};
+use super::duties::{Around, time_of, word_of};
+use super::missing::{Missing, lower_first};
+use super::number::Number;
+use super::state::Ticket;
+use super::view;
+use crate::env::Timestamp;
+use crate::procedure::estate::OTHER_SYSTEM;
+use crate::procedure::expression::Variables;
+use crate::procedure::model::Transition;
+use crate::procedure::rules::{Approved, Linked, TemplateRule, Unfrozen, Window, WindowMust, applies};
+
+/// The link under which an exception stands.
+const EXCEPTION: &str = "excepted_by";
+/// The kind of record that an exception is.
+const EXCEPTION_KIND: &str = "exception";
+/// The value that asks for emergency use.
+const BREAK_GLASS: &str = "break-glass";
+
+/// Looks up another ticket.
+pub type Others<'o, 't> = &'o dyn Fn(&Number) -> Option<&'t Ticket>;
+
+/// What `transition` lacks of what can only be judged now and here.
+#[must_use]
+pub fn missing(around: &Around<'_>, ticket: &Ticket, transition: &Transition, others: Others<'_, '_>) -> Vec<Missing> {
+    let variables = view::variables(ticket, around.kind, around.response);
+    let requires = &transition.requires;
+    let mut out = Vec::new();
+    for rule in requires.approved.iter().filter(|r| applies(r.when.as_ref(), &variables)) {
+        out.extend(approved(around, ticket, rule));
+    }
+    out.extend(requires.ahead.iter().filter_map(|field| ahead(around, ticket, field)));
+    for rule in requires.window.iter().filter(|r| applies(r.when.as_ref(), &variables)) {
+        out.extend(window(around, ticket, rule));
+    }
+    for rule in requires.unfrozen.iter().filter(|r| applies(r.when.as_ref(), &variables)) {
+        out.extend(frozen(around, ticket, rule, others));
+    }
+    out.extend(requires.linked.iter().filter_map(|rule| linked(ticket, rule, &variables, others)));
+    if requires.confirmed && ticket.spoken.as_ref().is_some_and(|s| s.confirmed != Some(true)) && !excepted(ticket, others, None) {
+        let says =
+            "The approval that was only spoken is not confirmed by its giver; ask for the click, or link the exception that was approved.";
+        out.push(condition("Unconfirmed", says));
+    }
+    if let (Some(rule), Some(_)) = (&around.kind.declare.template, &transition.approval) {
+        out.extend(offered(around, ticket, rule));
+    }
+    out
+}
+
+fn condition(code: &'static str, says: impl Into<String>) -> Missing {
+    Missing::Condition { code, says: says.into() }
+}
+
+/// A moment as the organisation's clocks show it.
+fn shown(around: &Around<'_>, at: Timestamp) -> String {
+    at.utc().with_timezone(&around.organisation.zone).format("%A %Y-%m-%d %H:%M:%S %Z").to_string()
+}
+
+fn label<'a>(around: &Around<'a>, field: &'a str) -> String {
+    around.kind.fields.get(field).map_or_else(|| field.to_owned(), |f| lower_first(&f.label))
+}
+
+fn approved(around: &Around<'_>, ticket: &Ticket, rule: &Approved) -> Option<Missing> {
+    let step = view::label(around.kind, around.response, &rule.by);
+    let Some(granted) = ticket.granted.get(&rule.by) else {
+        return Some(condition("ApprovalMissing", format!("It is not approved yet: “{step}” comes first.")));
+    };
+    let transition = around.kind.transitions.get(&rule.by)?;
+    let now = approval::digest(ticket, transition).unwrap_or_default();
+    if now != granted.digest {
+        let changed: Vec<String> = approval::changed(ticket, transition, &granted.fields).iter().map(|f| label(around, f)).collect();
+        let (before, after) = (granted.digest.get(..12).unwrap_or_default(), now.get(..12).unwrap_or_default());
+        let what = if changed.is_empty() { "something".to_owned() } else { changed.join(", ") };
+        let says = format!("What was approved has changed since: {what} (approved {before}…, now {after}…). It must be approved again.");
+        return Some(condition("ApprovalStale", says));
+    }
+    if approval::is_stale(ticket, transition) {
+        return Some(condition("ApprovalStale", "An approval was taken back. It must be approved again."));
+    }
+    let from = granted.at.plus(rule.lead);
+    (around.now < from).then(|| {
+        let says = format!("It was approved on {}, and may start on {} or later.", shown(around, granted.at), shown(around, from));
+        condition("TooEarly", says)
+    })
+}
+
+fn ahead(around: &Around<'_>, ticket: &Ticket, field: &str) -> Option<Missing> {
+    // An empty field is missed where it is required.
+    let at = time_of(ticket, field)?;
+    (at <= around.now).then(|| {
+        let says = format!("The {} is {}, which has passed. Give a time in the future.", label(around, field), shown(around, at));
+        condition("NotInTheFuture", says)
+    })
+}
+
+fn window(around: &Around<'_>, ticket: &Ticket, rule: &Window) -> Option<Missing> {
+    let (from, to) = (time_of(ticket, &rule.from), time_of(ticket, &rule.to));
+    let (Some(from), Some(to)) = (from, to) else {
+        let what = if from.is_none() { &rule.from } else { &rule.to };
+        return Some(condition("OutsideWindow", format!("Say when: the {} is missing.", label(around, what))));
+    };
+    if to <= from {
+        return Some(condition("OutsideWindow", "The window ends before it begins; please set it right."));
+    }
+    match rule.must {
+        WindowMust::LieAhead if to <= around.now || from < around.now => {
+            Some(condition("NotInTheFuture", format!("The window began on {}, which has passed; choose a later one.", shown(around, from))))
+        }
+        WindowMust::BeOpen if around.now < from => Some(condition(
+            "OutsideWindow",
+            format!("The window opens on {}; wait, or choose another and have it approved.", shown(around, from)),
+        )),
+        WindowMust::BeOpen if around.now >= to => {
+            Some(condition("OutsideWindow", format!("The window closed on {}; choose another and have it approved.", shown(around, to))))
+        }
+        _ => None,
+    }
+}
+
+fn frozen(around: &Around<'_>, ticket: &Ticket, rule: &Unfrozen, others: Others<'_, '_>) -> Option<Missing> {
+    let (from, to) = match &rule.window {
+        Some((from, to)) => (time_of(ticket, from)?, time_of(ticket, to)?),
+        None => (around.now, around.now),
+    };
+    let system = rule.system.as_ref().and_then(|field| word_of(ticket, field)).filter(|s| *s != OTHER_SYSTEM);
+    let freeze = around.organisation.estate.freezes.iter().find(|f| f.covers(from, to, system))?;
+    if excepted(ticket, others, Some("freeze")) {
+        return None;
+    }
+    let says = format!(
+        "Nothing is changed from {} until {} (“{}”: {}). Choose another time, or link an exception of type freeze that an executive approved.",
+        shown(around, freeze.starts),
+        shown(around, freeze.ends),
+        freeze.name,
+        freeze.why
+    );
+    Some(condition("Frozen", says))
+}
+
+/// Whether an exception is linked that was approved: it is active, or was when it was used.
+fn excepted(ticket: &Ticket, others: Others<'_, '_>, of_type: Option<&str>) -> bool {
+    let linked = ticket.links.iter().filter(|l| l.link == EXCEPTION).filter_map(|l| others(l.to.as_ref()?));
+    let approved = |other: &Ticket| {
+        let live = other.status == "active" || (of_type.is_none() && other.status == "ended");
+        other.kind == EXCEPTION_KIND && live && of_type.is_none_or(|wanted| word_of(other, "type") == Some(wanted))
+    };
+    linked.into_iter().any(approved)
+}
+
+fn linked(ticket: &Ticket, rule: &Linked, variables: &Variables, others: Others<'_, '_>) -> Option<Missing> {
+    if !applies(rule.when.as_ref(), variables) {
+        return None;
+    }
+    let linked = ticket.links.iter().filter(|l| l.link == rule.link).filter_map(|l| others(l.to.as_ref()?)).filter(|o| o.kind == rule.kind);
+    let counts: Vec<bool> =
+        linked.filter(|o| !o.ended || rule.standing.contains(&o.status)).map(|o| rule.standing.contains(&o.status)).collect();
+    (counts.is_empty() || counts.contains(&false)).then(|| condition("RecordMissing", rule.says.clone()))
+}
+
+/// What of the request the system's entry does not offer.
+pub(super) fn offered(around: &Around<'_>, ticket: &Ticket, rule: &TemplateRule) -> Option<Missing> {
+    let name = system_name(around.kind, ticket)?;
+    // Something else: whoever answers for it makes an entry of it.
+    let found = system(around, ticket)?;
+    let refuse = |says: String| Some(condition("NotOffered", says));
+    let until = time_of(ticket, &rule.until);
+    let asked = rule.way.as_ref().and_then(|field| word_of(ticket, field));
+    if asked == Some(BREAK_GLASS) {
+        let Some(most) = found.break_glass else {
+            return refuse(format!("Emergency use of {name} is not allowed; ask for access the usual way."));
+        };
+        return match until {
+            Some(until) if until <= ticket.opened_at.max(around.now).plus(most) => None,
+            _ => refuse(format!("Emergency use of {name} ends by itself: say when, at most {} minutes from now.", most.as_secs() / 60)),
+        };
+    }
+    let role = word_of(ticket, &rule.role).unwrap_or_default();
+    let Some(offered) = found.roles.get(role) else {
+        if found.roles.is_empty() {
+            return None;
+        }
+        let known: Vec<&str> = found.roles.keys().map(String::as_str).collect();
+        return refuse(format!("{name} has no role “{role}”; there are {}.", known.join(", ")));
+    };
+    match until {
+        Some(until) if until <= ticket.opened_at.max(around.now).plus(offered.most) => None,
+        Some(_) => refuse(format!(
+            "The role “{role}” on {name} is given for {} days at most; choose an earlier end.",
+            offered.most.as_secs() / 86_400
+        )),
+        None => {
+            refuse(format!("Say until when: the role “{role}” on {name} is given for {} days at most.", offered.most.as_secs() / 86_400))
+        }
+    }
+}

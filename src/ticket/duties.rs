@@ -1,0 +1,96 @@
+//! Whose request a ticket is, and which duties on it one person must not combine. Judged on persons, whatever account or
+//! surface they use.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::command::Fields;
+use super::decide::PeopleView;
+use super::event::Actor;
+use super::state::Ticket;
+use super::view;
+use crate::env::Timestamp;
+use crate::procedure::model::{Kind, Organisation, Response};
+use crate::procedure::rules::applies;
+
+/// What a judgement on duties, approvals and times looks at, beside the ticket.
+#[derive(Clone, Copy)]
+pub struct Around<'a> {
+    /// Now.
+    pub now: Timestamp,
+    /// The organisation as adopted now.
+    pub organisation: &'a Organisation,
+    /// The directory.
+    pub people: &'a dyn PeopleView,
+    /// The ticket's pinned procedure.
+    pub kind: &'a Kind,
+    /// Its pinned response playbook.
+    pub response: Option<&'a Response>,
+}
+
+/// Everybody whose request it is: who opened it, under whichever account, for whom it is asked, who wrote what an approver is shown, and who answers
+/// for the monitoring tool that opened it.
+#[must_use]
+pub fn requesters(around: &Around<'_>, ticket: &Ticket) -> BTreeSet<String> {
+    let mut out: BTreeSet<String> = ticket.authors.clone();
+    match &ticket.opened_by {
+        Actor::Person { id, .. } => {
+            out.insert(id.clone());
+        }
+        Actor::Source { name } => out.extend(around.organisation.estate.sources.get(name).and_then(|email| around.people.by_email(email))),
+        Actor::Account { id } => out.extend(around.people.owners_of(id)),
+        Actor::Scheduler => {}
+    }
+    out.extend(subject(around.kind, ticket).map(str::to_owned));
+    out
+}
+
+/// The person for whom it is asked.
+#[must_use]
+pub fn subject<'t>(kind: &Kind, ticket: &'t Ticket) -> Option<&'t str> {
+    ticket.plain(kind.subject.as_ref()?)?.as_str()
+}
+
+/// Whether one of these fields is shown to an approver and was written freely: what only feeds a score is judged, not asked.
+#[must_use]
+pub fn authored(kind: &Kind, fields: &Fields) -> bool {
+    let judged = |name: &str| kind.scores.iter().any(|s| s.sets == name || s.of.contains_key(name));
+    let shown = |name: &str| kind.transitions.values().filter_map(|t| t.approval.as_ref()).any(|a| a.of.iter().any(|f| f == name));
+    fields.keys().any(|name| shown(name) && !judged(name))
+}
+
+/// The other duty, when the person holds one that must be kept apart from taking (or approving) `transition`.
+#[must_use]
+pub fn held_apart(around: &Around<'_>, ticket: &Ticket, transition: &str, person: &str) -> Option<String> {
+    let variables = view::variables(ticket, around.kind, around.response);
+    let rules = around.kind.separate.iter().filter(|rule| rule.duties.iter().any(|d| d == transition));
+    let mut others =
+        rules.filter(|rule| applies(rule.when.as_ref(), &variables)).flat_map(|rule| rule.duties.iter().filter(|d| *d != transition));
+    others.find(|duty| holders(around, ticket, duty).contains(person)).cloned()
+}
+
+/// Who holds a duty on the ticket: who took or approved the step.
+fn holders(around: &Around<'_>, ticket: &Ticket, duty: &str) -> BTreeSet<String> {
+    match duty {
+        "request" => requesters(around, ticket),
+        "owner" => ticket.owner.iter().cloned().collect(),
+        step => {
+            let took = ticket.steps.iter().filter(|s| s.transition == step).filter_map(|s| s.by.person());
+            let deciding = ticket.approvals.get(step).into_iter().flatten();
+            let granted = ticket.granted.get(step).into_iter().flat_map(|g| &g.given);
+            let approved = deciding.chain(granted).filter(|a| a.approved).map(|a| a.person.as_str());
+            took.chain(approved).map(str::to_owned).collect()
+        }
+    }
+}
+
+/// A field of type time.
+pub(super) fn time_of(ticket: &Ticket, field: &str) -> Option<Timestamp> {
+    ticket.plain(field).and_then(Value::as_str).and_then(Timestamp::parse)
+}
+
+/// A field that holds one word.
+pub(super) fn word_of<'t>(ticket: &'t Ticket, field: &str) -> Option<&'t str> {
+    ticket.plain(field).and_then(Value::as_str)
+}

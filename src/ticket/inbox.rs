@@ -1,0 +1,128 @@
+//! What waits for one person on a ticket: decisions, spoken approvals to confirm, what is owed.
+
+use std::cmp::Ordering;
+
+use super::approval;
+use super::authority;
+use super::duties::{Around, held_apart, requesters, word_of};
+use super::event::Actor;
+use super::number::Number;
+use super::offer::starts;
+use super::state::Ticket;
+use super::view;
+use crate::env::Timestamp;
+
+/// Why a ticket waits for somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    /// A spoken approval is to be confirmed.
+    Confirm,
+    /// A decision is to be made.
+    Decide,
+    /// It was called for this person.
+    Called,
+    /// Something is owed.
+    Owed,
+    /// The person owns it.
+    Own,
+}
+
+impl Why {
+    /// The reason as one word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Confirm => "confirm",
+            Self::Decide => "decide",
+            Self::Called => "called",
+            Self::Owed => "owed",
+            Self::Own => "own",
+        }
+    }
+}
+
+/// One thing that waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Why.
+    pub why: Why,
+    /// The step that is to be decided on, or by which something is owed.
+    pub transition: Option<String>,
+    /// By when, as far as a clock or a debt says so.
+    pub due: Option<Timestamp>,
+    /// The level of risk or severity, as the ticket says it; empty when it says none.
+    pub level: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// The ticket.
+    pub ticket: Number,
+}
+
+/// What waits for this person, with the roles held now.
+#[must_use]
+pub fn waiting(around: &Around<'_>, ticket: &Ticket, actor: &Actor) -> Vec<Waiting> {
+    let Some(person) = actor.person() else { return Vec::new() };
+    let level = word_of(ticket, "risk").or_else(|| word_of(ticket, "severity")).unwrap_or_default().to_owned();
+    let running = ticket.clocks.values().filter(|c| c.stopped.is_none() && c.paused.is_none());
+    let clock = running.map(|c| c.due).min().filter(|_| !ticket.ended);
+    let of = |why: Why, transition: Option<&str>, due: Option<Timestamp>| Waiting {
+        why,
+        transition: transition.map(str::to_owned),
+        due,
+        level: level.clone(),
+        since: ticket.steps.last().map_or(ticket.opened_at, |s| s.at),
+        ticket: ticket.number.clone(),
+    };
+    let mut out = Vec::new();
+    if let Some(spoken) = ticket.spoken.as_ref().filter(|s| s.confirmed.is_none() && s.giver.as_deref() == Some(person)) {
+        out.push(of(Why::Confirm, Some(&spoken.transition), clock));
+    }
+    if ticket.ended {
+        return out;
+    }
+    out.extend(decisions(around, ticket, actor, person).into_iter().map(|t| of(Why::Decide, Some(&t), clock)));
+    if ticket.escalation.as_ref().is_some_and(|e| e.acknowledged_by.is_none() && actor.has_role(&e.to)) {
+        out.push(of(Why::Called, None, clock));
+    }
+    let mine = ticket.owed.iter().filter(|o| o.who == person || actor.has_role(&o.who));
+    if let Some(first) = mine.min_by_key(|o| o.due) {
+        out.push(of(Why::Owed, Some(&first.by), Some(first.due)));
+    }
+    if ticket.owner.as_deref() == Some(person) {
+        out.push(of(Why::Own, None, clock));
+    }
+    out
+}
+
+/// The steps on which this person can decide now.
+fn decisions(around: &Around<'_>, ticket: &Ticket, actor: &Actor, person: &str) -> Vec<String> {
+    let variables = view::variables(ticket, around.kind, around.response);
+    let alone = authority::single_operator(around, person);
+    let own = requesters(around, ticket).contains(person) && !alone;
+    let waits = around.kind.transitions.values().filter(|t| {
+        let Some(rule) = &t.approval else { return false };
+        if own || !starts(ticket, around.kind, around.response, t) || approval::stands(ticket, t) {
+            return false;
+        }
+        let standing = approval::standing(ticket, t, around.people);
+        let decided = standing.iter().any(|a| a.person == person || !a.approved);
+        let open = approval::open_stage(rule, &standing, &variables).and_then(|(stage, _)| rule.stages.get(stage));
+        let may = open.is_some_and(|stage| authority::of(around, ticket, stage, actor).is_ok());
+        may && !decided && (alone || held_apart(around, ticket, &t.name, person).is_none())
+    });
+    waits.map(|t| t.name.clone()).collect()
+}
+
+/// In the order in which somebody looks at them: what is due first, then the higher risk, then the longest waiting.
+#[must_use]
+pub fn compare(a: &Waiting, b: &Waiting) -> Ordering {
+    let rank = |level: &str| match level {
+        "high" | "sev1" => 0,
+        "medium" | "sev2" => 1,
+        "sev3" => 2,
+        "low" | "sev4" => 3,
+        _ => 4,
+    };
+    let key = |w: &Waiting| (w.due.is_none(), w.due, rank(&w.level), w.since, w.why);
+    key(a).cmp(&key(b)).then_with(|| a.ticket.cmp(&b.ticket))
+}

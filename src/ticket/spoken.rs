@@ -1,0 +1,134 @@
+//! An approval that was only spoken: an emergency starts on it, and its giver says with an own click whether it was so.
+
+use serde_json::json;
+
+use super::approval;
+use super::authority;
+use super::consequences;
+use super::draft::{Draft, Pinning};
+use super::duties::{held_apart, requesters, word_of};
+use super::event::{Actor, Fact, NewEvent};
+use super::missing::Missing;
+use super::number::Number;
+use super::refusal::Refusal;
+use super::state::Ticket;
+use super::view;
+use crate::ledger::sealed::Sealed;
+use crate::procedure::model::Transition;
+use crate::procedure::rules::{Silence, Verbal, applies};
+
+/// What the step will record of the approval that was spoken.
+pub(super) struct ToRecord {
+    of: String,
+    giver: Option<String>,
+}
+
+/// Whether the step goes ahead on a spoken approval, and whose; none when it needs none, or has a written one.
+pub(super) fn relied_on(draft: &Draft<'_>, after: &Ticket, pin: Pinning<'_>, transition: &Transition) -> Result<Option<ToRecord>, Refusal> {
+    let Some(rule) = &transition.verbal else { return Ok(None) };
+    let variables = view::variables(after, pin.kind, pin.response);
+    if !applies(rule.when.as_ref(), &variables) {
+        return Ok(None);
+    }
+    let of = pin.kind.transitions.get(&rule.of);
+    if of.is_some_and(|of| after.granted.contains_key(&rule.of) && !approval::is_stale(after, of)) {
+        return Ok(None);
+    }
+    let lacks = |says: String| Refusal::Missing {
+        ticket: Some(after.number.clone()),
+        verb: transition.name.clone(),
+        missing: vec![Missing::Condition { code: "ApprovalMissing", says }],
+    };
+    match word_of(after, &rule.giver) {
+        Some(giver) => {
+            let why_not = cannot_give(draft, after, pin, rule, giver);
+            why_not.map_or_else(|| Ok(Some(ToRecord { of: rule.of.clone(), giver: Some(giver.to_owned()) })), |says| Err(lacks(says)))
+        }
+        None if rule.silence.as_ref().is_some_and(|s| is_silent(draft, after, s)) => {
+            Ok(Some(ToRecord { of: rule.of.clone(), giver: None }))
+        }
+        None => {
+            let label = pin.kind.fields.get(&rule.giver).map_or(rule.giver.as_str(), |f| f.label.as_str());
+            Err(lacks(format!("Say who agreed ({label}): it may start on a word that its giver confirms later.")))
+        }
+    }
+}
+
+/// Why this person's word does not count; none when it does.
+fn cannot_give(draft: &Draft<'_>, ticket: &Ticket, pin: Pinning<'_>, rule: &Verbal, giver: &str) -> Option<String> {
+    let around = draft.around(pin);
+    let approval = pin.kind.transitions.get(&rule.of)?.approval.as_ref()?;
+    let taker = draft.ctx.actor.person() == Some(giver);
+    if taker || (requesters(&around, ticket).contains(giver) && !authority::single_operator(&around, giver)) {
+        return Some("Whoever asks for it or starts it cannot be the one who agreed; name somebody else.".to_owned());
+    }
+    let actor = Actor::Person { id: giver.to_owned(), roles: draft.ctx.people.roles(giver) };
+    let may = approval.stages.iter().any(|stage| authority::of(&around, ticket, stage, &actor).is_ok());
+    (!draft.ctx.people.is_active(giver) || !may).then(|| "The one who agreed may not approve this; name somebody who may.".to_owned())
+}
+
+/// Whether everybody who may approve was asked and nobody answered in time, and what it is for is serious enough.
+fn is_silent(draft: &Draft<'_>, ticket: &Ticket, rule: &Silence) -> bool {
+    let unanswered = ticket.notified.get(&rule.of).is_some_and(|n| n.overdue && n.acknowledged_by.is_none());
+    let linked = ticket.links.iter().filter(|l| l.link == rule.link).filter_map(|l| draft.other(l.to.as_ref()?));
+    let serious = |incident: &Ticket| !incident.ended && incident.severities_seen().iter().any(|s| rule.severities.iter().any(|x| x == s));
+    unanswered && linked.into_iter().any(serious)
+}
+
+pub(super) fn record(draft: &mut Draft<'_>, number: &Number, pin: Pinning<'_>, to_record: ToRecord) -> Result<(), Refusal> {
+    let ticket = draft.ticket(number)?;
+    let digest = pin.kind.transitions.get(&to_record.of).and_then(|t| approval::digest(ticket, t)).unwrap_or_default();
+    let fact = Fact::ApprovalSpoken { transition: to_record.of, giver: to_record.giver, digest };
+    draft.push(NewEvent::on(number, fact).by(&pin.kind.digest));
+    consequences::after(draft, number, pin, json!({ "kind": "ApprovalSpoken" }));
+    Ok(())
+}
+
+/// Whether a decision on `transition` answers a spoken approval that still waits.
+pub(super) fn waits(ticket: &Ticket, transition: &str) -> bool {
+    ticket.spoken.as_ref().is_some_and(|s| s.transition == transition && s.confirmed.is_none())
+}
+
+/// The giver's own click.
+pub(super) fn answer(
+    draft: &mut Draft<'_>,
+    number: &Number,
+    pin: Pinning<'_>,
+    transition: &Transition,
+    (confirmed, shown, reason): (bool, &str, &Sealed),
+) -> Result<(), Refusal> {
+    let person = draft.person("approve or reject")?;
+    let ticket = draft.ticket(number)?;
+    let Some(spoken) = ticket.spoken.as_ref() else { return Err(Refusal::NothingToDo) };
+    let around = draft.around(pin);
+    let may = match &spoken.giver {
+        Some(giver) => giver == person,
+        None => {
+            let stages = transition.approval.iter().flat_map(|a| &a.stages);
+            let may = stages.into_iter().any(|stage| authority::of(&around, ticket, stage, draft.ctx.actor).is_ok());
+            may && !requesters(&around, ticket).contains(person) && held_apart(&around, ticket, &transition.name, person).is_none()
+        }
+    };
+    if !may {
+        let giver = spoken.giver.is_some();
+        let what = format!("say whether “{}” was approved{}", transition.label, if giver { "; only who gave the word can" } else { "" });
+        return Err(Refusal::NotAllowed { what, roles: Vec::new() });
+    }
+    let now = approval::digest(ticket, transition).unwrap_or_default();
+    if shown != now {
+        return Err(Refusal::Stale { ticket: number.clone(), status: ticket.status.clone(), changed: Vec::new() });
+    }
+    if !confirmed && reason.bytes.is_empty() {
+        return Err(Refusal::ReasonMissing { because: "what was not so must be told apart from what was".into() });
+    }
+    let fact = Fact::SpokenApprovalAnswered { transition: transition.name.clone(), confirmed, digest: now };
+    let mut event = NewEvent::on(number, fact).by(&pin.kind.digest);
+    if !reason.bytes.is_empty() {
+        event = event.seal("reason", reason.clone());
+    }
+    draft.push(event);
+    let name = if confirmed { "SpokenApprovalConfirmed" } else { "SpokenApprovalDenied" };
+    consequences::after(draft, number, pin, json!({ "kind": name }));
+    super::clock::settle(draft, number, pin);
+    consequences::follow(draft, number)
+}

@@ -1,0 +1,343 @@
+//! Every shipped procedure walked to its ends: each status is reached and left, nothing gets past an approval, nobody
+//! approves their own request, and nothing closes with a gap, whatever is pressed by whom in which order.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::work::*;
+use crate::ticket::bench::{Bench, HOUR};
+use crate::ticket::decide::KindLookup;
+use crate::ticket::duties::{Around, requesters};
+use crate::ticket::event::Fact;
+use crate::ticket::number::Number;
+use crate::ticket::state::Ticket;
+
+const PERSONS: [&str; 5] = ["p_ana", "p_bo", "p_chi", "p_sec", "p_exe"];
+
+/// Places of one walk that are looked at.
+const MOST_PLACES: usize = 120;
+
+/// Something that somebody presses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Press {
+    Take(&'static str, String),
+    Approve(&'static str, String),
+    Reject(&'static str, String),
+    /// The review, or whatever else is linked, is done.
+    Settle,
+    /// Much time passes; deadlines fire.
+    Wait,
+}
+
+/// What is walked: a kind, what it is opened with, by whom.
+struct Walk {
+    kind: &'static str,
+    raw: fn(&Bench) -> Value,
+    /// Evidence that is filed at the beginning, so that nothing but order and persons is in question.
+    proofs: &'static [&'static str],
+    more: fn(&mut Bench, &Number),
+}
+
+fn begun(walk: &Walk) -> (Bench, Number) {
+    let mut b = bench("");
+    let raw = (walk.raw)(&b);
+    let n = open(&mut b, "p_ana", walk.kind, &raw).unwrap();
+    for proof in walk.proofs {
+        file(&mut b, "p_bo", &n, proof);
+    }
+    (walk.more)(&mut b, &n);
+    (b, n)
+}
+
+fn press(b: &mut Bench, n: &Number, press: &Press) -> bool {
+    match press {
+        Press::Take(who, step) => {
+            let extra = match (b.ticket(n).kind.as_str(), step.as_str()) {
+                ("access", "renew") => json!({ "renew_until": b.now.plus(day() * 20).to_string() }),
+                _ => json!({}),
+            };
+            take(b, who, n, step, &extra).is_ok()
+        }
+        Press::Approve(who, step) => say(b, who, n, step, true).is_ok(),
+        Press::Reject(who, step) => say(b, who, n, step, false).is_ok(),
+        Press::Settle => settle(b, n),
+        Press::Wait => {
+            b.advance(30 * HOUR);
+            true
+        }
+    }
+}
+
+/// Completes the reviews that are linked.
+fn settle(b: &mut Bench, n: &Number) -> bool {
+    let open: Vec<Number> = linked(b, n, "reviewed_by").into_iter().filter(|r| !b.ticket(r).ended).collect();
+    open.iter().for_each(|r| review(b, "p_sec", r));
+    !open.is_empty()
+}
+
+/// What of a ticket matters to where one can go from it.
+fn key(b: &Bench, n: &Number) -> String {
+    let t = b.ticket(n);
+    let approvals: Vec<(&String, Vec<&str>)> =
+        t.approvals.iter().map(|(s, g)| (s, g.iter().map(|a| a.person.as_str()).collect())).collect();
+    let granted: Vec<(&String, bool)> = t.granted.iter().map(|(s, g)| (s, g.at.plus(day()) <= b.now)).collect();
+    let reviews: Vec<bool> = linked(b, n, "reviewed_by").iter().map(|r| b.ticket(r).ended).collect();
+    let spoken = t.spoken.as_ref().map(|s| s.confirmed);
+    let steps: BTreeSet<(&str, Option<&str>)> = t.steps.iter().map(|s| (s.transition.as_str(), s.by.person())).collect();
+    // Who took steps matters only where duties are kept apart.
+    let apart: BTreeSet<_> = steps.into_iter().filter(|(s, _)| matches!(*s, "submit" | "finish" | "start" | "assess")).collect();
+    format!("{} {approvals:?} {granted:?} {reviews:?} {spoken:?} {:?} {apart:?}", t.status, t.owner)
+}
+
+/// What no walk may ever show.
+fn assert_sound(b: &Bench, n: &Number) {
+    let t = b.ticket(n);
+    let kind = b.kind(&t.kind_digest).unwrap();
+    let around = Around { now: b.now, organisation: &b.library.organisation, people: b, kind, response: None };
+    let asked_by = requesters(&around, t);
+    let given = t.approvals.values().flatten().chain(t.granted.values().flat_map(|g| &g.given));
+    for approval in given.filter(|a| a.approved) {
+        assert!(!asked_by.contains(&approval.person), "{n}: {} approved an own request", approval.person);
+    }
+    assert_in_order(b, t);
+}
+
+/// created ≤ assessed ≤ approved < started ≤ finished ≤ verified ≤ closed, or a record says why not.
+fn assert_in_order(b: &Bench, t: &Ticket) {
+    if t.kind != "change" {
+        return;
+    }
+    let last = |step: &str| t.steps.iter().rev().find(|s| s.transition == step).map(|s| s.at);
+    let order = ["assess", "approve", "start", "finish", "verify", "close"].map(|s| (s, last(s)));
+    let mut before = ("opening", t.opened_at);
+    for (step, at) in order.iter().filter_map(|(s, at)| Some((*s, (*at)?))) {
+        assert!(before.1 <= at, "{}: {} at {} is after {step} at {at}", t.number, before.0, before.1);
+        before = (step, at);
+    }
+    let Some(started) = last("start") else { return };
+    let excused = |word: &str, kind: &str| linked(b, &t.number, word).iter().any(|o| b.ticket(o).kind == kind);
+    match last("approve").filter(|_| t.plain("type") == Some(&json!("normal"))) {
+        Some(approved) => {
+            let assessed = last("assess").expect("assessed before it was approved");
+            assert!(assessed <= approved && approved.plus(Duration::from_secs(86_400)) <= started, "{}", t.number);
+        }
+        None if last("approve").is_some() => {}
+        None => {
+            assert!(excused("reviewed_by", "review") || excused("modelled_by", "change-model"), "{} started without approval", t.number)
+        }
+    }
+    if t.status == "closed" {
+        for step in ["start", "finish", "verify"] {
+            assert!(last(step).is_some(), "{} closed without {step}", t.number);
+        }
+        let kind = b.kind(&t.kind_digest).unwrap();
+        let lacks = crate::ticket::missing::missing(t, kind, None, &kind.transitions["close"], b);
+        assert!(lacks.is_empty(), "{} closed without {lacks:?}", t.number);
+    }
+}
+
+/// Every place that can be reached from the opening by any press, and the ways between them.
+fn walked(walk: &Walk) -> BTreeMap<String, BTreeSet<String>> {
+    let (b, n) = begun(walk);
+    let kind = b.library.kinds[walk.kind].clone();
+    let steps: Vec<String> = kind.transitions.keys().cloned().collect();
+    let decided: Vec<String> = kind.transitions.values().filter(|t| t.approval.is_some()).map(|t| t.name.clone()).collect();
+    let mut presses = vec![Press::Settle, Press::Wait];
+    for who in PERSONS {
+        presses.extend(steps.iter().map(|s| Press::Take(who, s.clone())));
+        presses.extend(decided.iter().map(|s| Press::Approve(who, s.clone())));
+    }
+    presses.extend(decided.iter().map(|s| Press::Reject("p_chi", s.clone())));
+    presses.extend(decided.iter().map(|s| Press::Reject("p_exe", s.clone())));
+    let mut seen = BTreeSet::from([key(&b, &n)]);
+    let mut ways: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut open: VecDeque<Bench> = VecDeque::from([b]);
+    while let Some(here) = open.pop_front() {
+        for next in &presses {
+            let mut b = here.clone();
+            let before = b.ticket(&n).status.clone();
+            if !press(&mut b, &n, next) {
+                continue;
+            }
+            assert_sound(&b, &n);
+            ways.entry(before).or_default().insert(b.ticket(&n).status.clone());
+            if seen.len() < MOST_PLACES && seen.insert(key(&b, &n)) {
+                open.push_back(b);
+            }
+        }
+    }
+    ways
+}
+
+/// Everything that a change can say, so that only order and persons are left to judge.
+fn full(b: &Bench, kind: &str) -> Value {
+    let mut raw = request(b, 26);
+    raw["window_end"] = json!(b.now.plus(day() * 90).to_string());
+    raw["type"] = json!(kind);
+    for (name, value) in judgement("low").as_object().unwrap().iter().chain(outcome().as_object().unwrap()) {
+        raw[name] = value.clone();
+    }
+    raw["emergency_reason"] = json!("Payments are down; every hour costs 40 orders.");
+    raw
+}
+
+fn assert_whole(walks: &[Walk]) {
+    let kind = bench("").library.kinds[walks[0].kind].clone();
+    let mut ways: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for walk in walks {
+        for (from, to) in walked(walk) {
+            ways.entry(from).or_default().extend(to);
+        }
+    }
+    let reached: BTreeSet<&String> = ways.values().flatten().chain(kind.statuses.first()).collect();
+    for status in &kind.statuses {
+        assert!(reached.contains(status), "{}: nobody ever comes to {status}: {ways:?}", kind.name);
+        let left = ways.get(status).is_some_and(|to| to.iter().any(|s| s != status));
+        assert_eq!(left, !kind.ended.contains(status), "{}: {status}", kind.name);
+    }
+}
+
+#[test]
+fn a_normal_change_and_an_emergency_reach_and_leave_every_status_and_never_get_past_an_approval() {
+    let walks = [
+        Walk { kind: "change", raw: |b| full(b, "normal"), proofs: &["before", "after"], more: |_, _| {} },
+        Walk {
+            kind: "change",
+            raw: |b| {
+                let mut raw = full(b, "emergency");
+                raw["verbal_approver"] = json!("p_chi");
+                raw
+            },
+            proofs: &["before", "after"],
+            more: |_, _| {},
+        },
+    ];
+    assert_whole(&walks);
+}
+
+#[test]
+fn access_reaches_and_leaves_every_status_and_is_never_given_unapproved() {
+    let raw = |b: &Bench| {
+        json!({
+            "title": "Payroll reads prod-db", "system": "prod-db", "role": "read", "requested_for": "p_ana",
+            "justification": "Ana joins the payroll team on 1 December and runs the month-end reports from prod-db.",
+            "expires_at": b.now.plus(day() * 10).to_string(),
+        })
+    };
+    assert_whole(&[Walk { kind: "access", raw, proofs: &["deprovisioning"], more: |_, _| {} }]);
+}
+
+#[test]
+fn exceptions_models_reviews_and_actions_reach_and_leave_every_status() {
+    let exception = |b: &Bench| {
+        json!({
+            "title": "Port 8443 stays open", "type": "control", "scope": "Only the load balancer, until it is replaced.",
+            "justification": "The new load balancer arrives in May; the old one cannot close it.",
+            "compensation": "The firewall lets in our two offices only.", "expires_at": b.now.plus(day() * 5).to_string(),
+        })
+    };
+    assert_whole(&[Walk { kind: "exception", raw: exception, proofs: &[], more: |_, _| {} }]);
+    let model = |b: &Bench| {
+        json!({
+            "title": "Deploy web-shop", "system": "prod-db", "expires_at": b.now.plus(day() * 5).to_string(),
+            "description": "Deploy a merged and reviewed pull request of web-shop with the pipeline, between 08:00 and 16:00.",
+            "justification": "Forty such deployments went well since January; each alone is of low risk.",
+            "rollback_plan": "The pipeline deploys the version before; three minutes.",
+        })
+    };
+    assert_whole(&[Walk { kind: "change-model", raw: model, proofs: &[], more: |_, _| {} }]);
+    assert_whole(&[Walk {
+        kind: "review",
+        raw: |_| json!({ "title": "Look back" }),
+        proofs: &[],
+        more: |b, n| {
+            let raw = json!({ "findings": "It went as planned; the window was long enough.", "outcome": "fine" });
+            set(b, "p_ana", n, &raw).unwrap();
+            link(b, "p_ana", n, "corrected_by", None);
+        },
+    }]);
+    let action = |b: &Bench| {
+        json!({
+            "title": "Rotate logs", "due": b.now.plus(day() * 30).to_string(),
+            "description": "Rotate logs on all hosts by the base role, and alert at 80 % of the disk.",
+        })
+    };
+    assert_whole(&[Walk {
+        kind: "corrective-action",
+        raw: action,
+        proofs: &[],
+        more: |b, n| {
+            let raw = json!({ "result": "Rotation runs on all 14 hosts; the alert fired in a test on 9 March." });
+            set(b, "p_ana", n, &raw).unwrap();
+        },
+    }]);
+}
+
+fn a_press() -> impl Strategy<Value = (usize, Press)> {
+    let who = || prop::sample::select(PERSONS.to_vec());
+    let step = prop::sample::select(vec![
+        "submit",
+        "submit",
+        "assess",
+        "assess",
+        "start",
+        "start",
+        "start",
+        "finish",
+        "verify",
+        "close",
+        "cancel",
+        "roll_back",
+        "reject",
+    ]);
+    let press = prop_oneof![
+        8 => (who(), step).prop_map(|(w, s)| Press::Take(w, s.to_owned())),
+        4 => who().prop_map(|w| Press::Approve(w, "approve".to_owned())),
+        1 => who().prop_map(|w| Press::Reject(w, "approve".to_owned())),
+        1 => Just(Press::Settle),
+        2 => Just(Press::Wait),
+    ];
+    (0..3_usize, press)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn in_any_order_of_presses_the_dates_of_a_change_are_in_order_or_a_record_says_why(presses in prop::collection::vec(a_press(), 1..60)) {
+        let mut b = bench("");
+        let model = json!({
+            "title": "Deploy web-shop", "system": "web-shop", "expires_at": b.now.plus(day() * 9).to_string(),
+            "description": "Deploy a merged and reviewed pull request of web-shop with the pipeline, between 08:00 and 16:00.",
+            "justification": "Forty such deployments went well since January; each alone is of low risk.",
+            "rollback_plan": "The pipeline deploys the version before; three minutes.",
+        });
+        let model = open(&mut b, "p_ana", "change-model", &model).unwrap();
+        say(&mut b, "p_chi", &model, "approve", true).unwrap();
+        let numbers: Vec<Number> = ["normal", "emergency", "standard"]
+            .into_iter()
+            .map(|kind| {
+                let mut raw = full(&b, kind);
+                raw["verbal_approver"] = json!("p_chi");
+                let n = open(&mut b, "p_ana", "change", &raw).unwrap();
+                file(&mut b, "p_bo", &n, "before");
+                file(&mut b, "p_bo", &n, "after");
+                n
+            })
+            .collect();
+        link(&mut b, "p_ana", &numbers[2], "modelled_by", Some(&model));
+        for (which, pressed) in &presses {
+            press(&mut b, &numbers[*which], pressed);
+            numbers.iter().for_each(|n| assert_sound(&b, n));
+        }
+        b.assert_replay_equals_state();
+        // An emergency has exactly one review.
+        let started = b.ticket(&numbers[1]).steps.iter().filter(|s| s.transition == "start" && s.from != "approved").count();
+        prop_assert_eq!(linked(&b, &numbers[1], "reviewed_by").len().min(1), usize::from(b.ticket(&numbers[1]).steps.iter().any(|s| s.transition == "start")));
+        prop_assert!(started <= 1);
+        let alone = b.log.iter().filter(|e| matches!(&e.fact, Fact::ApprovalDecided { self_approved: true, .. })).count();
+        prop_assert_eq!(alone, 0);
+    }
+}
