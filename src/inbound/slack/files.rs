@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::arrival::Outcome;
-use super::forms::{Context, Made};
+use super::forms::Context;
 use super::speaker::Speaker;
 use super::state::Filled;
 use crate::card::words::{Words, one_line};
@@ -117,7 +117,7 @@ fn found_in(name: &str, bytes: &[u8]) -> Vec<Found> {
 }
 
 /// A form with a file was sent.
-pub(super) async fn submitted(app: &App, speaker: &Speaker, context: &Context, _made: &Made<'_>, filled: &Filled) -> Outcome {
+pub(super) async fn submitted(app: &App, speaker: &Speaker, context: &Context, filled: &Filled) -> Outcome {
     let Some(ticket) = &context.ticket else { return Outcome::Nothing };
     let one = |name: &str| filled.values().get(name).and_then(|values| values.first()).cloned();
     let captured_at = one("captured_at").and_then(|text| read_time(&text));

@@ -229,7 +229,7 @@ pub(super) async fn send(app: &App, speaker: &Speaker, context: &Context, filled
     if let Action::Evidence(_) = &action
         && speaker.person.is_some()
     {
-        return files::submitted(app, speaker, context, &made, filled).await;
+        return files::submitted(app, speaker, context, filled).await;
     }
     let data = filled.data(&made.form, context.binding.as_deref());
     match made.command(app, &data, saving) {

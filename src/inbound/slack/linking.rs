@@ -8,6 +8,7 @@ use super::arrival::Outcome;
 use super::forms::{self, Context};
 use super::speaker::{Speaker, person_of};
 use super::state::Filled;
+use crate::card::buttons::Action;
 use crate::card::chat;
 use crate::card::words::Words;
 use crate::desk::accounts::HeldForm;
@@ -15,6 +16,7 @@ use crate::desk::chat::{Deed, Does, Offer, Pressed, Reply};
 use crate::desk::request::Ask;
 use crate::inbound::app::App;
 use crate::people::Person;
+use crate::ticket::command::{Command, Step, Take};
 
 /// Forms that wait for one account at most: beyond it, the latest is not kept, and that is said.
 const MOST_HELD: usize = 10;
@@ -91,8 +93,9 @@ pub(super) async fn refuse(app: &App, speaker: &Speaker) -> Outcome {
 
 /// Keeps what somebody filled in who is nobody yet. That they tried is on record.
 pub(super) async fn hold(app: &App, speaker: &Speaker, context: &Context, filled: &Filled) -> Outcome {
-    let tried = Ask::Ticket(Box::new(tried(context)));
-    if let Err(error) = speaker.ask(app, tried, "unlinked").await {
+    if let Some(tried) = tried(context)
+        && let Err(error) = speaker.ask(app, Ask::Ticket(Box::new(tried)), "unlinked").await
+    {
         tracing::debug!(%error, "somebody who is nobody yet filled in a form");
     }
     let kept = async {
@@ -107,20 +110,13 @@ pub(super) async fn hold(app: &App, speaker: &Speaker, context: &Context, filled
 }
 
 /// The deed that was tried, for the record of its refusal: nothing of what was typed.
-fn tried(context: &Context) -> crate::ticket::command::Command {
-    use crate::card::buttons::Action;
-    use crate::ticket::command::{Command, Step, Take};
+fn tried(context: &Context) -> Option<Command> {
     let transition = match context.action.parse() {
         Ok(Action::Step(transition) | Action::Decide(transition)) => transition,
         _ => String::new(),
     };
-    match &context.ticket {
-        Some(ticket) => {
-            let steps = vec![Step { transition, ..Step::default() }];
-            Command::Take(Take { ticket: ticket.clone(), steps, rev: None, binding: None })
-        }
-        None => Command::Take(Take { ticket: crate::ticket::number::Number::new("INC", 0), steps: Vec::new(), rev: None, binding: None }),
-    }
+    let steps = vec![Step { transition, ..Step::default() }];
+    context.ticket.clone().map(|ticket| Command::Take(Take { ticket, steps, rev: None, binding: None }))
 }
 
 /// Sends what waited, in the order in which it was filled in; what cannot be recorded any more is said, with everything

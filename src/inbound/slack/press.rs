@@ -25,10 +25,12 @@ pub async fn interaction(app: &App, payload: &Value, auth: &'static str) -> Outc
         // Shortcuts, closed views and what Slack thinks of next: nothing is asked of us.
         return Outcome::Nothing;
     }
+    let team = text(&payload["team"]["id"], 64);
     let pressed = payload["actions"][0]["value"].as_str().and_then(|value| value.parse::<Pressed>().ok());
     let origin = Origin {
         payload,
-        team: text(&payload["team"]["id"], 64),
+        // An app of a whole organisation of workspaces is sent none.
+        team: if team.is_empty() { text(&payload["user"]["team_id"], 64) } else { team },
         user: text(&payload["user"]["id"], 64),
         user_team: text(&payload["user"]["team_id"], 64),
         once: once(payload),

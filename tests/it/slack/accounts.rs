@@ -25,7 +25,6 @@ fn refusals(log: &[Value]) -> Vec<(String, String)> {
     log.iter().filter(|e| e["kind"] == "Refused").map(|e| (text(&e["data"]["command"]), text(&e["data"]["code"]))).collect()
 }
 
-// proves: ATT-08
 async fn linking_takes_a_code_from_the_console_a_second_look_and_a_confirmation(w: &mut World) {
     let slack = w.uses_slack().await;
     let ana = Hand::of(w, &slack, &slack.joins("ana"));

@@ -1,6 +1,7 @@
 //! What is said in an incident's channel becomes its timeline; what is changed or deleted there stays in the record.
 
 use serde_json::{Value, json};
+use sha2::Digest as _;
 
 use super::hand::{Hand, TEAM};
 use crate::world::slack::FakeSlack;
@@ -146,7 +147,6 @@ async fn markings_are_refused_secrets_are_masked_and_the_attempt_is_on_record(w:
 }
 on_both!(markings_are_refused_secrets_are_masked_and_the_attempt_is_on_record);
 
-// proves: FIL-05
 async fn files_in_the_channel_are_fetched_and_those_with_secrets_are_not_kept(w: &mut World) {
     let (slack, channel) = incident(w, "all").await;
     let ana = hand(w, &slack, "ana", &channel);
@@ -200,9 +200,14 @@ async fn the_transcript_is_filed_with_its_hash_when_the_work_ends(w: &mut World)
     let number = file["data"]["file"].as_i64().expect("a number");
     let text = w.person("ana").gets(&format!("/api/v1/tickets/INC-000001/attachments/{number}")).await;
     assert!(text.text().contains("ana: Restarted worker 7."), "{}", text.text());
-    use sha2::Digest as _;
-    assert_eq!(file["texts"]["sha256"], hex::encode(sha2::Sha256::digest(&text.bytes)));
+    let hash = hex::encode(sha2::Sha256::digest(&text.bytes));
+    assert_eq!(file["texts"]["sha256"], hash);
+    // What is changed in chat afterwards changes nothing of it.
+    slack.lock().channels.get_mut(&channel).expect("the channel").messages.iter_mut().for_each(|m| m["text"] = json!("nothing happened"));
     w.slack_is_told().await;
+    let bundle = w.exported().await;
+    let kept = std::fs::read(bundle.join("attachments").join(&hash)).expect("the bundle has it");
+    assert!(hex::encode(sha2::Sha256::digest(&kept)) == hash && kept == text.bytes);
 }
 on_both!(the_transcript_is_filed_with_its_hash_when_the_work_ends);
 
