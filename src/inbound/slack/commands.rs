@@ -178,7 +178,7 @@ async fn unfit(app: &App, speaker: &Speaker, ticket: &Number, text: &str) -> Opt
 
 async fn declare(app: &App, speaker: &Speaker, kind: &Kind, typing: &Typing<'_>) -> Outcome {
     let action = Action::Declare(kind.name.clone());
-    let context = Context { ticket: None, action: action.to_string(), binding: None, key: app.desk.env().id("") };
+    let context = Context { ticket: None, action: action.to_string(), binding: None, key: speaker.form_key() };
     let title = if typing.word.is_empty() { "" } else { typing.rest };
     let screened = guard::screen(title);
     if !screened.found.is_empty() {
@@ -272,7 +272,7 @@ async fn on_ticket(app: &App, speaker: &Speaker, typing: &Typing<'_>, number: Nu
         Ok(meaning) => meaning,
         Err(nobody) => return Outcome::says(nobody),
     };
-    let context = Context { ticket: Some(number), action: action.to_string(), binding: None, key: app.desk.env().id("") };
+    let context = Context { ticket: Some(number), action: action.to_string(), binding: None, key: speaker.form_key() };
     filled_in(app, speaker, typing, context, values).await
 }
 

@@ -374,7 +374,9 @@ impl<'p> Told<'p> {
             Err(_) => return Outcome::NotStored,
         };
         let key = |of: &str| format!("slack:evidence:{channel}/{at}:{}:{of}", phase.as_deref().unwrap_or_default());
-        let filing = |of: &str| Filing { ticket: &ticket, phase: phase.clone(), captured_at: said_at(at), key: key(of) };
+        // A platform's clock may be a little ahead of ours.
+        let captured_at = said_at(at).map(|at| at.min(self.app.desk.now()));
+        let filing = |of: &str| Filing { ticket: &ticket, phase: phase.clone(), captured_at, key: key(of) };
         let mut results = Vec::new();
         if !message.text.trim().is_empty() {
             let bytes = self.told_as_text(&message);

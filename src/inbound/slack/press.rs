@@ -74,7 +74,7 @@ async fn act(app: &App, speaker: &Speaker, pressed: &Pressed, (action, ticket): 
         Err(error) => return Outcome::says(Words::of(error.to_string())),
     };
     let context =
-        Context { ticket: ticket.cloned(), action: action.to_string(), binding: pressed.binding.clone(), key: app.desk.env().id("") };
+        Context { ticket: ticket.cloned(), action: action.to_string(), binding: pressed.binding.clone(), key: speaker.form_key() };
     let moved = made.moved(pressed.binding.as_deref());
     if !made.form.fields.is_empty() && !moved {
         return forms::open(app, speaker, trigger, context, &Typed::default()).await;

@@ -211,6 +211,12 @@ impl Speaker {
         Self { person: Some(person), ..self.clone() }
     }
 
+    /// A key for a form that this request opens or sends: the same whenever Slack sends the request again.
+    #[must_use]
+    pub fn form_key(&self) -> String {
+        hex::encode(Sha256::digest(&self.key)).chars().take(32).collect()
+    }
+
     /// Asks the desk, once for every request of Slack's and `nth` deed of it.
     ///
     /// # Errors

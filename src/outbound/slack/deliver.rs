@@ -176,6 +176,8 @@ impl Slack {
         if turn.room.own {
             self.pin_card(turn).await?;
             self.set_topic(turn).await?;
+        }
+        if turn.room.own || turn.room.brings {
             self.invite(turn).await?;
         }
         self.tell_story(turn).await?;

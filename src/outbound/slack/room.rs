@@ -32,6 +32,8 @@ pub struct Room {
     pub placed: bool,
     /// It is a channel of the ticket's own.
     pub own: bool,
+    /// A channel of threads that we made: those who work are invited there.
+    pub brings: bool,
     /// What it is called.
     pub name: String,
     /// It bears no content.

@@ -31,6 +31,16 @@ const NEXT: Duration = Duration::from_millis(600);
 /// So long a ticket that cannot be told holds back those that were opened after it.
 const HELD_BACK: Duration = Duration::from_secs(15 * 60);
 
+/// What was said in Slack stands there already, and what of it could not be kept was told to whoever said it.
+fn said_here(event: &Event) -> bool {
+    let said = match &event.fact {
+        Fact::NoteAdded { .. } => event.sealed.contains_key("place"),
+        Fact::NoteRevised { .. } | Fact::ContentWithheld { .. } => true,
+        _ => false,
+    };
+    said && event.via.surface == PLATFORM
+}
+
 impl Slack {
     pub(super) fn ink(&self, now: Timestamp) -> Ink<'_> {
         Ink { console: &self.console, now }
@@ -58,8 +68,8 @@ impl Slack {
         if wants_own && !turn.room.no_own && self.open_channel(turn).await? {
             return turn.keep().await;
         }
-        turn.room.channel = self.fixed_channel(turn).await?;
-        turn.room.own = false;
+        let fixed = self.fixed_channel(turn).await?;
+        (turn.room.channel, turn.room.own, turn.room.brings) = (fixed.id, false, fixed.ours);
         turn.keep().await
     }
 
@@ -244,7 +254,9 @@ impl Slack {
     pub(super) async fn invite(&self, turn: &mut Turn<'_>) -> Result<(), Stop> {
         let team = self.who(turn).await?.team_id;
         let wanted = super::invited::users(&turn.telling, &team);
-        let fresh: Vec<String> = wanted.into_iter().filter(|user| !turn.room.invited.contains(user)).collect();
+        let shared = !turn.room.own;
+        let here = |user: &String| turn.room.invited.contains(user) || (shared && self.brought().contains(user));
+        let fresh: Vec<String> = wanted.into_iter().filter(|user| !here(user)).collect();
         for some in fresh.chunks(INVITED) {
             let refused = !self.invite_all(turn, some).await?;
             if refused && some.len() > 1 {
@@ -254,6 +266,9 @@ impl Slack {
                 }
             } else if refused {
                 self.not_invited(turn).await?;
+            }
+            if shared {
+                self.brought().extend(some.iter().cloned());
             }
             turn.room.invited.extend(some.iter().cloned());
             turn.keep().await?;
@@ -311,10 +326,13 @@ impl Slack {
             match (self.worded(turn, message).await?, grown) {
                 (None, _) => {}
                 (Some(post), Some(ts)) => {
-                    let asked = self.asks(turn, "chat.update", self.api.change(&turn.room.channel, &ts, &post)).await?;
-                    if asked.is_err() {
-                        // Somebody took it away: what grows from here is a new one.
-                        turn.room.tail = None;
+                    match self.asks(turn, "chat.update", self.api.change(&turn.room.channel, &ts, &post)).await? {
+                        Ok(()) => {}
+                        Err(word) if matches!(word.as_str(), "channel_not_found" | "is_archived" | "not_in_channel") => {
+                            return Err(self.mend_place(turn, &word).await);
+                        }
+                        // Somebody took the message away: the card has the numbers, and what comes from here is a new one.
+                        Err(_) => turn.room.tail = None,
                     }
                 }
                 (Some(post), None) => {
@@ -332,7 +350,7 @@ impl Slack {
     /// A message as this place shows it; none where the card says it already, or no content is shown.
     async fn worded(&self, turn: &Turn<'_>, message: &Message) -> Result<Option<Post>, Stop> {
         let Some(event) = turn.telling.events.iter().find(|e| e.seq == message.seq) else { return Ok(None) };
-        if matches!(event.fact, Fact::TicketOpened(_)) {
+        if matches!(event.fact, Fact::TicketOpened(_)) || said_here(event) {
             return Ok(None);
         }
         let ink = self.ink(turn.now);

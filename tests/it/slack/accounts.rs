@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::hand::{Hand, TEAM, button, form, genuine, typed, words};
+use super::hand::{Hand, TEAM, button, form, genuine, words};
 use crate::world::slack::FakeSlack;
 use crate::world::{World, minutes, on_both, until};
 
@@ -265,12 +265,11 @@ on_both!(whoever_calls_themselves_like_an_approver_is_not_one);
 
 async fn a_reporter_who_is_linked_later_is_still_the_one_who_opened_it(w: &mut World) {
     let slack = w.uses_slack().await;
-    let mia = Hand::of(w, &slack, &slack.joins("mia"));
-    mia.types("/incident declare sev1 the shop is down").await;
-    w.links("mia", &mia.user).await;
-    let form = mia.types("/incident false_positive INC-000001 It was a drill.").await;
+    let max = Hand::of(w, &slack, &slack.joins("max"));
+    max.types("/incident declare sev1 the shop is down").await;
+    w.links("max", &max.user).await;
+    let form = max.types("/incident false_positive INC-000001 It was a drill.").await;
     assert!(words(&form).contains("somebody else must take"), "sev1 wants a second person: {form}");
     assert_eq!(w.person("mia").sees("INC-000001").await["status"], "open");
-    let _ = typed("");
 }
 on_both!(a_reporter_who_is_linked_later_is_still_the_one_who_opened_it);

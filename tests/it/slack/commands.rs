@@ -43,7 +43,7 @@ async fn an_incident_is_worked_from_its_channel_without_a_number(w: &mut World) 
     let said = w.said("INC-000001").await;
     let has = |what: &str| assert!(said.iter().any(|line| line.contains(what)), "{what} is not in {said:#?}");
     has("ana: TransitionTaken acknowledge");
-    has("ana: NoteAdded 1 “3 hosts are affected”");
+    has("ana: NoteAdded “3 hosts are affected”");
     has("ana: TransitionTaken contain “Drained zone b”");
     has("ana: FieldsSet “Customers can pay again.”");
     has("ana: Escalated “I need a second pair of eyes.”");

@@ -34,7 +34,7 @@ async fn forged_old_and_altered_requests_are_refused_and_counted(w: &mut World) 
     let counted = w.log_of("ForgeriesCounted").await;
     let of =
         |reason: &str| counted.iter().filter(|e| e["data"]["reason"] == reason).filter_map(|e| e["data"]["count"].as_i64()).sum::<i64>();
-    assert_eq!((of("wrong"), of("stale"), of("malformed")), (9, 6, 6), "{counted:#?}");
+    assert_eq!((of("wrong"), of("stale"), of("malformed")), (12, 6, 3), "{counted:#?}");
     assert!(counted.iter().all(|e| e["data"]["source"] == "(slack)"));
     assert_eq!(posts(w, "/slack/commands", &body, (w.now().seconds(), &good(w.now().seconds()))).await.status, 200);
 }

@@ -6,3 +6,5 @@ mod forged;
 mod forms;
 mod hand;
 mod said;
+mod sockets;
+mod tools;

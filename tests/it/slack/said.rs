@@ -65,6 +65,9 @@ async fn a_message_is_a_sealed_note_once_and_its_edits_and_deletion_keep_the_ori
         ]
     );
     assert!(notes[2]["data"]["removed"] == true && notes.iter().all(|e| e["actor"]["id"] == json!(w.id_of("ana"))));
+    w.slack_is_told().await;
+    let posted = slack.channel_like("inc-000001").messages.iter().map(Value::to_string).collect::<String>();
+    assert!(!posted.contains("Worker 7"), "what was said there is not said there once more");
     let log = w.log_of("NoteAdded").await[0].to_string();
     assert!(!log.contains("Worker") && !log.contains(&ana.user), "all of it is sealed: {log}");
 }

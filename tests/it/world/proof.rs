@@ -75,6 +75,7 @@ struct Story {
     revs: BTreeMap<String, i64>,
     numbers: BTreeMap<String, u64>,
     people: BTreeSet<String>,
+    accounts: BTreeSet<String>,
     commitments: BTreeMap<(i64, String), String>,
 }
 
@@ -93,10 +94,14 @@ impl Story {
         if text("kind") == "PersonAdded" {
             self.people.insert(event["data"]["person"].as_str().unwrap_or_default().to_owned());
         }
+        if text("kind") == "AccountSeen" {
+            self.accounts.insert(event["data"]["account"].as_str().unwrap_or_default().to_owned());
+        }
         let actor = &event["actor"];
         let named = match actor["type"].as_str() {
             Some("person") => actor["id"].as_str().is_some_and(|id| self.people.contains(id)),
             Some("source") => actor["name"].as_str().is_some_and(|name| !name.is_empty()),
+            Some("account") => actor["id"].as_str().is_some_and(|id| self.accounts.contains(id)),
             Some("scheduler") => true,
             _ => false,
         };

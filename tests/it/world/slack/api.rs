@@ -209,7 +209,7 @@ impl State {
                 Ok(json!({ "url": "https://fake.slack.com/", "team": "Fake", "user": "countersign", "team_id": team, "user_id": bot,
                            "bot_id": "B0BOT", "app_id": "A0APP" }))
             }
-            ("apps", _) => Ok(json!({ "url": "wss://127.0.0.1:1/none" })),
+            ("apps", _) => Ok(json!({ "url": self.socket })),
             _ => Err("unknown_method".to_owned()),
         }
     }

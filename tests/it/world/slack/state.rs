@@ -84,6 +84,8 @@ pub struct State {
     /// What Slack would have refused for its shape, or never offered at all.
     pub violations: Vec<String>,
     pub counter: u64,
+    /// Where the next socket is opened.
+    pub socket: String,
 }
 
 impl State {
@@ -104,6 +106,7 @@ impl State {
             "im:history",
             "im:read",
             "im:write",
+            "metadata.message:read",
             "pins:read",
             "pins:write",
             "reactions:read",
@@ -138,6 +141,7 @@ impl State {
             limit_every: 0,
             calls: Vec::new(),
             violations: Vec::new(),
+            socket: "wss://127.0.0.1:1/none".to_owned(),
             counter: 0,
         }
     }
