@@ -175,6 +175,15 @@ impl Desk {
         self.store().keep_room(platform, ticket, room, turn).await
     }
 
+    /// Whether a ticket that was opened before this one still waits for its first message in a channel that they share. One
+    /// that was queued before `since` holds nobody back any more.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn others_first(&self, platform: &str, ticket: &Ticket, since: Timestamp) -> Result<bool, StoreError> {
+        self.store().rooms_before(platform, ticket.opened_seq, since.micros()).await
+    }
+
     /// The ticket that is talked about in a channel, or in a thread of it (empty for the channel itself).
     ///
     /// # Errors

@@ -76,7 +76,9 @@ async fn a_limited_incident_has_a_thread_in_the_channel_of_threads(w: &mut World
     let replies: Vec<&Value> = channel.messages.iter().filter(|m| m.get("thread_ts").is_some()).collect();
     assert_eq!(replies.len(), 1);
     assert_eq!((&replies[0]["thread_ts"], replies[0]["text"].as_str()), (&parents[0]["ts"], Some("ana noted: Looking at the index.")));
-    assert!(channel.pins.is_empty() && slack.done("conversations.invite") == 0, "a shared channel is nobody's to fill");
+    assert!(channel.pins.is_empty());
+    assert!(channel.members.contains(&user(&slack, "ben")) && !channel.members.contains(&user(&slack, "nil")), "who may work, comes");
+    assert_eq!(slack.done("conversations.invite"), 1, "once, not once a ticket");
     let place = parents[0]["ts"].as_str().expect("a place");
     let found = w.desk().ticket_at("slack", &channel.id, place).await.expect("looked");
     assert_eq!(found.map(|n| n.to_string()), Some(one));
