@@ -134,7 +134,11 @@ mod tests {
     fn stage() -> Stage {
         let mut stage = Stage::new();
         let by = vec!["incident-manager".to_owned()];
-        let approval = Approval { stages: vec![ApprovalStage { by, count: 1, when: None, otherwise: Vec::new() }], of: vec!["severity".to_owned()], on_rejection: None };
+        let approval = Approval {
+            stages: vec![ApprovalStage { by, count: 1, when: None, otherwise: Vec::new() }],
+            of: vec!["severity".to_owned()],
+            on_rejection: None,
+        };
         stage.kind.transitions["acknowledge"].approval = Some(approval);
         stage
     }
@@ -145,7 +149,17 @@ mod tests {
 
     fn approved(ticket: &mut Ticket, stage: &Stage) {
         let digest = digest(ticket, &stage.kind.transitions["acknowledge"]).expect("it needs approval");
-        let given = ApprovalGiven { person: "p_dana".into(), roles: vec![], stage: 0, approved: true, digest, at: at("03:05"), seq: 60, instead_of: None, self_approved: false };
+        let given = ApprovalGiven {
+            person: "p_dana".into(),
+            roles: vec![],
+            stage: 0,
+            approved: true,
+            digest,
+            at: at("03:05"),
+            seq: 60,
+            instead_of: None,
+            self_approved: false,
+        };
         ticket.approvals.insert("acknowledge".into(), vec![given]);
     }
 

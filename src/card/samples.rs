@@ -59,7 +59,19 @@ fn map(pairs: &[(&str, &str)]) -> IndexMap<String, String> {
 fn field(name: &str, label: &str, of: FieldType, help: &str, audit: bool) -> (String, Field) {
     let sealed = matches!(of, FieldType::Line | FieldType::Text | FieldType::Assets);
     let (label, help) = (label.to_owned(), help.to_owned());
-    (name.to_owned(), Field { name: name.to_owned(), label, of, help, audit, sealed, default: (name == "severity").then(|| json!("sev3")), substance: None })
+    (
+        name.to_owned(),
+        Field {
+            name: name.to_owned(),
+            label,
+            of,
+            help,
+            audit,
+            sealed,
+            default: (name == "severity").then(|| json!("sev3")),
+            substance: None,
+        },
+    )
 }
 
 fn step(name: &str, label: &str, from: &[&str], to: &str) -> Transition {

@@ -10,11 +10,11 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::check;
+use super::estate::OTHER_SYSTEM;
 use super::finding::{At, Finding};
 use super::load_kind::{KindDraft, read_kind};
 use super::load_organisation::{TaxonomyDraft, read_organisation, read_taxonomies};
 use super::load_response::{ResponseDraft, read_response};
-use super::estate::OTHER_SYSTEM;
 use super::model::{Library, Organisation, PlaybookFile, SYSTEMS};
 use super::nearest::nearest;
 use super::reader::{Page, Section};

@@ -76,7 +76,10 @@ pub(super) fn moment(page: &Page, node: &Node, here: chrono_tz::Tz) -> Option<Ti
     let day = chrono::NaiveDate::parse_from_str(&scalar.text, "%Y-%m-%d").ok().filter(|_| scalar.text.len() == 10);
     let at = day.map(|day| begins(here, day.and_time(chrono::NaiveTime::MIN))).or_else(|| Timestamp::parse(&scalar.text));
     if at.is_none() {
-        page.find(node.at, format!("`{}` is neither a day like `2026-12-24` nor a moment like `2026-12-24T18:00:00+01:00`.", short(&scalar.text)));
+        page.find(
+            node.at,
+            format!("`{}` is neither a day like `2026-12-24` nor a moment like `2026-12-24T18:00:00+01:00`.", short(&scalar.text)),
+        );
     }
     at
 }
@@ -152,10 +155,9 @@ fn delegations(page: &Page, node: &Node, here: chrono_tz::Tz) -> Vec<Delegation>
 fn single_operator(page: &Page, node: &Node, parent: &Section<'_, '_>, here: chrono_tz::Tz) -> Option<(SingleOperator, Obligation)> {
     let section = Section::of(page, node, parent.at("single_operator"), "`single_operator`")?;
     let person = section.need("person", "who, by e-mail address").and_then(|n| address(page, n));
-    let kinds = section.need("kinds", "for which kinds of ticket").map(|n| {
-        let kinds = page.one_or_more(n, 20).iter().filter_map(|item| page.word(item)).collect::<Vec<_>>();
-        kinds
-    });
+    let kinds = section
+        .need("kinds", "for which kinds of ticket")
+        .map(|n| page.one_or_more(n, 20).iter().filter_map(|item| page.word(item)).collect::<Vec<_>>());
     let why = section.need("why", "why nobody else can").and_then(|n| page.text(n));
     let until = section.need("until", "when this ends; a year from now at most is good practice").and_then(|n| moment(page, n, here));
     let review = section.get("review").and_then(|n| schedule(page, n, here)).or_else(|| Schedule::parse("0 9 1 * *", here).ok());

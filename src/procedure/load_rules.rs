@@ -202,7 +202,8 @@ pub(super) fn read_scores(page: &Page, node: &Node, fields: &IndexMap<String, Fi
     for item in page.one_or_more(node, 10) {
         let Some(section) = Section::of(page, item, item.at, "`scores`") else { continue };
         let sets = section.need("sets", "the field that holds the level").and_then(|n| page.named(n, Sort::Field).map(|name| (name, n.at)));
-        let of = section.need("of", "the fields that add up, with points for each value").map(|n| points(page, n, fields)).unwrap_or_default();
+        let of =
+            section.need("of", "the fields that add up, with points for each value").map(|n| points(page, n, fields)).unwrap_or_default();
         let levels = section.need("levels", "the levels, each with the points from which on it counts");
         let levels = match (&sets, levels) {
             (Some((sets, at)), Some(node)) => levels_of(page, node, (sets, *at), fields),

@@ -7,9 +7,7 @@ use indexmap::IndexMap;
 use super::finding::At;
 use super::load_field::{humanised, value};
 use super::load_kind::{TICKET, roles};
-use super::load_rules::{
-    authorities, read_also, read_approved, read_linked, read_moves, read_unfrozen, read_verbal, read_window,
-};
+use super::load_rules::{authorities, read_also, read_approved, read_linked, read_moves, read_unfrozen, read_verbal, read_window};
 use super::model::{Approval, ApprovalStage, Ask, Field, From, Guard, Owed, OwedWhat, Requires, SecondPerson, Transition};
 use super::reader::{Page, Section, Sort, named_members};
 use super::yaml::{Node, Yaml};
@@ -58,7 +56,8 @@ impl Context<'_> {
         let to = section.need("to", "the status to which it leads").and_then(|n| self.to(n, unmerges)).unwrap_or_default();
         let from = section.need("from", "the statuses in which it may start").map(|n| self.from(n, &to)).unwrap_or_default();
         let by = section.need("by", "the roles that may take it");
-        let by = by.map(|n| roles(page, n, &["owner", "lead", "requester", "owner-of-system", "implementer-of-system"])).unwrap_or_default();
+        let by =
+            by.map(|n| roles(page, n, &["owner", "lead", "requester", "owner-of-system", "implementer-of-system"])).unwrap_or_default();
         let wants = section.get("wants").map(|n| self.wants(n, name, owed_at)).unwrap_or_default();
         let transition = Transition {
             name: name.to_owned(),

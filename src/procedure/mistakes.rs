@@ -586,7 +586,12 @@ fn the_words_of_changes_and_access_are_told_with_their_places() {
     };
     told("subject: who", "subject: title", "subject: title", "`title` must be of type person");
     told("duties: [request, approve]", "duties: [request]", "duties: [request]", "Two duties at least");
-    told("duties: [request, approve]", "duties: [request, aprove]", "duties: [request, aprove]", "`aprove` is not a transition of this kind; did you mean `approve`?");
+    told(
+        "duties: [request, approve]",
+        "duties: [request, aprove]",
+        "duties: [request, aprove]",
+        "`aprove` is not a transition of this kind; did you mean `approve`?",
+    );
     told("large: 5", "lagre: 5", "lagre: 5", "`lagre` is not a value of `size`.");
     told("large: 5 }", "}", "size: { small: 1, }", "The points for `large` are missing.");
     told("high: 3", "high: 0", "high: 0", "Levels begin with more points");
@@ -624,7 +629,11 @@ fn what_an_organisation_has_is_told_with_its_place() {
     told("conflicts: [[manager, manager]]\n", "conflicts", "A conflict is between two different roles");
     told("delegations: [{ of: a@x.org, by: b@x.org, from: 2026-02-01, to: 2026-01-01 }]\n", "delegations", "It ends before it begins.");
     told("freezes: { x: { why: Y., from: tomorrow, to: 2026-01-01 } }\n", "tomorrow", "`tomorrow` is neither a day like");
-    told("freezes: { x: { why: Y., from: 2026-01-01, to: 2026-01-02, systems: [db] } }\n", "[db]", "`db` is not a system of organisation.yaml");
+    told(
+        "freezes: { x: { why: Y., from: 2026-01-01, to: 2026-01-02, systems: [db] } }\n",
+        "[db]",
+        "`db` is not a system of organisation.yaml",
+    );
     told("obligations: { x: { title: T, cron: daily, type: qa, due: 7d } }\n", "daily", "`daily` is not a schedule");
     told("on_call: { layers: { main: { people: [], from: 2026-01-01 } } }\n", "on_call", "Nobody takes turns in layer `main`");
 }

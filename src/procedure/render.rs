@@ -137,8 +137,7 @@ fn needed_now(kind: &Kind, transition: &Transition) -> Vec<String> {
         out.push(format!("a second person{when}"));
     }
     for (n, stage) in transition.approval.iter().flat_map(|a| &a.stages).enumerate() {
-        let otherwise =
-            if stage.otherwise.is_empty() { String::new() } else { format!(" (otherwise {})", list(&stage.otherwise, "or")) };
+        let otherwise = if stage.otherwise.is_empty() { String::new() } else { format!(" (otherwise {})", list(&stage.otherwise, "or")) };
         out.push(format!("approval {} by {} of {}{otherwise}{}", n + 1, stage.count, list(&stage.by, "or"), while_(stage.when.as_ref())));
     }
     rules(kind, &transition.requires, &mut out);

@@ -91,13 +91,7 @@ pub fn open_stage(approval: &Approval, standing: &[&ApprovalGiven], variables: &
 }
 
 /// Adds what approvals lack: a rejection that stands, or the first stage that is open.
-pub(super) fn missing(
-    ticket: &Ticket,
-    transition: &Transition,
-    variables: &Variables,
-    people: &dyn PeopleView,
-    out: &mut Vec<Missing>,
-) {
+pub(super) fn missing(ticket: &Ticket, transition: &Transition, variables: &Variables, people: &dyn PeopleView, out: &mut Vec<Missing>) {
     let Some(approval) = &transition.approval else { return };
     let standing = standing(ticket, transition, people);
     if let Some(rejected) = standing.iter().find(|a| !a.approved) {

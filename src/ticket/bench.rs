@@ -550,7 +550,10 @@ pub(super) fn incident() -> Kind {
 fn change() -> Kind {
     let mut start = step("start", from(&["draft"]), "implementing", &["responder"]);
     start.approval = Some(Approval {
-        stages: vec![ApprovalStage { by: vec!["incident-manager".into()], count: 2, when: None, otherwise: Vec::new() }, ApprovalStage { by: vec!["legal".into()], count: 1, when: None, otherwise: Vec::new() }],
+        stages: vec![
+            ApprovalStage { by: vec!["incident-manager".into()], count: 2, when: None, otherwise: Vec::new() },
+            ApprovalStage { by: vec!["legal".into()], count: 1, when: None, otherwise: Vec::new() },
+        ],
         of: vec!["title".into(), "risk".into()],
         on_rejection: None,
     });

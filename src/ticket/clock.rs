@@ -196,7 +196,8 @@ fn retarget(draft: &mut Draft<'_>, number: &Number, pin: Pinning<'_>, moved: &[&
                     ClockStart::Open => true,
                     ClockStart::Transition(name) => ticket.steps.iter().any(|s| s.transition == *name),
                 };
-                let over = ticket.clocks.contains_key(&clock.name) || clock.stops.iter().any(|stop| ticket.steps.iter().any(|s| s.transition == *stop || s.skipped.contains(stop)));
+                let over = ticket.clocks.contains_key(&clock.name)
+                    || clock.stops.iter().any(|stop| ticket.steps.iter().any(|s| s.transition == *stop || s.skipped.contains(stop)));
                 if begun && !over {
                     start(draft, number, pin, clock);
                 }

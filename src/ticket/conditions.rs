@@ -41,7 +41,8 @@ pub fn missing(around: &Around<'_>, ticket: &Ticket, transition: &Transition, ot
     }
     out.extend(requires.linked.iter().filter_map(|rule| linked(ticket, rule, &variables, others)));
     if requires.confirmed && ticket.spoken.as_ref().is_some_and(|s| s.confirmed != Some(true)) && !excepted(ticket, others, None) {
-        let says = "The approval that was only spoken is not confirmed by its giver; ask for the click, or link the exception that was approved.";
+        let says =
+            "The approval that was only spoken is not confirmed by its giver; ask for the click, or link the exception that was approved.";
         out.push(condition("Unconfirmed", says));
     }
     if let (Some(rule), Some(_)) = (&around.kind.declare.template, &transition.approval) {
@@ -109,9 +110,10 @@ fn window(around: &Around<'_>, ticket: &Ticket, rule: &Window) -> Option<Missing
         WindowMust::LieAhead if to <= around.now || from < around.now => {
             Some(condition("NotInTheFuture", format!("The window began on {}, which has passed; choose a later one.", shown(around, from))))
         }
-        WindowMust::BeOpen if around.now < from => {
-            Some(condition("OutsideWindow", format!("The window opens on {}; wait, or choose another and have it approved.", shown(around, from))))
-        }
+        WindowMust::BeOpen if around.now < from => Some(condition(
+            "OutsideWindow",
+            format!("The window opens on {}; wait, or choose another and have it approved.", shown(around, from)),
+        )),
         WindowMust::BeOpen if around.now >= to => {
             Some(condition("OutsideWindow", format!("The window closed on {}; choose another and have it approved.", shown(around, to))))
         }
@@ -154,10 +156,8 @@ fn linked(ticket: &Ticket, rule: &Linked, variables: &Variables, others: Others<
         return None;
     }
     let linked = ticket.links.iter().filter(|l| l.link == rule.link).filter_map(|l| others(l.to.as_ref()?)).filter(|o| o.kind == rule.kind);
-    let counts: Vec<bool> = linked
-        .filter(|o| !o.ended || rule.standing.contains(&o.status))
-        .map(|o| rule.standing.contains(&o.status))
-        .collect();
+    let counts: Vec<bool> =
+        linked.filter(|o| !o.ended || rule.standing.contains(&o.status)).map(|o| rule.standing.contains(&o.status)).collect();
     (counts.is_empty() || counts.contains(&false)).then(|| condition("RecordMissing", rule.says.clone()))
 }
 
@@ -188,7 +188,12 @@ pub(super) fn offered(around: &Around<'_>, ticket: &Ticket, rule: &TemplateRule)
     };
     match until {
         Some(until) if until <= ticket.opened_at.max(around.now).plus(offered.most) => None,
-        Some(_) => refuse(format!("The role “{role}” on {name} is given for {} days at most; choose an earlier end.", offered.most.as_secs() / 86_400)),
-        None => refuse(format!("Say until when: the role “{role}” on {name} is given for {} days at most.", offered.most.as_secs() / 86_400)),
+        Some(_) => refuse(format!(
+            "The role “{role}” on {name} is given for {} days at most; choose an earlier end.",
+            offered.most.as_secs() / 86_400
+        )),
+        None => {
+            refuse(format!("Say until when: the role “{role}” on {name} is given for {} days at most.", offered.most.as_secs() / 86_400))
+        }
     }
 }

@@ -39,7 +39,8 @@ pub(super) fn set_fields(draft: &mut Draft<'_>, number: &Number, given: &Fields,
         return Err(Refusal::NothingToDo);
     }
     let named = plain.keys().cloned().chain(sealed.iter().map(|(name, _)| name.clone())).collect::<Vec<_>>();
-    let authored = duties::authored(pin.kind, &given.iter().filter(|(n, _)| named.contains(n)).map(|(n, v)| (n.clone(), v.clone())).collect());
+    let authored =
+        duties::authored(pin.kind, &given.iter().filter(|(n, _)| named.contains(n)).map(|(n, v)| (n.clone(), v.clone())).collect());
     let fact = Fact::FieldsSet { fields: plain, sealed_fields: sealed.iter().map(|(name, _)| name.clone()).collect(), authored };
     let mut event = NewEvent::on(number, fact).by(&pin.kind.digest);
     for (name, value) in sealed {

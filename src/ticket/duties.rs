@@ -64,9 +64,8 @@ pub fn authored(kind: &Kind, fields: &Fields) -> bool {
 pub fn held_apart(around: &Around<'_>, ticket: &Ticket, transition: &str, person: &str) -> Option<String> {
     let variables = view::variables(ticket, around.kind, around.response);
     let rules = around.kind.separate.iter().filter(|rule| rule.duties.iter().any(|d| d == transition));
-    let mut others = rules
-        .filter(|rule| applies(rule.when.as_ref(), &variables))
-        .flat_map(|rule| rule.duties.iter().filter(|d| *d != transition));
+    let mut others =
+        rules.filter(|rule| applies(rule.when.as_ref(), &variables)).flat_map(|rule| rule.duties.iter().filter(|d| *d != transition));
     others.find(|duty| holders(around, ticket, duty).contains(person)).cloned()
 }
 

@@ -78,10 +78,21 @@ pub fn inverse(link: &str) -> &str {
         ("renewed_by", "renews"),
         ("duplicated_by", "duplicates"),
     ];
-    PAIRS.iter().find_map(|(a, b)| if *a == link { Some(*b) } else if *b == link { Some(*a) } else { None }).unwrap_or(match link {
-        "related" => "related",
-        _ => "linked_from",
-    })
+    PAIRS
+        .iter()
+        .find_map(|(a, b)| {
+            if *a == link {
+                Some(*b)
+            } else if *b == link {
+                Some(*a)
+            } else {
+                None
+            }
+        })
+        .unwrap_or(match link {
+            "related" => "related",
+            _ => "linked_from",
+        })
 }
 
 /// The same link as the other ticket has it.

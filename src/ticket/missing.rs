@@ -107,8 +107,10 @@ impl Missing {
 /// transition's name, or "be opened".
 #[must_use]
 pub fn sentence_of(ticket: Option<&Number>, verb: &str, missing: &[Missing]) -> String {
-    let guards: Vec<&str> =
-        missing.iter().filter_map(|m| if let Missing::Guard { says } | Missing::Condition { says, .. } = m { Some(says.as_str()) } else { None }).collect();
+    let guards: Vec<&str> = missing
+        .iter()
+        .filter_map(|m| if let Missing::Guard { says } | Missing::Condition { says, .. } = m { Some(says.as_str()) } else { None })
+        .collect();
     let speaks = |m: &&Missing| !matches!(m, Missing::Guard { .. } | Missing::Condition { .. });
     let things: Vec<String> = missing.iter().filter(speaks).map(Missing::words).collect();
     let subject = ticket.map_or_else(|| "This".to_owned(), Number::to_string);

@@ -269,7 +269,9 @@ impl Refusal {
                 format!("{ticket} is {status}, so “{transition}” is not possible now. What you can do: {}.", offered.join(", "))
             }
             Self::TooLateToWithdraw { ticket } => {
-                format!("{ticket} was started on this approval, so it cannot be taken back any more. Add a note, or reject what comes next.")
+                format!(
+                    "{ticket} was started on this approval, so it cannot be taken back any more. Add a note, or reject what comes next."
+                )
             }
             Self::NotApplicable { ticket, label } => format!("“{label}” does not apply to {ticket}. Take the next step instead."),
             Self::NoApprovalNeeded { transition } => format!("“{transition}” needs no approval here."),

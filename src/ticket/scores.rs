@@ -16,7 +16,9 @@ pub(super) fn apply(kind: &Kind, ticket: Option<&Ticket>, fields: &mut Fields) -
             let label = |name: &str| kind.fields.get(name).map_or_else(|| name.to_owned(), |f| f.label.clone());
             let asked: Vec<String> = score.of.keys().map(|name| label(name)).collect();
             let problem = format!("follows from {}; answer those instead", asked.join(", "));
-            return Err(Refusal::BadFields { problems: vec![FieldProblem { field: score.sets.clone(), label: label(&score.sets), problem }] });
+            return Err(Refusal::BadFields {
+                problems: vec![FieldProblem { field: score.sets.clone(), label: label(&score.sets), problem }],
+            });
         }
         if !score.of.keys().any(|name| fields.contains_key(name)) {
             continue;

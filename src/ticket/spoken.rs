@@ -44,7 +44,9 @@ pub(super) fn relied_on(draft: &Draft<'_>, after: &Ticket, pin: Pinning<'_>, tra
             let why_not = cannot_give(draft, after, pin, rule, giver);
             why_not.map_or_else(|| Ok(Some(ToRecord { of: rule.of.clone(), giver: Some(giver.to_owned()) })), |says| Err(lacks(says)))
         }
-        None if rule.silence.as_ref().is_some_and(|s| is_silent(draft, after, s)) => Ok(Some(ToRecord { of: rule.of.clone(), giver: None })),
+        None if rule.silence.as_ref().is_some_and(|s| is_silent(draft, after, s)) => {
+            Ok(Some(ToRecord { of: rule.of.clone(), giver: None }))
+        }
         None => {
             let label = pin.kind.fields.get(&rule.giver).map_or(rule.giver.as_str(), |f| f.label.as_str());
             Err(lacks(format!("Say who agreed ({label}): it may start on a word that its giver confirms later.")))

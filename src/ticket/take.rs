@@ -359,7 +359,13 @@ pub(super) fn automatic(draft: &mut Draft<'_>, number: &Number) -> Result<bool, 
 }
 
 /// Takes a step that the engine itself decides on, or that follows from a person's decision.
-fn by_itself(draft: &mut Draft<'_>, number: &Number, pin: Pinning<'_>, transition: &Transition, reason: Option<&Sealed>) -> Result<(), Refusal> {
+fn by_itself(
+    draft: &mut Draft<'_>,
+    number: &Number,
+    pin: Pinning<'_>,
+    transition: &Transition,
+    reason: Option<&Sealed>,
+) -> Result<(), Refusal> {
     let step = Step { transition: transition.name.clone(), reason: reason.cloned(), ..Step::default() };
     let mut fields = Fields::new();
     settled(draft.ticket(number)?, transition, &mut fields);

@@ -103,7 +103,10 @@ impl Teller<'_> {
                 said(Tone::Pressing, text)
             }
             Fact::ApprovalSpoken { transition, giver: None, .. } => {
-                let text = format!("Nobody who may approve “{}” answered in time, so it goes ahead; somebody must confirm it.", self.step(transition));
+                let text = format!(
+                    "Nobody who may approve “{}” answered in time, so it goes ahead; somebody must confirm it.",
+                    self.step(transition)
+                );
                 said(Tone::Pressing, Words::of(text))
             }
             Fact::SpokenApprovalAnswered { transition, confirmed, .. } => {

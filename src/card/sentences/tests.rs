@@ -159,7 +159,10 @@ fn work_on_a_ticket_reads_as_people_would_say_it() {
     };
     let events = [
         opening(),
-        by_ana(Fact::FieldsSet { fields: fields.into_iter().collect(), sealed_fields: vec!["root_cause".into()], authored: false }, &["field.root_cause"]),
+        by_ana(
+            Fact::FieldsSet { fields: fields.into_iter().collect(), sealed_fields: vec!["root_cause".into()], authored: false },
+            &["field.root_cause"],
+        ),
         by_ana(Fact::NoteAdded { note: 1, occurred_at: Some(at("03:10")), late: true }, &["note", "reason"]),
         by_ana(Fact::EvidenceAttached(evidence), &["name", "sha256"]),
         by_ana(Fact::TaskSettled { task: 1, waived: false }, &[]),
@@ -174,7 +177,17 @@ fn work_on_a_ticket_reads_as_people_would_say_it() {
         by_ana(Fact::MergedInto { into: Number::new("INC", 7), from_status: "open".into() }, &[]),
         by_ana(Fact::MergeReceived { from: Number::new("INC", 8), brought: Brought::default() }, &[]),
         by_ana(Fact::MergeUndone { other: Number::new("INC", 8) }, &[]),
-        by_ana(Fact::ApprovalDecided { transition: "close".into(), stage: 0, approved: true, digest: String::new(), instead_of: None, self_approved: false }, &["reason"]),
+        by_ana(
+            Fact::ApprovalDecided {
+                transition: "close".into(),
+                stage: 0,
+                approved: true,
+                digest: String::new(),
+                instead_of: None,
+                self_approved: false,
+            },
+            &["reason"],
+        ),
         by_ana(Fact::ApprovalWithdrawn { transition: "close".into() }, &["reason"]),
         by_ana(Fact::Refused { command: "take".into(), code: "FieldMissing".into(), transition: Some("close".into()) }, &[]),
     ];
@@ -232,7 +245,14 @@ fn alerts_clocks_and_calls_say_what_presses() {
         tick(Fact::ClockRetargeted { clock: acknowledge(), due: at("03:32"), reminders: vec![] }),
         tick(Fact::ClockStopped { clock: acknowledge(), elapsed_seconds: 1_900, late: true }),
         tick(Fact::Escalated { clock: Some(acknowledge()), from_tier: 0, to_tier: 1, to: "p_bo".into(), next: None, person: None }),
-        tick(Fact::Escalated { clock: Some(acknowledge()), from_tier: 1, to_tier: 2, to: "incident-manager".into(), next: None, person: None }),
+        tick(Fact::Escalated {
+            clock: Some(acknowledge()),
+            from_tier: 1,
+            to_tier: 2,
+            to: "incident-manager".into(),
+            next: None,
+            person: None,
+        }),
         by_ana(Fact::Escalated { clock: None, from_tier: 0, to_tier: 1, to: "on-call".into(), next: None, person: None }, &["reason"]),
         by_ana(Fact::EscalationAcknowledged { tier: 1 }, &[]),
         tick(Fact::GroupNotified { group: "legal".into(), due: Some(at("05:17")) }),

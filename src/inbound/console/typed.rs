@@ -374,7 +374,8 @@ mod tests {
         let (mut stage, library, data) = (Stage::new(), library(), data(&typed));
         let by = vec!["incident-manager".to_owned()];
         let stages = vec![crate::procedure::model::ApprovalStage { by, count: 1, when: None, otherwise: Vec::new() }];
-        stage.kind.transitions["acknowledge"].approval = Some(crate::procedure::model::Approval { stages, of: Vec::new(), on_rejection: None });
+        stage.kind.transitions["acknowledge"].approval =
+            Some(crate::procedure::model::Approval { stages, of: Vec::new(), on_rejection: None });
         let ticket = opened();
         let scene = stage.scene(&ticket, at("04:20"));
         let form = form(&scene, &"decide.acknowledge".parse().expect("an action"), &[], &organisation()).expect("a form");

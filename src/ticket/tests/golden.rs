@@ -12,8 +12,8 @@ use crate::ledger::sealed::Commitment;
 use crate::ticket::alert::AlertStatus;
 use crate::ticket::bench::number;
 use crate::ticket::event::{
-    Actor, AdoptedFile, AlertSeen, ApprovedAs, Brought, EpochOpened, Event, EvidenceAttached, Fact, NewTask, OwedItem, Pinned, Reminder, TicketOpened,
-    TransitionTaken, Via,
+    Actor, AdoptedFile, AlertSeen, ApprovedAs, Brought, EpochOpened, Event, EvidenceAttached, Fact, NewTask, OwedItem, Pinned, Reminder,
+    TicketOpened, TransitionTaken, Via,
 };
 
 fn at() -> Timestamp {
@@ -136,13 +136,27 @@ fn on_tickets() -> Vec<Fact> {
             },
         },
         Fact::MergeUndone { other: number(2) },
-        Fact::Escalated { clock: Some("acknowledge".into()), from_tier: 0, to_tier: 1, to: "on-call.next".into(), next: Some(at()), person: None },
+        Fact::Escalated {
+            clock: Some("acknowledge".into()),
+            from_tier: 0,
+            to_tier: 1,
+            to: "on-call.next".into(),
+            next: Some(at()),
+            person: None,
+        },
         Fact::EscalationAcknowledged { tier: 1 },
         Fact::GroupNotified { group: group(), due: Some(at()) },
         Fact::NotificationAcknowledged { group: group() },
         Fact::NotificationOverdue { group: group(), due: at() },
         Fact::OwedReminded { owed: vec![owed()], came_due: at() },
-        Fact::ApprovalDecided { transition: "start".into(), stage: 0, approved: true, digest: "03".into(), instead_of: None, self_approved: false },
+        Fact::ApprovalDecided {
+            transition: "start".into(),
+            stage: 0,
+            approved: true,
+            digest: "03".into(),
+            instead_of: None,
+            self_approved: false,
+        },
         Fact::ApprovalWithdrawn { transition: "start".into() },
         Fact::ApprovalSpoken { transition: "approve".into(), giver: Some("p_1".into()), digest: "03".into() },
         Fact::SpokenApprovalAnswered { transition: "approve".into(), confirmed: true, digest: "03".into() },

@@ -81,7 +81,9 @@ fn emergencies_fall_due_by_three_policies_as_a_hand_made_table_says() {
 fn an_emergency_that_is_not_written_down_in_time_is_missed_at_that_second_and_opens_an_exception() {
     let mut b = policy("UTC", DEFAULT);
     let n = started(&mut b, "2026-03-02T09:00:00Z");
-    let missed = |b: &Bench, clock: &str| b.facts("ClockBreached").iter().any(|e| matches!(&e.fact, Fact::ClockBreached { clock: c, .. } if c == clock));
+    let missed = |b: &Bench, clock: &str| {
+        b.facts("ClockBreached").iter().any(|e| matches!(&e.fact, Fact::ClockBreached { clock: c, .. } if c == clock))
+    };
     let left = at("2026-03-03T00:00:00Z").since(b.now);
     b.advance(left - SECOND);
     assert!(!missed(&b, "document"));
@@ -163,7 +165,12 @@ fn within_a_freeze_only_what_an_executive_excepted_starts() {
 
 #[test]
 fn a_freeze_holds_to_its_last_second_also_for_what_was_approved_before_it() {
-    for (now, code) in [("2026-12-23T23:59:59Z", None), ("2026-12-24T00:00:00Z", Some("Frozen")), ("2027-01-01T23:59:59Z", Some("Frozen")), ("2027-01-02T00:00:00Z", None)] {
+    for (now, code) in [
+        ("2026-12-23T23:59:59Z", None),
+        ("2026-12-24T00:00:00Z", Some("Frozen")),
+        ("2027-01-01T23:59:59Z", Some("Frozen")),
+        ("2027-01-02T00:00:00Z", None),
+    ] {
         // The freeze is adopted after the approval.
         let mut b = bench("");
         b.now = at("2026-12-20T09:00:00Z");
