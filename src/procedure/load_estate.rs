@@ -155,10 +155,9 @@ fn delegations(page: &Page, node: &Node, here: chrono_tz::Tz) -> Vec<Delegation>
 fn single_operator(page: &Page, node: &Node, parent: &Section<'_, '_>, here: chrono_tz::Tz) -> Option<(SingleOperator, Obligation)> {
     let section = Section::of(page, node, parent.at("single_operator"), "`single_operator`")?;
     let person = section.need("person", "who, by e-mail address").and_then(|n| address(page, n));
-    let kinds = section.need("kinds", "for which kinds of ticket").map(|n| {
-        let kinds = page.one_or_more(n, 20).iter().filter_map(|item| page.word(item)).collect::<Vec<_>>();
-        kinds
-    });
+    let kinds = section
+        .need("kinds", "for which kinds of ticket")
+        .map(|n| page.one_or_more(n, 20).iter().filter_map(|item| page.word(item)).collect::<Vec<_>>());
     let why = section.need("why", "why nobody else can").and_then(|n| page.text(n));
     let until = section.need("until", "when this ends; a year from now at most is good practice").and_then(|n| moment(page, n, here));
     let review = section.get("review").and_then(|n| schedule(page, n, here)).or_else(|| Schedule::parse("0 9 1 * *", here).ok());

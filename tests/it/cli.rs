@@ -106,7 +106,7 @@ fn wrong_usage_ends_with_2_and_a_sentence_that_says_what_to_do() {
         (&["people", "disable", "ana@example.com", "--why", "left"], "the last person who may administer"),
         (&["people", "list", "--config", "none.toml"], "run `countersign init` to make one"),
         (&["playbooks", "adopt", "--why", " "], "say why"),
-        (&["playbooks", "show", "party"], "there is no kind party; there are incident"),
+        (&["playbooks", "show", "party"], "there is no kind party; there are access, change, change-model,"),
         (&["export", "--out", "x.zip"], "say what to export: --all"),
         (&["export", "--out", "x.zip", "--ticket", "INC-000007"], "there is no ticket INC-000007; nothing was exported"),
         (&["export", "--out", "x.zip", "--all", "--by", "bo@example.com"], "I know nobody by bo@example.com"),

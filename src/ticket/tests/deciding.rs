@@ -12,11 +12,14 @@ use crate::ticket::event::{Actor, Fact, Via};
 use crate::ticket::inbox::{Why, compare, waiting};
 use crate::ticket::number::Number;
 
+/// What somebody did to a change, and how.
+type Route = (&'static str, fn(&mut Bench) -> Number);
+
 // proves: APR-02, APR-03
 #[test]
 fn nobody_approves_what_they_asked_for_wrote_or_need_by_whatever_route() {
     // `p_all` is responder, approver and system owner at once.
-    let routes: [(&str, fn(&mut Bench) -> Number); 5] = [
+    let routes: [Route; 5] = [
         ("opened it", |b| {
             let raw = request(b, 48);
             let n = open(b, "p_all", "change", &raw).unwrap();

@@ -17,8 +17,8 @@ use crate::ticket::state::Ticket;
 
 const PERSONS: [&str; 5] = ["p_ana", "p_bo", "p_chi", "p_sec", "p_exe"];
 
-/// Places of one walk that are looked at.
-const MOST_PLACES: usize = 120;
+/// Places with one status that one walk looks at.
+const MOST_PLACES: usize = 12;
 
 /// Something that somebody presses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,6 +154,7 @@ fn walked(walk: &Walk) -> BTreeMap<String, BTreeSet<String>> {
     presses.extend(decided.iter().map(|s| Press::Reject("p_exe", s.clone())));
     let mut seen = BTreeSet::from([key(&b, &n)]);
     let mut ways: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
     let mut open: VecDeque<Bench> = VecDeque::from([b]);
     while let Some(here) = open.pop_front() {
         for next in &presses {
@@ -164,8 +165,12 @@ fn walked(walk: &Walk) -> BTreeMap<String, BTreeSet<String>> {
             }
             assert_sound(&b, &n);
             ways.entry(before).or_default().insert(b.ticket(&n).status.clone());
-            if seen.len() < MOST_PLACES && seen.insert(key(&b, &n)) {
-                open.push_back(b);
+            if seen.insert(key(&b, &n)) {
+                let places = places.entry(b.ticket(&n).status.clone()).or_default();
+                *places += 1;
+                if *places <= MOST_PLACES {
+                    open.push_back(b);
+                }
             }
         }
     }
