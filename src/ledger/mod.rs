@@ -5,7 +5,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`canonical`] | what is hashed of an event (RFC 8785, made narrower) |
+//! | [`canonical`], [`writer`] | what is hashed of an event (RFC 8785, made narrower) |
 //! | [`merkle`], [`tile`], [`prove`] | the tree (RFC 6962), its files (C2SP tlog-tiles), proofs made from them |
 //! | [`key`], [`note`], [`checkpoint`], [`witness`], [`proof`] | keys, signed notes, checkpoints, cosignatures, receipts (C2SP) |
 //! | [`sealed`], [`disclosed`] | commitments to what the log must not show, and their opening for a recipient |
@@ -28,6 +28,7 @@ pub mod sealed;
 pub mod tile;
 pub mod verify;
 pub mod witness;
+pub mod writer;
 
 #[cfg(test)]
 mod hostile;

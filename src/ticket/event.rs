@@ -214,6 +214,65 @@ pub enum Fact {
     Refused { command: String, code: String, transition: Option<String> },
 }
 
+impl Fact {
+    /// The `kind` that it goes by.
+    #[must_use]
+    #[expect(clippy::too_many_lines, reason = "one line for each kind")]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::LogOpened { .. } => "LogOpened",
+            Self::EpochOpened(_) => "EpochOpened",
+            Self::PlaybooksAdopted { .. } => "PlaybooksAdopted",
+            Self::ForgeriesCounted { .. } => "ForgeriesCounted",
+            Self::RefusalsCounted { .. } => "RefusalsCounted",
+            Self::Exported { .. } => "Exported",
+            Self::ClockStepConfirmed { .. } => "ClockStepConfirmed",
+            Self::PersonAdded { .. } => "PersonAdded",
+            Self::RolesChanged { .. } => "RolesChanged",
+            Self::PersonDisabled { .. } => "PersonDisabled",
+            Self::KeyIssued { .. } => "KeyIssued",
+            Self::KeyRevoked { .. } => "KeyRevoked",
+            Self::LinkIssued { .. } => "LinkIssued",
+            Self::SignedIn { .. } => "SignedIn",
+            Self::TicketOpened(_) => "TicketOpened",
+            Self::TransitionTaken(_) => "TransitionTaken",
+            Self::FieldsSet { .. } => "FieldsSet",
+            Self::NoteAdded { .. } => "NoteAdded",
+            Self::EvidenceAttached(_) => "EvidenceAttached",
+            Self::TaskSettled { .. } => "TaskSettled",
+            Self::EvidenceWaived { .. } => "EvidenceWaived",
+            Self::OwnerAssigned { .. } => "OwnerAssigned",
+            Self::LeadAssigned { .. } => "LeadAssigned",
+            Self::Linked { .. } => "Linked",
+            Self::Unlinked { .. } => "Unlinked",
+            Self::MergedInto { .. } => "MergedInto",
+            Self::MergeReceived { .. } => "MergeReceived",
+            Self::MergeUndone { .. } => "MergeUndone",
+            Self::Escalated { .. } => "Escalated",
+            Self::EscalationAcknowledged { .. } => "EscalationAcknowledged",
+            Self::GroupNotified { .. } => "GroupNotified",
+            Self::NotificationAcknowledged { .. } => "NotificationAcknowledged",
+            Self::NotificationOverdue { .. } => "NotificationOverdue",
+            Self::OwedReminded { .. } => "OwedReminded",
+            Self::ApprovalDecided { .. } => "ApprovalDecided",
+            Self::ApprovalWithdrawn { .. } => "ApprovalWithdrawn",
+            Self::AlertAttached(_) => "AlertAttached",
+            Self::AlertRepeated { .. } => "AlertRepeated",
+            Self::AlertChanged(_) => "AlertChanged",
+            Self::AlertUnmapped(_) => "AlertUnmapped",
+            Self::DeliveryKept { .. } => "DeliveryKept",
+            Self::ClockStarted { .. } => "ClockStarted",
+            Self::ClockRetargeted { .. } => "ClockRetargeted",
+            Self::ClockPaused { .. } => "ClockPaused",
+            Self::ClockResumed { .. } => "ClockResumed",
+            Self::ClockStopped { .. } => "ClockStopped",
+            Self::ClockWarned { .. } => "ClockWarned",
+            Self::ClockBreached { .. } => "ClockBreached",
+            Self::Refused { .. } => "Refused",
+        }
+    }
+}
+
 /// See [`Fact::EpochOpened`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EpochOpened {
