@@ -44,7 +44,8 @@ impl Place {
         if let Some(kept) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return Ok(kept);
         }
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| StoreError::NotOpened("the database was closed".to_owned()))?;
+        let place =
+            Arc::clone(&self.places).try_acquire_owned().map_err(|_| StoreError::NotOpened("the database was closed".to_owned()))?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags)?;
         connection.execute_batch(self.settle)?;

@@ -217,7 +217,6 @@ pub enum Fact {
 impl Fact {
     /// The `kind` that it goes by.
     #[must_use]
-    #[expect(clippy::too_many_lines, reason = "one line for each kind")]
     pub fn kind(&self) -> &'static str {
         match self {
             Self::LogOpened { .. } => "LogOpened",
