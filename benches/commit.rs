@@ -96,11 +96,11 @@ impl Storm {
     /// With its incident open.
     fn under_way() -> Self {
         let mut storm = Self::ahead();
-        storm.alert(0);
+        storm.hit(0);
         storm
     }
 
-    fn alert(&mut self, n: u64) -> Vec<Event> {
+    fn hit(&mut self, n: u64) -> Vec<Event> {
         self.decides(&self.delivery(n)).iter().map(|new| self.takes(new)).collect()
     }
 
@@ -194,7 +194,7 @@ fn verified(c: &mut Criterion) {
     let mut storm = Storm::ahead();
     let opened = Fact::LogOpened { origin: "bench.example.com/log".to_owned(), demo: false, schema: 1 };
     let mut log = vec![storm.takes(&NewEvent::outside(opened))];
-    log.extend((0..1_000).flat_map(|n| storm.alert(n)));
+    log.extend((0..1_000).flat_map(|n| storm.hit(n)));
     let bytes: Vec<Vec<u8>> = log.iter().map(|event| render(event, BTreeMap::new()).unwrap().event.bytes).collect();
     let mut group = c.benchmark_group("verify");
     group.throughput(Throughput::Bytes(bytes.iter().map(Vec::len).sum::<usize>() as u64));
