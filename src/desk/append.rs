@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use crate::env::Timestamp;
-use crate::ledger::canonical::{NotCanonical, to_canonical};
+use crate::ledger::canonical::NotCanonical;
 use crate::ledger::merkle::{Frontier, Hash};
 use crate::ledger::sealed::Sealed;
+use crate::ledger::writer::canonical_bytes;
 use crate::store::commit::{EventRow, SealedRow, TileRow};
-use crate::ticket::event::{Event, Fact};
+use crate::ticket::event::Event;
 
 /// Hashes of a full tile.
 const TILE: usize = 256;
@@ -69,18 +68,6 @@ fn root_of_full(hashes: &[Hash]) -> Hash {
     row[0]
 }
 
-/// The `kind` that an event's fact goes by.
-#[must_use]
-pub fn kind_of(fact: &Fact) -> String {
-    match serde_json::to_value(fact) {
-        Ok(Value::Object(mut map)) => match map.remove("kind") {
-            Some(Value::String(kind)) => kind,
-            _ => String::new(),
-        },
-        _ => String::new(),
-    }
-}
-
 /// What an event becomes in the database.
 pub struct Rows {
     /// The event's row.
@@ -94,9 +81,8 @@ pub struct Rows {
 /// # Errors
 /// When it is longer than 65,535 bytes or holds what canonical JSON cannot.
 pub fn render(event: &Event, sealed: BTreeMap<String, Sealed>) -> Result<Rows, NotCanonical> {
-    let value = serde_json::to_value(event).map_err(|e| NotCanonical::NotJson(e.to_string()))?;
-    let kind = value.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let bytes = to_canonical(&value)?;
+    let kind = event.fact.kind().to_owned();
+    let bytes = canonical_bytes(event)?;
     let leaf = Hash::leaf(&bytes);
     let ticket = event.ticket.as_ref().map(ToString::to_string);
     let sealed =

@@ -18,7 +18,6 @@
 //! When the database refuses a value, in reading or in writing, or deciding breaks down over a request, the batch is
 //! halved and tried again until the one request that does it is alone; it is answered, its neighbours are recorded.
 
-use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{PoisonError, Weak};
@@ -26,35 +25,25 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::ahead::read_ahead;
 use super::clockwatch::ClockWatch;
+use super::deciding::decide_all;
 use super::known::{Known, read_event};
-use super::overlay::{Overlay, alert_id};
-use super::refusals::hour_of;
-use super::request::{Answer, Ask, Dedupe, Refused, Request, Unanswered, Who};
-use super::{DeskError, Ending, Inner};
-use crate::env::Timestamp;
+use super::outcome::{Answers, Failed, PATIENCE, happened, in_time, within};
+use super::overlay::Overlay;
+use super::request::{Answer, Ask, Request, Unanswered, Who};
+use super::{Ending, Inner};
 use crate::procedure::model::Permission;
 use crate::store::StoreError;
-use crate::store::commit::{Commit, Head, Writer};
-use crate::ticket::command::Command;
-use crate::ticket::correlation::{AlertRecord, GroupRecord};
+use crate::store::commit::{Head, Writer};
 use crate::ticket::event::Fact;
-use crate::ticket::number::Number;
-use crate::ticket::state::Ticket;
 
 /// Requests in one commit at most.
 const MOST_REQUESTS: usize = 256;
-/// Events in one commit at most; checked between requests.
-const MOST_EVENTS: usize = 1000;
-/// Bytes of events in one commit at most; checked between requests.
-const MOST_BYTES: usize = 1 << 20;
 /// From so many requests in a commit on, the next one gathers.
 const GATHER_FROM: usize = 8;
 /// Gathering takes at most this part of what the last commit took.
 const GATHER_PART: u32 = 3;
-/// How long the database may take over one step of a commit: PostgreSQL itself gives up waiting for the head after five
-/// seconds, and one that was cut off never answers.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// How long reading everybody and all procedures may take.
 const LOADING: Duration = Duration::from_secs(60);
 /// How long a connection that rested may take to say that it is still there.
@@ -63,8 +52,6 @@ const STILL_THERE: Duration = Duration::from_secs(3);
 const RESTED: Duration = Duration::from_millis(100);
 /// How often, and how long after each other, one looks what became of a commit.
 const LOOKS: (u32, Duration) = (5, Duration::from_millis(300));
-/// Repeats that are told in one commit.
-const MOST_REPEATS: i64 = 256;
 
 /// A request and whoever waits for it.
 pub struct Queued {
@@ -72,23 +59,6 @@ pub struct Queued {
     pub request: Request,
     /// Who waits.
     pub reply: oneshot::Sender<Result<Answer, Unanswered>>,
-}
-
-/// What the first requests of a batch are answered.
-type Answers = Vec<Result<Answer, Unanswered>>;
-
-/// Why a batch was not recorded.
-enum Failed {
-    /// Something in it cannot be decided or stored; nothing of it happened.
-    Content(String),
-    /// Nothing of it happened.
-    NotStored(String),
-    /// Nobody knows; what it is answered if it did.
-    Unknown(String, Answers),
-    /// The disk did not do what it was told: after a failed fsync nothing that this process believes can be trusted.
-    Disk(String),
-    /// A newer program has taken the database over. Nothing of it happened.
-    Replaced(StoreError),
 }
 
 struct Clerk {
@@ -103,7 +73,7 @@ struct Clerk {
 /// What came of a commit.
 struct Done {
     /// For the first requests of the batch: all of them, unless it grew too large.
-    answers: Vec<Result<Answer, Unanswered>>,
+    answers: Answers,
     /// The disk took something.
     wrote: bool,
 }
@@ -370,200 +340,9 @@ async fn confirmed_elsewhere(desk: &Inner, known: i64) -> bool {
         .any(|event| matches!(event.fact, Fact::ClockStepConfirmed { after, .. } if ClockWatch::same_clock(&desk.env, after)))
 }
 
-/// Whether this process's latest commit is in the database, which has finished with it once the head could be taken.
-async fn happened(desk: &Inner, (key, number): &(String, u64)) -> Result<bool, StoreError> {
-    let mut writer = desk.store.writer_connection().await?;
-    let found = match writer.begin(&desk.store).await {
-        Ok((mut commit, _)) => {
-            let found = commit.dedupes(vec![key.clone()]).await?.pop();
-            // Only looked; nothing to keep.
-            let _ = commit.roll_back().await;
-            found.map(|(_, number)| number)
-        }
-        // It had the head, too.
-        Err(StoreError::Newer { .. }) => desk.store.mark(key).await?.map(|(_, number)| number),
-        Err(error) => return Err(error),
-    };
-    Ok(found == Some(number.to_string()))
-}
-
-/// A step of a commit, before COMMIT is sent: when the database does not answer in time, nothing of it happened.
-async fn in_time<T, E: Into<Failed>>(step: impl Future<Output = Result<T, E>>) -> Result<T, Failed> {
-    within(PATIENCE, step).await
-}
-
-async fn within<T, E: Into<Failed>>(patience: Duration, step: impl Future<Output = Result<T, E>>) -> Result<T, Failed> {
-    tokio::time::timeout(patience, step).await.map_err(|_| Failed::from(StoreError::Silent))?.map_err(Into::into)
-}
-
 fn answer_all(batch: Vec<Queued>, with: &Unanswered) {
     for queued in batch {
         // Nobody may be waiting any more.
         let _ = queued.reply.send(Err(with.clone()));
-    }
-}
-
-/// What stands under a dedupe key.
-#[derive(serde::Serialize, serde::Deserialize)]
-struct Kept {
-    of: String,
-    answer: Answer,
-}
-
-/// Decides the requests one after the other, as many as fit into one commit.
-fn decide_all(overlay: &mut Overlay<'_>, outcomes: &mut HashMap<String, String>, requests: &[Queued]) -> Answers {
-    let mut answers = Vec::with_capacity(requests.len());
-    let mut bytes = 0;
-    for Queued { request, .. } in requests {
-        let measured = overlay.batch.events.len();
-        answers.push(one(overlay, outcomes, request));
-        bytes += overlay.batch.events[measured..].iter().map(|e| e.bytes.len()).sum::<usize>();
-        if overlay.batch.events.len() >= MOST_EVENTS || bytes >= MOST_BYTES {
-            break;
-        }
-    }
-    answers
-}
-
-/// One request on the overlay: a retry is answered as before, everything else has its turn.
-fn one(overlay: &mut Overlay<'_>, outcomes: &mut HashMap<String, String>, request: &Request) -> Result<Answer, Unanswered> {
-    if let Some(Dedupe { key, digest }) = &request.dedupe
-        && let Some(kept) = outcomes.get(key).and_then(|o| serde_json::from_str::<Kept>(o).ok())
-    {
-        if kept.of != *digest {
-            return Err(Refused::KeyReused.into());
-        }
-        return Ok(Answer { repeated: true, ..kept.answer });
-    }
-    let answer = overlay.turn(request)?;
-    if let Some(Dedupe { key, digest }) = &request.dedupe {
-        let kept = super::overlay::json(&Kept { of: digest.clone(), answer: answer.clone() });
-        overlay.batch.dedupe.push((key.clone(), overlay.now.micros(), kept.clone()));
-        outcomes.insert(key.clone(), kept);
-    }
-    Ok(answer)
-}
-
-/// Reads everything that the requests may need, before any is decided. Gives the outcomes of retried keys.
-async fn read_ahead(commit: &mut Commit<'_>, overlay: &mut Overlay<'_>, requests: &[Queued]) -> Result<HashMap<String, String>, Failed> {
-    let keys = requests.iter().filter_map(|q| q.request.dedupe.as_ref().map(|d| d.key.clone())).collect();
-    let outcomes = commit.dedupes(keys).await?.into_iter().collect();
-    let mut numbers: HashSet<Number> = HashSet::new();
-    let mut alerts: HashSet<String> = HashSet::new();
-    let mut groups: HashSet<String> = HashSet::new();
-    for Queued { request, .. } in requests {
-        match &request.ask {
-            Ask::Ticket(command) => {
-                numbers.extend(numbers_of(command));
-                if let Command::Receive(receive) = command.as_ref() {
-                    alerts.extend(receive.alerts.iter().map(|a| alert_id(&a.alert.source, &a.alert.fingerprint)));
-                    groups.extend(receive.alerts.iter().filter_map(|a| a.matched.as_ref().map(|m| m.group.clone())));
-                }
-            }
-            Ask::TellRepeats => {
-                overlay.due_repeats = commit.repeats_due(overlay.now.micros(), MOST_REPEATS).await?;
-                alerts.extend(overlay.due_repeats.iter().map(|r| r.id.clone()));
-                overlay.past_refusals = commit.refusals_before(hour_of(overlay.now), MOST_REPEATS).await?;
-            }
-            Ask::SignIn(sign_in) => {
-                if let Some(hash) = &sign_in.link
-                    && let Some(person) = commit.link(hash, overlay.now.micros()).await?
-                {
-                    overlay.links.insert(hash.clone(), person);
-                }
-            }
-            Ask::TypeLinkCode { .. } | Ask::ConfirmLink => read_codes(commit, overlay, request).await?,
-            _ => {}
-        }
-    }
-    for (id, record) in commit.alerts(alerts.into_iter().collect()).await? {
-        let record: AlertRecord = parse(&id, &record)?;
-        groups.extend(record.group.clone());
-        numbers.extend(record.ticket.clone());
-        overlay.alerts.insert(id, record);
-    }
-    let groups: Vec<String> = groups.into_iter().collect();
-    for (group, at) in commit.repeated(groups.clone()).await? {
-        if let Some(at) = Timestamp::from_micros(at) {
-            let last = overlay.repeated.entry(group).or_insert(at);
-            *last = (*last).max(at);
-        }
-    }
-    for (id, record) in commit.groups(groups).await? {
-        let record: GroupRecord = parse(&id, &record)?;
-        numbers.insert(record.ticket.clone());
-        overlay.groups.insert(id, record);
-    }
-    read_tickets(commit, overlay, numbers).await?;
-    Ok(outcomes)
-}
-
-/// Reads what is known of the code that an account presents, and of those that it mistyped.
-async fn read_codes(commit: &mut Commit<'_>, overlay: &mut Overlay<'_>, request: &Request) -> Result<(), Failed> {
-    let Who::Account(account) = &request.who else { return Ok(()) };
-    let id = overlay.account_id(account);
-    let now = overlay.now;
-    if let Ask::TypeLinkCode { hash } = &request.ask
-        && let Some(person) = commit.link_code(hash, now.micros()).await?
-    {
-        overlay.codes.good.insert(hash.clone(), person);
-    }
-    if let Some(person) = commit.claimed_code(&id, now.micros()).await? {
-        overlay.codes.claimed.insert(id.clone(), person);
-    }
-    let wrong = commit.wrong_codes(&id, hour_of(now)).await?;
-    overlay.codes.wrong.insert(id, wrong);
-    Ok(())
-}
-
-/// Reads tickets that are not in memory, and those that they were merged into.
-async fn read_tickets(commit: &mut Commit<'_>, overlay: &mut Overlay<'_>, mut wanted: HashSet<Number>) -> Result<(), Failed> {
-    let mut seen: HashSet<Number> = HashSet::new();
-    while !wanted.is_empty() {
-        let missing: Vec<String> = wanted.iter().filter(|n| !overlay.known.tickets.contains_key(n)).map(ToString::to_string).collect();
-        for (number, state) in commit.tickets(missing).await? {
-            let ticket: Ticket = parse(&number, &state)?;
-            overlay.known.tickets.insert(ticket.number.clone(), ticket);
-        }
-        seen.extend(wanted.iter().cloned());
-        wanted = wanted
-            .iter()
-            .filter_map(|n| overlay.known.tickets.get(n))
-            .flat_map(|t| t.merged_into.iter().map(|(into, _)| into.clone()).chain(t.merged_from.iter().cloned()))
-            .filter(|n| !seen.contains(n))
-            .collect();
-    }
-    Ok(())
-}
-
-fn parse<T: serde::de::DeserializeOwned>(what: &str, text: &str) -> Result<T, Failed> {
-    serde_json::from_str(text)
-        .map_err(|e| Failed::Content(format!("the projection of {what} cannot be read: {e}; `countersign verify --database` says more")))
-}
-
-/// Every ticket that a command names.
-fn numbers_of(command: &Command) -> Vec<Number> {
-    let mut numbers: Vec<Number> = command.ticket().cloned().into_iter().collect();
-    match command {
-        Command::Take(take) => numbers.extend(take.steps.iter().filter_map(|s| s.other.clone())),
-        Command::Link { to: Some(to), .. } => numbers.push(to.clone()),
-        _ => {}
-    }
-    numbers
-}
-
-impl From<StoreError> for Failed {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Newer { .. } => Self::Replaced(error),
-            _ if error.refused_content() => Self::Content(error.to_string()),
-            _ => Self::NotStored(error.to_string()),
-        }
-    }
-}
-
-impl From<DeskError> for Failed {
-    fn from(error: DeskError) -> Self {
-        Self::NotStored(error.to_string())
     }
 }

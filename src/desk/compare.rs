@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest, Sha256};
 
 use super::DeskError;
-use super::overlay::{deadlines_of, json, ticket_row};
+use super::overlay::{deadlines_of, json};
+use super::projections::{alert_row, latest_of, ticket_row};
 use super::rebuild::{Rebuilt, Told};
-use crate::store::commit::{DeliveryRow, Head};
+use crate::store::commit::{DeliveryRow, Head, Latest};
 use crate::store::whole::{Columns, Projection};
 use crate::store::{Store, StoreError};
 use crate::ticket::alert::AlertStatus;
@@ -29,6 +30,7 @@ impl Rebuilt {
         let mut found = Vec::new();
         for (which, name) in [
             (Projection::Tickets, "ticket"),
+            (Projection::Latest, "ticket"),
             (Projection::Alerts, "alert"),
             (Projection::Groups, "alert group"),
             (Projection::People, "person"),
@@ -58,12 +60,23 @@ impl Rebuilt {
                 let row = |t| {
                     let row = ticket_row(t);
                     let ended = text(&i64::from(row.ended));
-                    vec![Some(row.kind), Some(row.status), ended, text(&row.opened_seq), text(&row.rev), Some(row.state)]
+                    vec![Some(row.kind), Some(row.status), ended, text(&row.opened_seq), Some(row.state)]
+                };
+                self.tickets.iter().map(|(number, t)| (number.to_string(), row(t))).collect()
+            }
+            Projection::Latest => {
+                let row = |t| {
+                    let Latest { rev, seq, updated_at, alerts: (attached, firing, repeats) } = latest_of(t);
+                    [rev, seq, updated_at, attached, firing, repeats].iter().map(|number| text(number)).collect()
                 };
                 self.tickets.iter().map(|(number, t)| (number.to_string(), row(t))).collect()
             }
             Projection::Alerts => {
-                self.alerts.iter().map(|(id, r)| (id.clone(), vec![r.ticket.as_ref().map(ToString::to_string), Some(json(r))])).collect()
+                let row = |id: &String, r| {
+                    let row = alert_row(id.clone(), r);
+                    vec![row.ticket, Some(row.status), row.group, text(&row.first_seen), text(&row.last_seen)]
+                };
+                self.alerts.iter().map(|(id, r)| (id.clone(), row(id, r))).collect()
             }
             Projection::Groups => self.groups.iter().map(|(id, r)| (id.clone(), vec![Some(json(r))])).collect(),
             Projection::People => self.people.iter().map(|(id, s)| (id.clone(), vec![Some(json(s))])).collect(),

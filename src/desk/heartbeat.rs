@@ -11,7 +11,6 @@ use crate::env::Timestamp;
 use crate::store::StoreError;
 use crate::ticket::alert::{Alert, AlertStatus};
 use crate::ticket::command::Command;
-use crate::ticket::correlation::AlertRecord;
 use crate::ticket::event::Via;
 
 /// The source that such an alert comes from.
@@ -43,7 +42,7 @@ impl Desk {
             let silent = self.now().since(heard) > *every;
             let fingerprint = fingerprint(source);
             let known = self.store().alert(&alert_id(SOURCE, &fingerprint)).await?;
-            let firing = known.and_then(|r| serde_json::from_str::<AlertRecord>(&r).ok()).is_some_and(|r| r.status == AlertStatus::Firing);
+            let firing = known.is_some_and(|row| row.status == AlertStatus::Firing.name());
             if silent != firing {
                 let status = if silent { AlertStatus::Firing } else { AlertStatus::Resolved };
                 self.tell_silence(source, &fingerprint, status, heard).await;

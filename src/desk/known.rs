@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::append::Edge;
 use super::procedures::Procedures;
+use super::projections::ticket_of;
 use super::refusals::Recorded;
 use super::{DeskError, SCHEMA, Snapshot};
 use crate::ledger::merkle::{Frontier, Hash};
@@ -215,8 +216,8 @@ impl Known {
         let wanted = std::mem::take(self.elsewhere.wanted.get_mut().unwrap_or_else(PoisonError::into_inner));
         let missing: Vec<String> = wanted.iter().filter(|n| !self.tickets.contains_key(n)).map(ToString::to_string).collect();
         if !missing.is_empty() {
-            for (number, state) in commit.tickets(missing).await? {
-                let ticket: Ticket = serde_json::from_str(&state).map_err(|e| DeskError::Log(format!("ticket {number}: {e}")))?;
+            for held in commit.tickets(missing).await? {
+                let ticket = ticket_of(&held)?;
                 self.tickets.insert(ticket.number.clone(), ticket);
             }
         }

@@ -55,10 +55,9 @@ struct Reads {
 /// What the playbook that takes an alert says of it.
 #[derive(Debug)]
 struct Taken {
-    response: Arc<Response>,
     group: String,
-    severity: Option<String>,
-    title: String,
+    /// What the ticket opens with.
+    fields: Arc<Fields>,
 }
 
 impl Matcher {
@@ -81,7 +80,9 @@ impl Matcher {
         let key = key_of(paths, looked.json(), &[&response.digest, &alert.title, &alert.rule]);
         let known = key.as_ref().and_then(|key| self.locked().taken.get(key).cloned());
         let taken = known.unwrap_or_else(|| {
-            let taken = Arc::new(say(&response, secret, alert, looked.seen()));
+            let seen = looked.seen();
+            let fields = Arc::new(sealed_fields(env, library, kind, &response, alert, seen));
+            let taken = Arc::new(Taken { group: group_of(secret, &response, seen), fields });
             self.remember(library, key, Arc::clone(&taken), |r| &mut r.taken);
             taken
         });
@@ -90,7 +91,8 @@ impl Matcher {
             kind: response.kind.clone(),
             group: taken.group.clone(),
             window_seconds: i64::try_from(response.window.as_secs()).unwrap_or(i64::MAX),
-            fields: sealed_fields(env, library, kind, &taken),
+            fields: Arc::clone(&taken.fields),
+            seed: env.bytes(),
         })
     }
 
@@ -209,27 +211,18 @@ fn takes(response: &Response, seen: &Seen) -> bool {
     })
 }
 
-/// What it says of the alert.
-fn say(response: &Arc<Response>, secret: &Secret, alert: &Alert, seen: &Seen) -> Taken {
-    let severity = match response.severity.as_ref().map(|s| s.value_in(seen)) {
-        Some(Ok(Value::String(severity))) => Some(severity),
-        _ => None,
-    };
-    let title = response.ticket_title.as_ref().map(|t| t.render_in(seen)).unwrap_or_default();
-    Taken { group: group_of(secret, response, seen), severity, title: title_of(&title, alert), response: Arc::clone(response) }
-}
-
-/// What the ticket opens with, sealed anew for each alert.
-fn sealed_fields(env: &Env, library: &Library, kind: &Kind, taken: &Taken) -> Fields {
-    let mut raw: BTreeMap<String, Value> = taken.response.prefill.clone();
-    if let Some(severity) = &taken.severity {
-        raw.insert("severity".to_owned(), Value::String(severity.clone()));
+/// What the ticket opens with: what the playbook fills in, the severity and the title that it makes of the alert.
+fn sealed_fields(env: &Env, library: &Library, kind: &Kind, response: &Response, alert: &Alert, seen: &Seen) -> Fields {
+    let mut raw: BTreeMap<String, Value> = response.prefill.clone();
+    if let Some(Ok(Value::String(severity))) = response.severity.as_ref().map(|s| s.value_in(seen)) {
+        raw.insert("severity".to_owned(), Value::String(severity));
     }
-    raw.insert("title".to_owned(), Value::String(taken.title.clone()));
+    let title = response.ticket_title.as_ref().map(|t| t.render_in(seen)).unwrap_or_default();
+    raw.insert("title".to_owned(), Value::String(title_of(&title, alert)));
     let mut salt = || env.bytes::<32>();
     let sealed = fields::seal(kind, library, &raw, &mut salt).or_else(|problems| {
         // What a playbook computed does not fit the field: the incident opens all the same, with the field empty.
-        tracing::warn!(playbook = taken.response.name, problems = problems.len(), "a response playbook filled in what does not fit");
+        tracing::warn!(playbook = response.name, problems = problems.len(), "a response playbook filled in what does not fit");
         for problem in &problems {
             raw.remove(&problem.field);
         }
@@ -310,7 +303,7 @@ mod tests {
         let second = ask("b", "checkout", "Errors");
         assert_eq!(matcher.locked().taken.len(), 1, "the instance is nothing that this playbook reads");
         assert_eq!((&first.group, title(&first)), (&second.group, title(&second)));
-        assert_ne!(first.fields, second.fields, "under another salt");
+        assert_ne!(first.seed, second.seed, "under another salt");
 
         let elsewhere = ask("c", "search", "Errors");
         assert_ne!(elsewhere.group, first.group, "another service is another group");

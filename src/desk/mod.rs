@@ -1,7 +1,8 @@
 //! The one door. Whoever asks, every change of state comes in here as a [`Request`] and goes out as events on the disk.
 //!
 //! - [`request`]: what can be asked, and what is answered;
-//! - [`clerk`]: one task per process that takes requests, decides them and commits them together;
+//! - [`clerk`]: one task per process that takes requests, decides them and commits them together; `ahead`: what it reads
+//!   before, `deciding`: each request in memory, `outcome`: when a commit fails, or nobody knows;
 //! - [`clockwatch`]: a wall clock that jumps stops commits;
 //! - [`turn`]: one request's turn within a batch; [`overlay`]: what the batch has decided so far; [`refusals`]: those
 //!   that an assessor wants to see;
@@ -20,17 +21,20 @@
 //! - [`publish`]: signed checkpoints, and the refusal to sign when the log is not the one we know;
 //! - [`rooms`]: where tickets stand in chat, and what is to be told there;
 //! - [`founding`]: the first start of a log, and adopting playbooks;
+//! - `projections`: tickets and alerts as the database keeps them;
 //! - [`rebuild`]: every projection from the events alone; [`compare`]: against what the database holds.
 //!
 //! To add a request: a variant of [`request::Ask`] (or of `ticket::command::Command`), decided purely where it
 //! belongs, turned into events by the clerk. There is no other way to change anything.
 
 pub mod accounts;
+mod ahead;
 pub mod append;
 pub mod chat;
 pub mod clerk;
 pub mod clockwatch;
 pub mod compare;
+mod deciding;
 pub mod founding;
 pub mod health;
 pub mod heartbeat;
@@ -38,9 +42,11 @@ pub mod known;
 pub mod matching;
 mod moved;
 pub mod obligations;
+mod outcome;
 pub mod overlay;
 pub mod prepare;
 pub mod procedures;
+mod projections;
 pub mod publish;
 pub mod query;
 pub mod rebuild;
@@ -220,10 +226,24 @@ impl Desk {
             sizes,
             fatal,
         });
-        let clerk = tokio::spawn(clerk::run(Arc::downgrade(&inner), known, people_queue, machine_queue));
+        let clerk = clerk::run(Arc::downgrade(&inner), known, people_queue, machine_queue);
+        let (ended, end) = oneshot::channel();
+        let work = async move {
+            clerk.await;
+            // Nobody may be waiting any more.
+            let _ = ended.send(());
+        };
+        if inner.store.commits_in_place() {
+            // A thread of its own: what it writes keeps nobody from being heard or answered.
+            let here = tokio::runtime::Handle::current();
+            let started = std::thread::Builder::new().name("clerk".to_owned()).spawn(move || here.block_on(work));
+            started.map_err(|error| DeskError::Wrong(format!("the system gives no thread to record on: {error}")))?;
+        } else {
+            tokio::spawn(work);
+        }
         let watched = Arc::downgrade(&inner);
         tokio::spawn(async move {
-            if clerk.await.is_err()
+            if end.await.is_err()
                 && let Some(inner) = watched.upgrade()
             {
                 tracing::error!("the clerk broke down; this process ends, so that another can start from what is on the disk");

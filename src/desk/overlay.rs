@@ -6,16 +6,18 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::accounts::Codes;
 use super::append::{Rows, not_before, render};
 use super::known::Known;
+use super::projections::{alert_row, latest_of, ticket_row};
 use super::request::{Answer, Request, Unanswered};
 use super::rooms;
 use crate::env::Timestamp;
 use crate::ledger::merkle::Hash;
 use crate::people::{self, accounts};
-use crate::store::commit::{Batch, Deadlines, RefusalRow, RepeatRow, TicketRow};
+use crate::store::commit::{Batch, Deadlines, RefusalRow, RepeatRow};
 use crate::ticket::correlation::{self, AlertRecord, GroupRecord};
 use crate::ticket::deadlines::deadlines;
 use crate::ticket::decide::World;
 use crate::ticket::event::{Actor, Event, Fact, NewEvent};
+use crate::ticket::evolve::changes_latest_only;
 use crate::ticket::number::Number;
 use crate::ticket::state::Ticket;
 
@@ -41,8 +43,8 @@ pub struct Overlay<'k> {
     pub batch: Batch,
     /// The time of this batch.
     pub now: Timestamp,
-    /// Tickets that changed, with the deadlines that they had before.
-    touched_tickets: BTreeMap<Number, Deadlines>,
+    /// Tickets that changed; those of which more changed than every event changes, with the deadlines that they had before.
+    touched_tickets: BTreeMap<Number, Option<Deadlines>>,
     touched_alerts: BTreeSet<String>,
     touched_groups: BTreeSet<String>,
     touched_people: BTreeSet<String>,
@@ -153,11 +155,11 @@ impl<'k> Overlay<'k> {
 
     fn keep(&mut self, event: &Event, rows: Rows) {
         self.batch.tiles.extend(self.known.edge.append(Hash(rows.event.leaf)));
-        if let Some(number) = &event.ticket
-            && !self.touched_tickets.contains_key(number)
-        {
-            let before = self.known.tickets.get(number).map(deadlines_of).unwrap_or_default();
-            self.touched_tickets.insert(number.clone(), before);
+        if let Some(number) = &event.ticket {
+            let before = self.touched_tickets.entry(number.clone()).or_default();
+            if before.is_none() && !changes_latest_only(&event.fact) {
+                *before = Some(self.known.tickets.get(number).map(deadlines_of).unwrap_or_default());
+            }
         }
         if let (Some(number), Some(urgent)) = (&event.ticket, rooms::loudness(event)) {
             *self.loud.entry(number.clone()).or_default() |= urgent;
@@ -204,6 +206,9 @@ impl<'k> Overlay<'k> {
         }
         for (number, before) in self.touched_tickets {
             if let Some(ticket) = self.known.tickets.get(&number) {
+                batch.latest.push((number.to_string(), latest_of(ticket)));
+                // A storm changes nothing else.
+                let Some(before) = before else { continue };
                 batch.tickets.push(ticket_row(ticket));
                 let now = deadlines_of(ticket);
                 if now != before {
@@ -214,7 +219,7 @@ impl<'k> Overlay<'k> {
         }
         for id in self.touched_alerts {
             if let Some(record) = self.alerts.get(&id) {
-                batch.alerts.push((id, record.ticket.as_ref().map(ToString::to_string), json(record)));
+                batch.alerts.push(alert_row(id, record));
             }
         }
         for id in self.touched_groups {
@@ -239,20 +244,6 @@ impl<'k> Overlay<'k> {
 /// A projection as the database keeps it.
 pub fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
-}
-
-/// A ticket's row.
-#[must_use]
-pub fn ticket_row(ticket: &Ticket) -> TicketRow {
-    TicketRow {
-        number: ticket.number.to_string(),
-        kind: ticket.kind.clone(),
-        status: ticket.status.clone(),
-        ended: ticket.ended,
-        opened_seq: ticket.opened_seq,
-        rev: ticket.rev,
-        state: json(ticket),
-    }
 }
 
 /// A ticket's deadlines, as the database keeps them.

@@ -6,13 +6,17 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::known::read_event;
+use super::overlay::alert_id;
+use super::projections::{alert_of, ticket_of};
 use super::request::{Refused, Unanswered};
 use super::{Desk, DeskError};
 use crate::env::Timestamp;
 use crate::people::{PeopleRefusal, Person};
 use crate::procedure::model::Permission;
 use crate::store::StoreError;
+use crate::store::commit::HeldTicket;
 use crate::store::read::Due;
+use crate::ticket::correlation::alert_key;
 use crate::ticket::duties::Around;
 use crate::ticket::event::{Actor, Event};
 use crate::ticket::inbox::{self, Waiting};
@@ -62,8 +66,11 @@ pub struct Told {
     pub texts: BTreeMap<String, String>,
 }
 
-fn parse(text: &str) -> Result<Ticket, NoView> {
-    serde_json::from_str(text).map_err(|e| NoView::Desk(DeskError::Log(format!("a ticket's projection: {e}"))))
+/// Events read at a time to find a ticket's alerts.
+const PAGE: i64 = 1000;
+
+fn placed(held: &HeldTicket) -> Result<(i64, Ticket), NoView> {
+    Ok((held.opened_seq, ticket_of(held)?))
 }
 
 /// Positions of the events that seal what a ticket's page shows.
@@ -97,8 +104,8 @@ impl Desk {
     }
 
     pub(crate) async fn ticket_unchecked(&self, number: &Number) -> Result<Ticket, NoView> {
-        let state = self.store().ticket(&number.to_string()).await?.ok_or_else(|| NoView::NotFound(number.to_string()))?;
-        parse(&state)
+        let held = self.store().ticket(&number.to_string()).await?.ok_or_else(|| NoView::NotFound(number.to_string()))?;
+        Ok(ticket_of(&held)?)
     }
 
     /// Tickets opened after position `after` (−1 for all), each with the position of its opening: a cursor that stays
@@ -109,7 +116,7 @@ impl Desk {
     pub async fn tickets(&self, viewer: &Person, after: i64, kind: &str, status: &str, at_most: i64) -> Result<Vec<(i64, Ticket)>, NoView> {
         self.allow(viewer, Permission::Read)?;
         let rows = self.store().tickets(after, kind, status, at_most).await?;
-        rows.into_iter().map(|(seq, state)| Ok((seq, parse(&state)?))).collect()
+        rows.iter().map(placed).collect()
     }
 
     /// Tickets whose work goes on, opened after position `after`.
@@ -119,7 +126,7 @@ impl Desk {
     pub async fn tickets_open(&self, viewer: &Person, after: i64, at_most: i64) -> Result<Vec<(i64, Ticket)>, NoView> {
         self.allow(viewer, Permission::Read)?;
         let rows = self.store().tickets_open(after, at_most).await?;
-        rows.into_iter().map(|(seq, state)| Ok((seq, parse(&state)?))).collect()
+        rows.iter().map(placed).collect()
     }
 
     /// Tickets whose work has ended, opened before position `before`, the latest opened first: a cursor that stays right
@@ -130,7 +137,7 @@ impl Desk {
     pub async fn tickets_ended(&self, viewer: &Person, before: i64, at_most: i64) -> Result<Vec<(i64, Ticket)>, NoView> {
         self.allow(viewer, Permission::Read)?;
         let rows = self.store().tickets_ended(before, at_most).await?;
-        rows.into_iter().map(|(seq, state)| Ok((seq, parse(&state)?))).collect()
+        rows.iter().map(placed).collect()
     }
 
     /// How many tickets of each kind and status.
@@ -273,8 +280,27 @@ impl Desk {
     /// When the person may not look.
     pub async fn alerts(&self, viewer: &Person, number: &Number) -> Result<Vec<(String, Value)>, NoView> {
         self.allow(viewer, Permission::Read)?;
-        let rows = self.store().alerts_of(&number.to_string()).await?;
-        Ok(rows.into_iter().map(|(id, record)| (id, serde_json::from_str(&record).unwrap_or_default())).collect())
+        let (name, mut after, mut ids) = (number.to_string(), 0, BTreeSet::new());
+        loop {
+            let page = self.store().events_of(&name, after, PAGE).await?;
+            for (seq, bytes) in &page {
+                let event = read_event(*seq, bytes)?;
+                ids.extend(alert_key(&event).map(|(source, fingerprint)| alert_id(source, fingerprint)));
+                after = event.rev.unwrap_or(after);
+            }
+            if i64::try_from(page.len()) != Ok(PAGE) {
+                break;
+            }
+        }
+        let mut found = BTreeMap::new();
+        for row in self.store().alerts(ids.into_iter().collect()).await? {
+            // An alert that another ticket took since is that one's.
+            if row.ticket.as_deref() == Some(&name) {
+                let record = serde_json::to_value(alert_of(&row)?).unwrap_or_default();
+                found.insert(row.id, record);
+            }
+        }
+        Ok(found.into_iter().collect())
     }
 
     /// The record of one alert, by source and fingerprint: which ticket has it.
@@ -283,9 +309,9 @@ impl Desk {
     /// When the person may not look, or it never came.
     pub async fn alert(&self, viewer: &Person, source: &str, fingerprint: &str) -> Result<Value, NoView> {
         self.allow(viewer, Permission::Read)?;
-        let id = super::overlay::alert_id(source, fingerprint);
-        let record = self.store().alert(&id).await?.ok_or(NoView::NotFound(format!("alert {id}")))?;
-        Ok(serde_json::from_str(&record).unwrap_or_default())
+        let id = alert_id(source, fingerprint);
+        let row = self.store().alert(&id).await?.ok_or(NoView::NotFound(format!("alert {id}")))?;
+        Ok(serde_json::to_value(alert_of(&row)?).unwrap_or_default())
     }
 
     /// One delivery: source, when (microseconds), and the alerts in it (fingerprint and status).

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::known::{Known, read_event};
+use super::projections::ticket_of;
 use super::query::{NoView, Texts};
 use super::request::{Ask, Dedupe, Request, Unanswered};
 use super::{Desk, Snapshot};
@@ -199,8 +200,8 @@ impl Desk {
     pub async fn wake_rooms(&self, platform: &str) -> Result<(), StoreError> {
         let now = self.now().micros();
         for number in self.store().rooms_due(platform, now, PAGE).await? {
-            let Some(state) = self.store().ticket(&number).await? else { continue };
-            let Ok(ticket) = serde_json::from_str::<Ticket>(&state) else { continue };
+            let Some(held) = self.store().ticket(&number).await? else { continue };
+            let Ok(ticket) = ticket_of(&held) else { continue };
             let payload = super::overlay::json(&Entry { ticket: ticket.number.clone(), seq: ticket.seq });
             self.store().queue(platform, ticket.opened_seq, now, &payload).await?;
         }

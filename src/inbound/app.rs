@@ -28,9 +28,12 @@ use crate::inbound::witness::Service;
 /// How long a request may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What every handler holds; cheap to clone.
+/// What every handler holds; cheap to clone, which happens several times a request.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<Held>);
+
+/// See [`App`].
+pub struct Held {
     /// The desk.
     pub desk: Desk,
     /// The configuration.
@@ -55,13 +58,21 @@ pub struct App {
     pub stopping: watch::Sender<bool>,
 }
 
+impl std::ops::Deref for App {
+    type Target = Held;
+
+    fn deref(&self) -> &Held {
+        &self.0
+    }
+}
+
 impl App {
     /// An app on a desk.
     #[must_use]
     pub fn new(desk: Desk, config: Arc<Config>, witness: Option<Service>, demo: bool) -> Self {
         let started = desk.now();
         let (stopping, _) = watch::channel(false);
-        Self {
+        Self(Arc::new(Held {
             desk,
             config,
             metrics: Arc::new(Metrics::default()),
@@ -73,7 +84,7 @@ impl App {
             started,
             demo,
             stopping,
-        }
+        }))
     }
 
     /// The same app, with a chat platform to talk through.

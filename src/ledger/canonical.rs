@@ -4,6 +4,8 @@
 //! disagree: no floats, integers within ±(2⁵³−1), no NUL in strings. Bytes are written once and never
 //! serialised again to verify them; [`parse_event`] checks that they are in this form.
 
+use std::cmp::Ordering;
+
 use serde_json::{Map, Number, Value};
 
 /// The largest event, in bytes: a tile's entry carries its length in 16 bits (C2SP tlog-tiles).
@@ -101,8 +103,7 @@ fn write_value(value: &Value, out: &mut String, depth: usize) -> Result<(), NotC
 
 fn write_object(members: &Map<String, Value>, out: &mut String, depth: usize) -> Result<(), NotCanonical> {
     let mut sorted: Vec<_> = members.iter().collect();
-    // RFC 8785 section 3.2.3: by UTF-16 code units, which differs from UTF-8 order beyond U+FFFF.
-    sorted.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
+    sorted.sort_by(|(a, _), (b, _)| utf16_order(a, b));
     out.push('{');
     for (i, (key, value)) in sorted.into_iter().enumerate() {
         if i > 0 {
@@ -114,6 +115,11 @@ fn write_object(members: &Map<String, Value>, out: &mut String, depth: usize) ->
     }
     out.push('}');
     Ok(())
+}
+
+/// The order of keys, RFC 8785 section 3.2.3: by UTF-16 code units, which differs from UTF-8 order beyond U+FFFF.
+pub(super) fn utf16_order(a: &str, b: &str) -> Ordering {
+    if a.is_ascii() && b.is_ascii() { a.cmp(b) } else { a.encode_utf16().cmp(b.encode_utf16()) }
 }
 
 fn write_number(number: &Number, out: &mut String) -> Result<(), NotCanonical> {
@@ -128,8 +134,14 @@ fn write_number(number: &Number, out: &mut String) -> Result<(), NotCanonical> {
     }
 }
 
-fn write_text(text: &str, out: &mut String) -> Result<(), NotCanonical> {
+pub(super) fn write_text(text: &str, out: &mut String) -> Result<(), NotCanonical> {
     out.push('"');
+    // Most texts need no escape.
+    if text.bytes().all(|b| b >= b' ' && b != b'"' && b != b'\\') {
+        out.push_str(text);
+        out.push('"');
+        return Ok(());
+    }
     for c in text.chars() {
         match c {
             '\0' => return Err(NotCanonical::Nul),

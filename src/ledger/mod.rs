@@ -5,7 +5,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`canonical`], [`envelope`] | what is hashed of an event (RFC 8785, made narrower), and how it is read |
+//! | [`canonical`], [`writer`], [`envelope`] | what is hashed of an event (RFC 8785, made narrower), and how it is read |
 //! | [`merkle`], [`tile`], [`prove`] | the tree (RFC 6962), its files (C2SP tlog-tiles), proofs made from them |
 //! | [`key`], [`note`], [`checkpoint`], [`witness`], [`proof`] | keys, signed notes, checkpoints, cosignatures, receipts (C2SP) |
 //! | [`sealed`], [`disclosed`] | commitments to what the log must not show, and their opening for a recipient |
@@ -29,6 +29,7 @@ pub mod sealed;
 pub mod tile;
 pub mod verify;
 pub mod witness;
+pub mod writer;
 
 #[cfg(test)]
 mod hostile;

@@ -12,6 +12,9 @@ use sha2::{Digest, Sha256};
 /// Domain separation for [`Commitment`].
 pub const DOMAIN: &[u8] = b"countersign/sealed/v1\0";
 
+/// Domain separation for salts that are made of a seed.
+const SALT_DOMAIN: &[u8] = b"countersign/salt/v1\0";
+
 /// What an event holds of a sealed value: 32 bytes, written as 64 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Commitment(pub [u8; 32]);
@@ -71,6 +74,17 @@ impl Sealed {
     #[must_use]
     pub fn new(salt: [u8; 32], bytes: Vec<u8>) -> Self {
         Self { commitment: Commitment::of(&salt, &bytes), salt, bytes }
+    }
+
+    /// The same value under another salt: SHA-256 over its domain, `seed`, which nobody can guess and which nothing keeps,
+    /// and `name`, which is another one for each value of a seed.
+    #[must_use]
+    pub fn anew(&self, seed: &[u8; 32], name: &str) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(SALT_DOMAIN);
+        hash.update(seed);
+        hash.update(name);
+        Self::new(hash.finalize().into(), self.bytes.clone())
     }
 }
 

@@ -3,27 +3,33 @@
 //! - [`statements`]: every statement as a named constant, prepared on both databases by a test;
 //! - [`dialect`]: the few places where the two databases really differ, side by side;
 //! - [`migrate`]: brings a database to this program's schema, under a lock;
-//! - [`commit`]: the writes of one commit, in the order in which the desk makes them;
+//! - [`commit`]: one commit: taking the head, reading, the commit point; [`batch`]: what it writes; `write`: in which order;
+//! - `transaction`: the same words on both databases; `file`: on SQLite they are calls, made in place;
 //! - [`read`]: what pages and programs ask;
 //! - [`room`]: where tickets stand in chat;
 //! - [`whole`]: whole rows, for comparing all of them with what the events make;
 //! - [`attachments`]: files, by content;
 //! - [`faults`]: writes that break on purpose, for tests.
 //!
-//! To add a statement: name it in `statements.rs`, list it in `ALL`, call it from `commit.rs` or `read.rs`.
+//! To add a statement: name it in `statements.rs`, list it in `ALL`, call it from `commit.rs`, `write.rs` or `read.rs`; one
+//! that a commit runs has its parameters in order (`file.rs` has a test of that).
 //! To add a column or a table: a new pair of files under `migrations/`, never an edit of an old one.
 
 pub mod attachments;
+pub mod batch;
 pub mod commit;
 pub mod dialect;
 pub mod faults;
+mod file;
 pub mod migrate;
 mod opening;
 pub mod read;
 pub mod room;
 pub mod rows;
 pub mod statements;
+mod transaction;
 pub mod whole;
+mod write;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -42,6 +48,9 @@ pub enum StoreError {
     /// It said no, or did not answer.
     #[error("the database does not answer as it should: {0}")]
     Database(#[from] sqlx::Error),
+    /// The same of the connection that commits on SQLite.
+    #[error("the database does not answer as it should: {0}")]
+    File(#[from] rusqlite::Error),
     /// It was written by a later version.
     #[error(
         "this database was written by a newer Countersign (its schema is at {found}, this program knows up to {known}); start the newer program, or restore a copy from before the upgrade"
@@ -73,16 +82,27 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// What SQLite says of its refusal: its extended code.
+    fn sqlite(&self) -> Option<i64> {
+        match self {
+            Self::File(error) => error.sqlite_error().map(|e| i64::from(e.extended_code)),
+            Self::Database(sqlx::Error::Database(e)) => e.code().filter(|code| code.len() != 5).and_then(|code| code.parse().ok()),
+            _ => None,
+        }
+    }
+
+    /// What PostgreSQL says of its refusal: SQLSTATE.
+    fn state(&self) -> Option<String> {
+        let Self::Database(sqlx::Error::Database(e)) = self else { return None };
+        e.code().filter(|code| code.len() == 5).map(Into::into)
+    }
+
     /// Whether a failed COMMIT surely kept nothing: PostgreSQL's classes 40 (rolled back) and 23 (constraints),
     /// SQLite's BUSY, LOCKED and CONSTRAINT. Of anything else nobody knows.
     #[must_use]
     pub fn rolled_back(&self) -> bool {
-        let Self::Database(sqlx::Error::Database(e)) = self else { return false };
-        let code = e.code().unwrap_or_default();
-        if code.len() == 5 {
-            return code.starts_with("40") || code.starts_with("23");
-        }
-        code.parse::<i64>().is_ok_and(|c| matches!(c & 0xff, 5 | 6 | 19))
+        self.state().is_some_and(|state| state.starts_with("40") || state.starts_with("23"))
+            || self.sqlite().is_some_and(|code| matches!(code & 0xff, 5 | 6 | 19))
     }
 
     /// Whether a table is not there: PostgreSQL's 42P01, SQLite's words.
@@ -102,22 +122,19 @@ impl StoreError {
     /// full disk, not a broken one.
     #[must_use]
     pub fn disk_failed(&self) -> bool {
-        let Self::Database(sqlx::Error::Database(e)) = self else { return false };
-        let code = e.code().unwrap_or_default();
-        code.len() != 5 && code.parse::<i64>().is_ok_and(|c| c & 0xff == 10 && c != IOERR_SHMSIZE)
+        self.sqlite().is_some_and(|code| code & 0xff == 10 && code != IOERR_SHMSIZE)
     }
 
     /// Whether the database refused because of what was in a statement, rather than because of its own state.
     #[must_use]
     pub fn refused_content(&self) -> bool {
-        let Self::Database(sqlx::Error::Database(e)) = self else {
-            return matches!(self, Self::Nul | Self::Database(sqlx::Error::Encode(_)));
-        };
+        if matches!(self, Self::Nul | Self::Database(sqlx::Error::Encode(_))) {
+            return true;
+        }
         // PostgreSQL: class 22 (data), 23 (constraints), 54 (limits), P0 (what a trigger raises). SQLite: constraint 19
         // (a trigger's RAISE as well), mismatch 20, too big 18.
-        let code = e.code().unwrap_or_default();
-        ["22", "23", "54", "P0"].iter().any(|class| code.len() == 5 && code.starts_with(class))
-            || code.parse::<i64>().is_ok_and(|c| matches!(c & 0xff, 18..=20))
+        self.state().is_some_and(|state| ["22", "23", "54", "P0"].iter().any(|class| state.starts_with(class)))
+            || self.sqlite().is_some_and(|code| matches!(code & 0xff, 18..=20))
     }
 }
 
@@ -133,6 +150,8 @@ pub struct Store {
     writer: AnyPool,
     readers: AnyPool,
     dialect: Dialect,
+    /// The file, if it is one.
+    file: Option<Arc<file::Place>>,
     /// Where the file lies, if it is one.
     folder: Option<PathBuf>,
     faults: faults::Plan,
@@ -236,9 +255,10 @@ impl Store {
         opening::try_once(database, dialect, &options, settle).await?;
         let writer = pool(2).connect_with(options.clone()).await?;
         let readers = pool(6).connect_lazy_with(options);
-        let folder = database.strip_prefix("sqlite:").and_then(|path| Path::new(path.strip_prefix("//").unwrap_or(path)).parent());
-        let folder = folder.map(|f| if f.as_os_str().is_empty() { PathBuf::from(".") } else { f.to_owned() });
-        Ok(Self { writer, readers, dialect, folder, faults: None, turn: Arc::default(), later: Arc::default() })
+        let path = database.strip_prefix("sqlite:").map(|path| Path::new(path.strip_prefix("//").unwrap_or(path)));
+        let file = path.map(|path| Arc::new(file::Place::new(path.to_owned(), settle)));
+        let folder = path.and_then(Path::parent).map(|f| if f.as_os_str().is_empty() { PathBuf::from(".") } else { f.to_owned() });
+        Ok(Self { writer, readers, dialect, file, folder, faults: None, turn: Arc::default(), later: Arc::default() })
     }
 
     /// Which database it is.
@@ -272,6 +292,16 @@ impl Store {
         }
     }
 
+    /// Whether a commit occupies the thread that makes it until it is over: on a file it does, at a server's it waits.
+    #[must_use]
+    pub fn commits_in_place(&self) -> bool {
+        self.file.is_some()
+    }
+
+    fn file(&self) -> Option<&file::Place> {
+        self.file.as_deref()
+    }
+
     pub(crate) fn writer(&self) -> &AnyPool {
         &self.writer
     }
@@ -292,6 +322,9 @@ impl Store {
 
     /// Closes every connection; waits for those who still hold one.
     pub async fn close(&self) {
+        if let Some(file) = &self.file {
+            file.close().await;
+        }
         self.writer.close().await;
         self.readers.close().await;
     }

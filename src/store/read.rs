@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::commit::{Head, RefusalRow, SealedRow, hash_of, head_of};
-use super::rows::Lookup;
+use super::commit::{AlertRow, Head, HeldTicket, RefusalRow, SealedRow, alert_of, hash_of, head_of, held_of};
+use super::rows::{self, Lookup};
 use super::{Store, StoreError, statements as sql};
 
 /// An outbox entry that is due.
@@ -43,6 +43,10 @@ fn sealed(row: &AnyRow) -> Result<SealedRow, StoreError> {
     Ok(SealedRow { seq: row.try_get(0)?, name: row.try_get(1)?, salt: row.try_get(2)?, bytes: row.try_get(3)? })
 }
 
+fn held(row: AnyRow) -> Result<HeldTicket, StoreError> {
+    held_of(&rows::Row::Server(row))
+}
+
 fn texts(row: &AnyRow) -> Result<(String, String), StoreError> {
     Ok((row.try_get(0)?, row.try_get(1)?))
 }
@@ -58,7 +62,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn head(&self) -> Result<Option<Head>, StoreError> {
-        sqlx::query(sql::SEE_HEAD).fetch_optional(self.readers()).await?.as_ref().map(head_of).transpose()
+        sqlx::query(sql::SEE_HEAD).fetch_optional(self.readers()).await?.map(|row| head_of(&rows::Row::Server(row))).transpose()
     }
 
     /// Number of events.
@@ -161,39 +165,39 @@ impl Store {
         rows.iter().map(|row| hash_of(row.try_get(0)?)).collect()
     }
 
-    /// A ticket's state, JSON.
+    /// A ticket.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn ticket(&self, number: &str) -> Result<Option<String>, StoreError> {
-        sqlx::query(sql::TICKET).bind(number).fetch_optional(self.readers()).await?.map(|row| Ok(row.try_get(0)?)).transpose()
+    pub async fn ticket(&self, number: &str) -> Result<Option<HeldTicket>, StoreError> {
+        sqlx::query(sql::TICKET).bind(number).fetch_optional(self.readers()).await?.map(held).transpose()
     }
 
-    /// Tickets opened after position `after`, with the position each was opened at; `kind` and `status` empty for all.
+    /// Tickets opened after position `after`; `kind` and `status` empty for all.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn tickets(&self, after: i64, kind: &str, status: &str, at_most: i64) -> Result<Vec<(i64, String)>, StoreError> {
+    pub async fn tickets(&self, after: i64, kind: &str, status: &str, at_most: i64) -> Result<Vec<HeldTicket>, StoreError> {
         let query = sqlx::query(sql::TICKETS).bind(after).bind(kind).bind(status).bind(at_most);
-        query.fetch_all(self.readers()).await?.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+        query.fetch_all(self.readers()).await?.into_iter().map(held).collect()
     }
 
     /// Tickets whose work goes on, opened after position `after`.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn tickets_open(&self, after: i64, at_most: i64) -> Result<Vec<(i64, String)>, StoreError> {
+    pub async fn tickets_open(&self, after: i64, at_most: i64) -> Result<Vec<HeldTicket>, StoreError> {
         let rows = sqlx::query(sql::TICKETS_OPEN).bind(after).bind(at_most).fetch_all(self.readers()).await?;
-        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+        rows.into_iter().map(held).collect()
     }
 
     /// Tickets whose work has ended, opened before position `before`, the latest opened first.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn tickets_ended(&self, before: i64, at_most: i64) -> Result<Vec<(i64, String)>, StoreError> {
+    pub async fn tickets_ended(&self, before: i64, at_most: i64) -> Result<Vec<HeldTicket>, StoreError> {
         let rows = sqlx::query(sql::TICKETS_ENDED).bind(before).bind(at_most).fetch_all(self.readers()).await?;
-        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+        rows.into_iter().map(held).collect()
     }
 
     /// How many tickets of each kind and status.
@@ -205,20 +209,22 @@ impl Store {
         rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
     }
 
-    /// Alerts of a ticket: id and record.
+    /// Alerts by their ids (`source/fingerprint`), in no particular order.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn alerts_of(&self, ticket: &str) -> Result<Vec<(String, String)>, StoreError> {
-        sqlx::query(sql::ALERTS_OF_TICKET).bind(ticket).fetch_all(self.readers()).await?.iter().map(texts).collect()
+    pub async fn alerts(&self, ids: Vec<String>) -> Result<Vec<AlertRow>, StoreError> {
+        let mut connection = self.readers().acquire().await?;
+        sql::ALERTS_BY_ID.read(&mut connection, ids).await?.into_iter().map(|row| alert_of(&rows::Row::Server(row))).collect()
     }
 
-    /// One alert's record.
+    /// One alert.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn alert(&self, id: &str) -> Result<Option<String>, StoreError> {
-        sqlx::query(sql::ALERT).bind(id).fetch_optional(self.readers()).await?.map(|row| Ok(row.try_get(0)?)).transpose()
+    pub async fn alert(&self, id: &str) -> Result<Option<AlertRow>, StoreError> {
+        let row = sqlx::query(sql::ALERT).bind(id).fetch_optional(self.readers()).await?;
+        row.map(|row| alert_of(&rows::Row::Server(row))).transpose()
     }
 
     /// Highest number per prefix.
@@ -297,7 +303,7 @@ impl Store {
     /// When the database does not answer.
     pub async fn refusals_before(&self, hour: i64, at_most: i64) -> Result<Vec<RefusalRow>, StoreError> {
         let rows = sqlx::query(sql::REFUSALS_BEFORE).bind(hour).bind(at_most).fetch_all(self.readers()).await?;
-        rows.iter().map(super::commit::refusal_of).collect()
+        rows.into_iter().map(|row| super::commit::refusal_of(&rows::Row::Server(row))).collect()
     }
 
     /// A session by the SHA-256 of its token.

@@ -5,7 +5,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
-use sqlx::{Any, AnyConnection, AssertSqlSafe};
+use sqlx::{Any, AnyConnection, AssertSqlSafe, Row as _};
 
 use super::StoreError;
 
@@ -39,6 +39,59 @@ impl From<i64> for Value {
     fn from(number: i64) -> Self {
         Self::Int(number)
     }
+}
+
+/// A row that was read, column by column.
+pub enum Row {
+    /// By the driver that serves both databases.
+    Server(AnyRow),
+    /// On the connection that commits on SQLite.
+    File(Vec<Value>),
+}
+
+impl Row {
+    /// BIGINT
+    pub(super) fn int(&self, column: usize) -> Result<i64, StoreError> {
+        match self {
+            Self::Server(row) => Ok(row.try_get(column)?),
+            Self::File(values) => match values.get(column) {
+                Some(Value::Int(number)) => Ok(*number),
+                _ => Err(other_than("a whole number")),
+            },
+        }
+    }
+
+    /// TEXT
+    pub(super) fn text(&self, column: usize) -> Result<String, StoreError> {
+        self.opt_text(column)?.ok_or_else(|| other_than("a text"))
+    }
+
+    /// TEXT or NULL
+    pub(super) fn opt_text(&self, column: usize) -> Result<Option<String>, StoreError> {
+        match self {
+            Self::Server(row) => Ok(row.try_get(column)?),
+            Self::File(values) => match values.get(column) {
+                Some(Value::Text(text)) => Ok(Some(text.clone())),
+                Some(Value::OptText(None)) => Ok(None),
+                _ => Err(other_than("a text")),
+            },
+        }
+    }
+
+    /// BLOB / BYTEA
+    pub(super) fn bytes(&self, column: usize) -> Result<Vec<u8>, StoreError> {
+        match self {
+            Self::Server(row) => Ok(row.try_get(column)?),
+            Self::File(values) => match values.get(column) {
+                Some(Value::Bytes(bytes)) => Ok(bytes.clone()),
+                _ => Err(other_than("bytes")),
+            },
+        }
+    }
+}
+
+fn other_than(what: &str) -> StoreError {
+    StoreError::Unreadable(format!("a column holds something other than {what}"))
 }
 
 /// `INSERT … VALUES (…), (…) <then>`
@@ -79,6 +132,12 @@ pub(super) async fn execute(connection: &mut AnyConnection, statement: &'static 
     Ok(())
 }
 
+/// The rows that one statement gives.
+pub(super) async fn fetch(connection: &mut AnyConnection, statement: &'static str, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+    let rows = values.into_iter().fold(sqlx::query(statement), bind).fetch_all(connection).await?;
+    Ok(rows.into_iter().map(Row::Server).collect())
+}
+
 impl Rows {
     pub(super) const fn new(insert: &'static str, columns: usize, then: &'static str) -> Self {
         Self { insert, columns, then }
@@ -99,10 +158,6 @@ impl Rows {
 
     /// Writes `rows`, each with as many values as there are columns.
     pub(super) async fn write(self, connection: &mut AnyConnection, mut rows: Vec<Vec<Value>>) -> Result<(), StoreError> {
-        let nul = |value: &Value| matches!(value, Value::Text(text) | Value::OptText(Some(text)) if text.contains('\0'));
-        if rows.iter().flatten().any(nul) {
-            return Err(StoreError::Nul);
-        }
         for size in SIZES {
             while rows.len() >= size {
                 let rest = rows.split_off(size);

@@ -45,22 +45,19 @@ pub const SEALED_FROM: &str = "SELECT seq, name, salt, bytes FROM sealed WHERE s
 pub const SEALED_OF_TICKET: &str = "SELECT s.seq, s.name, s.salt, s.bytes FROM event e JOIN sealed s ON s.seq = e.seq WHERE e.ticket = $1 AND e.rev > $2 AND e.rev <= $3 ORDER BY s.seq, s.name";
 
 /// One ticket.
-pub const TICKET: &str = "SELECT state FROM ticket WHERE number = $1";
+pub const TICKET: &str = "SELECT t.number, t.opened_seq, t.state, l.rev, l.seq, l.updated_at, l.attached, l.firing, l.repeats FROM ticket t JOIN ticket_latest l ON l.number = t.number WHERE t.number = $1";
 /// Tickets in the order of their opening, after a position.
-pub const TICKETS: &str = "SELECT opened_seq, state FROM ticket WHERE opened_seq > $1 AND ($2 = '' OR kind = $2) AND ($3 = '' OR status = $3) ORDER BY opened_seq LIMIT $4";
+pub const TICKETS: &str = "SELECT t.number, t.opened_seq, t.state, l.rev, l.seq, l.updated_at, l.attached, l.firing, l.repeats FROM ticket t JOIN ticket_latest l ON l.number = t.number WHERE t.opened_seq > $1 AND ($2 = '' OR t.kind = $2) AND ($3 = '' OR t.status = $3) ORDER BY t.opened_seq LIMIT $4";
 /// Tickets whose work goes on, in the order of their opening, after a position.
-pub const TICKETS_OPEN: &str = "SELECT opened_seq, state FROM ticket WHERE ended = 0 AND opened_seq > $1 ORDER BY opened_seq LIMIT $2";
+pub const TICKETS_OPEN: &str = "SELECT t.number, t.opened_seq, t.state, l.rev, l.seq, l.updated_at, l.attached, l.firing, l.repeats FROM ticket t JOIN ticket_latest l ON l.number = t.number WHERE t.ended = 0 AND t.opened_seq > $1 ORDER BY t.opened_seq LIMIT $2";
 /// Tickets whose work has ended, the latest opened first, before a position.
-pub const TICKETS_ENDED: &str =
-    "SELECT opened_seq, state FROM ticket WHERE ended = 1 AND opened_seq < $1 ORDER BY opened_seq DESC LIMIT $2";
+pub const TICKETS_ENDED: &str = "SELECT t.number, t.opened_seq, t.state, l.rev, l.seq, l.updated_at, l.attached, l.firing, l.repeats FROM ticket t JOIN ticket_latest l ON l.number = t.number WHERE t.ended = 1 AND t.opened_seq < $1 ORDER BY t.opened_seq DESC LIMIT $2";
 /// How many tickets of each kind and status.
 pub const TICKETS_COUNTED: &str = "SELECT kind, status, COUNT(*) FROM ticket GROUP BY kind, status";
 /// Highest number per prefix.
 pub const COUNTERS: &str = "SELECT prefix, last FROM counter ORDER BY prefix";
-/// Alerts of one ticket.
-pub const ALERTS_OF_TICKET: &str = "SELECT id, record FROM alert WHERE ticket = $1 ORDER BY id";
 /// One alert.
-pub const ALERT: &str = "SELECT record FROM alert WHERE id = $1";
+pub const ALERT: &str = "SELECT id, ticket, status, grp, first_seen, last_seen FROM alert WHERE id = $1";
 /// Deadlines that are due.
 pub const DEADLINES_DUE: &str = "SELECT ticket, id, due FROM deadline WHERE due <= $1 ORDER BY due, ticket, id LIMIT $2";
 /// The next one.
@@ -114,7 +111,7 @@ pub const LINK_CODE: &str = "SELECT person FROM link_code WHERE hash = $1 AND ex
 /// Whose code this account has typed, while it is good.
 pub const LINK_CODE_CLAIMED: &str = "SELECT person FROM link_code WHERE claimed_by = $1 AND expires_at > $2";
 /// An account has typed a code; one that typed it before has it no longer.
-pub const CLAIM_LINK_CODE: &str = "UPDATE link_code SET claimed_by = $2 WHERE hash = $1";
+pub const CLAIM_LINK_CODE: &str = "UPDATE link_code SET claimed_by = $1 WHERE hash = $2";
 /// A person's codes are used up, or replaced.
 pub const FORGET_LINK_CODES_OF: &str = "DELETE FROM link_code WHERE person = $1";
 /// What this account has typed is forgotten.
@@ -198,9 +195,11 @@ pub const OUTBOX_STATE: &str = "SELECT COUNT(*), COALESCE(MIN(queued_at), -1) FR
 
 /// For `verify --database`: whole rows, with a key and every other column as text. The first page is asked for with an
 /// empty key, which a row may have as well.
-pub const TICKETS_ALL: &str = "SELECT number, kind, status, CAST(ended AS TEXT), CAST(opened_seq AS TEXT), CAST(rev AS TEXT), state FROM ticket WHERE $1 = '' OR number > $1 ORDER BY number LIMIT $2";
+pub const TICKETS_ALL: &str = "SELECT number, kind, status, CAST(ended AS TEXT), CAST(opened_seq AS TEXT), state FROM ticket WHERE $1 = '' OR number > $1 ORDER BY number LIMIT $2";
+/// Of every ticket, what each event changes.
+pub const LATEST_ALL: &str = "SELECT number, CAST(rev AS TEXT), CAST(seq AS TEXT), CAST(updated_at AS TEXT), CAST(attached AS TEXT), CAST(firing AS TEXT), CAST(repeats AS TEXT) FROM ticket_latest WHERE $1 = '' OR number > $1 ORDER BY number LIMIT $2";
 /// Every alert.
-pub const ALERTS_ALL: &str = "SELECT id, ticket, record FROM alert WHERE $1 = '' OR id > $1 ORDER BY id LIMIT $2";
+pub const ALERTS_ALL: &str = "SELECT id, ticket, status, grp, CAST(first_seen AS TEXT), CAST(last_seen AS TEXT) FROM alert WHERE $1 = '' OR id > $1 ORDER BY id LIMIT $2";
 /// Every group.
 pub const GROUPS_ALL: &str = "SELECT id, record FROM alert_group WHERE $1 = '' OR id > $1 ORDER BY id LIMIT $2";
 /// Every person.
@@ -232,18 +231,24 @@ pub const TILE_ROWS: Rows = Rows::new("INSERT INTO tile (level, n, root, hashes)
 pub const SEALED_ROWS: Rows = Rows::new("INSERT INTO sealed (seq, name, salt, bytes) VALUES", 4, "");
 /// Tickets, new or changed.
 pub const TICKET_ROWS: Rows = Rows::new(
-    "INSERT INTO ticket (number, kind, status, ended, opened_seq, rev, state) VALUES",
+    "INSERT INTO ticket (number, kind, status, ended, opened_seq, state) VALUES",
+    6,
+    "ON CONFLICT (number) DO UPDATE SET status = excluded.status, ended = excluded.ended, state = excluded.state",
+);
+/// What each event changes of its ticket.
+pub const LATEST_ROWS: Rows = Rows::new(
+    "INSERT INTO ticket_latest (number, rev, seq, updated_at, attached, firing, repeats) VALUES",
     7,
-    "ON CONFLICT (number) DO UPDATE SET status = excluded.status, ended = excluded.ended, rev = excluded.rev, state = excluded.state",
+    "ON CONFLICT (number) DO UPDATE SET rev = excluded.rev, seq = excluded.seq, updated_at = excluded.updated_at, attached = excluded.attached, firing = excluded.firing, repeats = excluded.repeats",
 );
 /// Counters.
 pub const COUNTER_ROWS: Rows =
     Rows::new("INSERT INTO counter (prefix, last) VALUES", 2, "ON CONFLICT (prefix) DO UPDATE SET last = excluded.last");
 /// Alerts.
 pub const ALERT_ROWS: Rows = Rows::new(
-    "INSERT INTO alert (id, ticket, record) VALUES",
-    3,
-    "ON CONFLICT (id) DO UPDATE SET ticket = excluded.ticket, record = excluded.record",
+    "INSERT INTO alert (id, ticket, status, grp, first_seen, last_seen) VALUES",
+    6,
+    "ON CONFLICT (id) DO UPDATE SET ticket = excluded.ticket, status = excluded.status, grp = excluded.grp, first_seen = excluded.first_seen, last_seen = excluded.last_seen",
 );
 /// Groups.
 pub const GROUP_ROWS: Rows =
@@ -293,11 +298,13 @@ pub const LINK_ROWS: Rows = Rows::new("INSERT INTO sign_in_link (hash, person, e
 /// Many-key look-ups.
 pub const DEDUPES: Lookup = Lookup::new("SELECT key, outcome FROM dedupe WHERE key IN");
 /// Tickets by number.
-pub const TICKETS_BY_NUMBER: Lookup = Lookup::new("SELECT number, state FROM ticket WHERE number IN");
+pub const TICKETS_BY_NUMBER: Lookup = Lookup::new(
+    "SELECT t.number, t.opened_seq, t.state, l.rev, l.seq, l.updated_at, l.attached, l.firing, l.repeats FROM ticket t JOIN ticket_latest l ON l.number = t.number WHERE t.number IN",
+);
 /// Sealed values by the positions of their events.
 pub const SEALED_BY_EVENT: Lookup = Lookup::new("SELECT seq, name, salt, bytes FROM sealed WHERE seq IN");
 /// Alerts by id.
-pub const ALERTS_BY_ID: Lookup = Lookup::new("SELECT id, record FROM alert WHERE id IN");
+pub const ALERTS_BY_ID: Lookup = Lookup::new("SELECT id, ticket, status, grp, first_seen, last_seen FROM alert WHERE id IN");
 /// Groups by id.
 pub const GROUPS_BY_ID: Lookup = Lookup::new("SELECT id, record FROM alert_group WHERE id IN");
 /// When each of these groups was last repeated, as far as no event tells yet.
@@ -335,7 +342,6 @@ pub const ALL: &[&str] = &[
     TICKETS_ENDED,
     TICKETS_COUNTED,
     COUNTERS,
-    ALERTS_OF_TICKET,
     ALERT,
     DEADLINES_DUE,
     DEADLINE_NEXT,
@@ -395,6 +401,7 @@ pub const ALL: &[&str] = &[
     TROUBLE,
     NO_TROUBLE,
     TICKETS_ALL,
+    LATEST_ALL,
     ALERTS_ALL,
     GROUPS_ALL,
     PEOPLE_ALL,
@@ -415,6 +422,7 @@ pub const ALL_ROWS: &[Rows] = &[
     TILE_ROWS,
     SEALED_ROWS,
     TICKET_ROWS,
+    LATEST_ROWS,
     COUNTER_ROWS,
     ALERT_ROWS,
     GROUP_ROWS,

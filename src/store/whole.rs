@@ -8,9 +8,11 @@ use super::{Store, StoreError, statements as sql};
 /// Tables that the events make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Projection {
-    /// `ticket`, by number: kind, status, ended, position of the opening, revision, state.
+    /// `ticket`, by number: kind, status, ended, position of the opening, state.
     Tickets,
-    /// `alert`, by id: ticket, record.
+    /// `ticket_latest`, by number: revision, position, when, alerts attached, firing and repeated.
+    Latest,
+    /// `alert`, by id: ticket, status, group, first and last seen.
     Alerts,
     /// `alert_group`, by id: record.
     Groups,
@@ -30,6 +32,7 @@ impl Projection {
     fn statement(self) -> &'static str {
         match self {
             Self::Tickets => sql::TICKETS_ALL,
+            Self::Latest => sql::LATEST_ALL,
             Self::Alerts => sql::ALERTS_ALL,
             Self::Groups => sql::GROUPS_ALL,
             Self::People => sql::PEOPLE_ALL,

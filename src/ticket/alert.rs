@@ -18,6 +18,27 @@ pub enum AlertStatus {
     Resolved,
 }
 
+impl AlertStatus {
+    /// Every one of them.
+    const ALL: [Self; 3] = [Self::Firing, Self::Acknowledged, Self::Resolved];
+
+    /// In one word, as JSON has it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Firing => "firing",
+            Self::Acknowledged => "acknowledged",
+            Self::Resolved => "resolved",
+        }
+    }
+
+    /// The one with this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.name() == name)
+    }
+}
+
 /// One alert, in our words, whatever tool sent it. Bounded by the parser: at most 256 labels and annotations
 /// together, 8 KiB a value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

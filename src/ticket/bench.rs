@@ -15,7 +15,7 @@ use super::correlation::{self, AlertRecord, GroupRecord, Repeat};
 use super::deadlines::deadlines;
 use super::decide::{Context, Decision, KindLookup, PeopleView, World, decide, refused};
 use super::event::{Actor, Event, Fact, Pinned, Via};
-use super::evolve::evolve;
+use super::evolve::{changes_latest_only, evolve};
 use super::number::Number;
 use super::refusal::Refusal;
 use super::state::Ticket;
@@ -316,10 +316,15 @@ fn apply(
     alerts: &mut BTreeMap<(String, String), AlertRecord>,
     groups: &mut BTreeMap<String, GroupRecord>,
 ) {
-    if let Some(n) = &event.ticket
-        && let Some(after) = evolve(tickets.remove(n), event)
-    {
-        tickets.insert(n.clone(), after);
+    if let Some(n) = &event.ticket {
+        let before = tickets.remove(n);
+        let settled = before.as_ref().map(Ticket::settled);
+        if let Some(after) = evolve(before, event) {
+            if changes_latest_only(&event.fact) {
+                assert_eq!(settled, Some(after.settled()), "{event:?} changes more than the latest");
+            }
+            tickets.insert(n.clone(), after);
+        }
     }
     let key = correlation::alert_key(event).map(|(s, f)| (s.to_owned(), f.to_owned()));
     if let Some(key) = &key
@@ -357,10 +362,11 @@ pub(super) fn matched(fingerprint: &str, status: AlertStatus, group: Option<&str
         kind: "incident".into(),
         group: group.into(),
         window_seconds: 7200,
-        fields: BTreeMap::from([
+        fields: Arc::new(BTreeMap::from([
             ("title".to_owned(), FieldInput::Sealed(text("payments: down"))),
             ("severity".to_owned(), FieldInput::Plain(json!("sev1"))),
-        ]),
+        ])),
+        seed: [5; 32],
     });
     MatchedAlert { alert, sealed: text("{}"), payload_sha256: text("00"), matched }
 }

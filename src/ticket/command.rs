@@ -1,6 +1,7 @@
 //! Everything that can be asked of a ticket, with text already sealed.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -18,6 +19,17 @@ pub enum FieldInput {
     Plain(Value),
     /// Free text and the like.
     Sealed(Sealed),
+}
+
+impl FieldInput {
+    /// The same value; a sealed one under a salt made of `seed` and its field's name.
+    #[must_use]
+    pub fn anew(&self, seed: &[u8; 32], field: &str) -> Self {
+        match self {
+            Self::Plain(value) => Self::Plain(value.clone()),
+            Self::Sealed(sealed) => Self::Sealed(sealed.anew(seed, field)),
+        }
+    }
 }
 
 /// Field values by name.
@@ -237,8 +249,11 @@ pub struct Matched {
     pub group: String,
     /// Quiet for so many seconds ends the group.
     pub window_seconds: i64,
-    /// Field values to open with (title sealed, severity, prefill).
-    pub fields: Fields,
+    /// Field values to open with (title sealed, severity, prefill), the same for all alerts of which the playbook says the
+    /// same: what opens a ticket seals them anew.
+    pub fields: Arc<Fields>,
+    /// Unpredictable; of this alert alone. The salts of a ticket that it opens are made of it.
+    pub seed: [u8; 32],
 }
 
 /// See [`Command::Take`].

@@ -93,7 +93,7 @@ pub struct Decision {
     pub events: Vec<NewEvent>,
     /// The tickets that were opened, changed, or that an alert of a delivery belongs to; each once, in order.
     pub tickets: Vec<Number>,
-    /// Tickets that changed, as they stand once the events are recorded with the sequence numbers from
+    /// Tickets of which more changed than each event changes ([`super::evolve::changes_latest_only`]), as they stand once the events are recorded with the sequence numbers from
     /// [`Context::next_seq`] on. What [`super::evolve::evolve`] makes of the events is the same.
     pub after: BTreeMap<Number, Ticket>,
     /// Identical repeats: no event, to be counted durably by the caller and summarised later.

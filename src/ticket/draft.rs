@@ -7,8 +7,8 @@ use super::command::{FieldInput, Fields};
 use super::correlation::{self, AlertRecord, GroupRecord, Repeat};
 use super::decide::{Context, Decision, World};
 use super::duties::Around;
-use super::event::{Actor, NewEvent};
-use super::evolve::evolve;
+use super::event::{Actor, Event, NewEvent};
+use super::evolve::{changes_latest_only, evolve};
 use super::fields::{self, FieldProblem};
 use super::number::Number;
 use super::refusal::Refusal;
@@ -27,6 +27,8 @@ pub(super) struct Draft<'a> {
     world: &'a dyn World,
     events: Vec<NewEvent>,
     tickets: BTreeMap<Number, Ticket>,
+    /// Events on tickets that are not copied for them, since they change nothing that a decision looks at.
+    counted: BTreeMap<Number, Vec<Event>>,
     alerts: BTreeMap<(String, String), AlertRecord>,
     groups: BTreeMap<String, GroupRecord>,
     heard: BTreeMap<String, Timestamp>,
@@ -54,6 +56,7 @@ impl<'a> Draft<'a> {
             world,
             events: Vec::new(),
             tickets: BTreeMap::new(),
+            counted: BTreeMap::new(),
             alerts: BTreeMap::new(),
             groups: BTreeMap::new(),
             heard: BTreeMap::new(),
@@ -65,7 +68,8 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// The ticket as it stands after what was decided so far.
+    /// The ticket as it stands after what was decided so far; perhaps without what events of the latest alerts change
+    /// of it ([`changes_latest_only`]).
     pub fn find(&self, number: &Number) -> Option<&Ticket> {
         self.tickets.get(number).or_else(|| self.world.ticket(number))
     }
@@ -143,12 +147,10 @@ impl<'a> Draft<'a> {
     /// Decides an event, and lets it change the overlay.
     pub fn push(&mut self, event: NewEvent) {
         let seq = self.ctx.next_seq + i64::try_from(self.events.len()).unwrap_or(i64::MAX);
-        let before = event.ticket.as_ref().and_then(|n| self.tickets.remove(n).or_else(|| self.world.ticket(n).cloned()));
-        let rev = event.ticket.as_ref().map(|_| before.as_ref().map_or(1, |t| t.rev + 1));
+        let rev = event.ticket.as_ref().map(|n| self.rev(n) + 1);
         let recorded = event.recorded(seq, self.ctx.now, self.ctx.actor, self.ctx.via, rev);
-        if let Some(after) = evolve(before, &recorded) {
-            self.touch(&after.number.clone());
-            self.tickets.insert(after.number.clone(), after);
+        if let Some(number) = &event.ticket {
+            self.evolve(number, &recorded);
         }
         if let Some((source, fingerprint)) = correlation::alert_key(&recorded) {
             let key = (source.to_owned(), fingerprint.to_owned());
@@ -165,6 +167,29 @@ impl<'a> Draft<'a> {
             }
         }
         self.events.push(event);
+    }
+
+    /// Events of the ticket so far.
+    fn rev(&self, number: &Number) -> i64 {
+        let counted = self.counted.get(number).map_or(0, |events| i64::try_from(events.len()).unwrap_or(i64::MAX));
+        self.find(number).map_or(0, |t| t.rev) + counted
+    }
+
+    /// Lets an event change its ticket. To copy a ticket costs more than most decisions, and a storm of alerts changes
+    /// nothing of it that the next alert depends on: such events wait until the ticket is copied for another one.
+    fn evolve(&mut self, number: &Number, event: &Event) {
+        if !self.tickets.contains_key(number) && changes_latest_only(&event.fact) && self.world.ticket(number).is_some() {
+            self.touch(number);
+            self.counted.entry(number.clone()).or_default().push(event.clone());
+            return;
+        }
+        let before = self.tickets.remove(number).or_else(|| self.world.ticket(number).cloned());
+        let counted = self.counted.remove(number).unwrap_or_default();
+        let before = counted.iter().fold(before, evolve);
+        if let Some(after) = evolve(before, event) {
+            self.touch(number);
+            self.tickets.insert(number.clone(), after);
+        }
     }
 
     /// Names a ticket in the answer, although perhaps nothing changes.

@@ -275,6 +275,78 @@ pub enum Fact {
     Refused { command: String, code: String, transition: Option<String> },
 }
 
+impl Fact {
+    /// The `kind` that it goes by.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::LogOpened { .. } => "LogOpened",
+            Self::EpochOpened(_) => "EpochOpened",
+            Self::PlaybooksAdopted { .. } => "PlaybooksAdopted",
+            Self::ForgeriesCounted { .. } => "ForgeriesCounted",
+            Self::RefusalsCounted { .. } => "RefusalsCounted",
+            Self::Exported { .. } => "Exported",
+            Self::ClockStepConfirmed { .. } => "ClockStepConfirmed",
+            Self::PersonAdded { .. } => "PersonAdded",
+            Self::RolesChanged { .. } => "RolesChanged",
+            Self::PersonDisabled { .. } => "PersonDisabled",
+            Self::KeyIssued { .. } => "KeyIssued",
+            Self::KeyRevoked { .. } => "KeyRevoked",
+            Self::LinkIssued { .. } => "LinkIssued",
+            Self::SignedIn { .. } => "SignedIn",
+            Self::AccountSeen { .. } => "AccountSeen",
+            Self::AccountLinked { .. } => "AccountLinked",
+            Self::AccountUnlinked { .. } => "AccountUnlinked",
+            Self::LinkCodeIssued { .. } => "LinkCodeIssued",
+            Self::TicketOpened(_) => "TicketOpened",
+            Self::TransitionTaken(_) => "TransitionTaken",
+            Self::FieldsSet { .. } => "FieldsSet",
+            Self::NoteAdded { .. } => "NoteAdded",
+            Self::NoteRevised { .. } => "NoteRevised",
+            Self::ContentWithheld { .. } => "ContentWithheld",
+            Self::ChannelOpened { .. } => "ChannelOpened",
+            Self::ChannelArchived { .. } => "ChannelArchived",
+            Self::ChannelJoined { .. } => "ChannelJoined",
+            Self::EvidenceAttached(_) => "EvidenceAttached",
+            Self::TaskSettled { .. } => "TaskSettled",
+            Self::EvidenceWaived { .. } => "EvidenceWaived",
+            Self::OwnerAssigned { .. } => "OwnerAssigned",
+            Self::LeadAssigned { .. } => "LeadAssigned",
+            Self::Linked { .. } => "Linked",
+            Self::Unlinked { .. } => "Unlinked",
+            Self::MergedInto { .. } => "MergedInto",
+            Self::MergeReceived { .. } => "MergeReceived",
+            Self::MergeUndone { .. } => "MergeUndone",
+            Self::Escalated { .. } => "Escalated",
+            Self::EscalationAcknowledged { .. } => "EscalationAcknowledged",
+            Self::GroupNotified { .. } => "GroupNotified",
+            Self::NotificationAcknowledged { .. } => "NotificationAcknowledged",
+            Self::NotificationOverdue { .. } => "NotificationOverdue",
+            Self::OwedReminded { .. } => "OwedReminded",
+            Self::ApprovalDecided { .. } => "ApprovalDecided",
+            Self::ApprovalWithdrawn { .. } => "ApprovalWithdrawn",
+            Self::ApprovalSpoken { .. } => "ApprovalSpoken",
+            Self::SpokenApprovalAnswered { .. } => "SpokenApprovalAnswered",
+            Self::ObligationBegan { .. } => "ObligationBegan",
+            Self::ObligationRun { .. } => "ObligationRun",
+            Self::ObligationMissed { .. } => "ObligationMissed",
+            Self::AlertAttached(_) => "AlertAttached",
+            Self::AlertRepeated { .. } => "AlertRepeated",
+            Self::AlertChanged(_) => "AlertChanged",
+            Self::AlertUnmapped(_) => "AlertUnmapped",
+            Self::DeliveryKept { .. } => "DeliveryKept",
+            Self::ClockStarted { .. } => "ClockStarted",
+            Self::ClockRetargeted { .. } => "ClockRetargeted",
+            Self::ClockPaused { .. } => "ClockPaused",
+            Self::ClockResumed { .. } => "ClockResumed",
+            Self::ClockStopped { .. } => "ClockStopped",
+            Self::ClockWarned { .. } => "ClockWarned",
+            Self::ClockBreached { .. } => "ClockBreached",
+            Self::Refused { .. } => "Refused",
+        }
+    }
+}
+
 /// See [`Fact::EpochOpened`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EpochOpened {

@@ -34,6 +34,13 @@ pub fn evolve(ticket: Option<Ticket>, event: &Event) -> Option<Ticket> {
     }
 }
 
+/// Whether an event of this kind changes nothing of its ticket but the revision, the position and moment of its latest
+/// event, and the counts of alerts.
+#[must_use]
+pub fn changes_latest_only(fact: &Fact) -> bool {
+    matches!(fact, Fact::AlertAttached(_) | Fact::AlertChanged(_) | Fact::AlertRepeated { .. } | Fact::Refused { .. })
+}
+
 fn open(number: Number, opened: &TicketOpened, event: &Event) -> Ticket {
     let mut ticket = Ticket {
         number,

@@ -102,7 +102,7 @@ pub(super) fn for_alert(draft: &mut Draft<'_>, matched: &Matched, began: Option<
     let library = draft.ctx.library;
     let kind = library.kinds.get(&matched.kind)?;
     let response = draft.ctx.kinds.response(&matched.response.digest)?;
-    let mut given = matched.fields.clone();
+    let mut given: Fields = matched.fields.iter().map(|(name, input)| (name.clone(), input.anew(&matched.seed, name))).collect();
     // A value that does not stand (the procedure moved on since it was matched) is left out: an alert is never lost.
     if let Err(problems) = fields::check(kind, library, &given) {
         for problem in problems {

@@ -309,6 +309,13 @@ pub struct NotifiedState {
 }
 
 impl Ticket {
+    /// The ticket without what every event changes of it: its revision, the position and moment of its latest event, and
+    /// the counts of its alerts are at their beginning.
+    #[must_use]
+    pub fn settled(&self) -> Self {
+        Self { rev: 0, seq: 0, updated_at: self.opened_at, alerts: AlertCount::default(), ..self.clone() }
+    }
+
     /// A field's plain value; none when it is empty or sealed.
     #[must_use]
     pub fn plain(&self, field: &str) -> Option<&Value> {

@@ -230,6 +230,7 @@ fn every_kind_of_event_keeps_its_bytes() {
         lines.push(if seq == 0 {
             text
         } else {
+            assert_eq!(whole["kind"], event.fact.kind());
             format!("{} {}", whole["kind"].as_str().unwrap(), serde_json_canonicalizer::to_string(&whole["data"]).unwrap())
         });
     }

@@ -1,5 +1,7 @@
 //! Whoever did the work does not judge it, however they go about it.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use crate::ticket::alert::AlertStatus::Firing;
@@ -108,7 +110,8 @@ fn having_somebody_else_take_only_the_last_phase_is_not_enough() {
 fn a_false_alarm_of_a_tool_can_be_called_so_by_whoever_is_awake() {
     let mut b = Bench::new();
     let mut alert = matched("00000000000000aa", Firing, Some("g"));
-    alert.matched.as_mut().unwrap().fields.insert("severity".to_owned(), FieldInput::Plain(json!("sev1")));
+    let matched = alert.matched.as_mut().unwrap();
+    Arc::make_mut(&mut matched.fields).insert("severity".to_owned(), FieldInput::Plain(json!("sev1")));
     let n = b.alerts_of("am", vec![alert]).unwrap().tickets[0].clone();
     assert_eq!(b.ticket(&n).severity(), "sev1");
     b.take("p_ana", &n, "acknowledge").unwrap();

@@ -31,7 +31,8 @@ fn outage(b: &Bench, fingerprint: &str, status: crate::ticket::alert::AlertStatu
         kind: "incident".into(),
         group: "ab".into(),
         window_seconds: 7200,
-        fields: form(b, &raw),
+        fields: form(b, &raw).into(),
+        seed: [5; 32],
     });
     alert
 }

@@ -268,7 +268,7 @@ pub(super) async fn everything_is_there(w: &World, told: &Told) {
 }
 
 /// Every statement of a commit that writes the record, and the mark by which a broken commit is found again.
-const STATEMENTS: [&str; 18] = [
+const STATEMENTS: [&str; 19] = [
     "begin",
     "head",
     "event",
@@ -276,6 +276,7 @@ const STATEMENTS: [&str; 18] = [
     "sealed",
     "deadline",
     "ticket",
+    "ticket_latest",
     "counter",
     "alert",
     "alert_group",
