@@ -348,7 +348,7 @@ mod tests {
 
     #[test]
     fn the_nearest_words_come_first_and_a_strange_one_finds_none() {
-        assert_eq!(near("nto", &WORDS), ["note"]);
+        assert_eq!(near("nte", &WORDS), ["note"]);
         assert_eq!(near("esc", &["escalate", "close"]), ["escalate"]);
         assert!(near("zebra", &HOUSE).is_empty());
     }

@@ -108,7 +108,7 @@ fn is_id(text: &str) -> bool {
 }
 
 /// A text of a payload, at most so many bytes long; empty when it is not there.
-pub(super) fn text<'v>(value: &'v Value, most: usize) -> &'v str {
+pub(super) fn text(value: &Value, most: usize) -> &str {
     value.as_str().filter(|text| text.len() <= most).unwrap_or_default()
 }
 
