@@ -311,6 +311,11 @@ async fn a_storm_ends_with_every_card_true_while_slack_limits_every_other_reques
         }
     }
     w.slack_is_told_in_steps_of(std::time::Duration::from_millis(100), 30_000).await;
+    let (asked, took) = {
+        let state = slack.lock();
+        (state.calls.len(), state.calls.iter().filter(|c| c.outcome == "ok").count())
+    };
+    println!("2,000 alerts over 200 incidents: {asked} requests to Slack, {took} of them taken: {} an incident", took / 200);
     told_once_and_in_order(&slack);
     let cards: Vec<Value> = {
         let state = slack.lock();
@@ -324,11 +329,6 @@ async fn a_storm_ends_with_every_card_true_while_slack_limits_every_other_reques
     let parents: Vec<(String, String)> =
         marks(&slack).into_iter().filter(|(c, _)| c == "incidents").flat_map(|(_, m)| m).filter(|(_, what)| what == "card").collect();
     assert!(parents.is_sorted(), "threads stand in the order in which they were opened: {parents:?}");
-    let (asked, took) = {
-        let state = slack.lock();
-        (state.calls.len(), state.calls.iter().filter(|c| c.outcome == "ok").count())
-    };
-    println!("2,000 alerts over 200 incidents: {asked} requests to Slack, {took} of them taken: {} an incident", took / 200);
     assert!(took / 200 <= 20 && asked / 200 <= 45, "{asked} requests, {took} taken");
     well_formed(&slack);
 }

@@ -29,7 +29,7 @@ const CALLED: usize = 20;
 /// Between two tries for a ticket's place in the order of a channel.
 const NEXT: Duration = Duration::from_millis(600);
 /// So long a ticket that cannot be told holds back those that were opened after it.
-const HELD_BACK: Duration = Duration::from_secs(15 * 60);
+const HELD_BACK: Duration = Duration::from_secs(60 * 60);
 
 /// What was said in Slack stands there already, and what of it could not be kept was told to whoever said it.
 fn said_here(event: &Event) -> bool {
