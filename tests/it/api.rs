@@ -153,8 +153,8 @@ async fn a_list_asked_for_what_is_not_there_says_what_there_is(w: &mut World) {
     let tickets = [
         ("status=foo", "status", "Known: requested, approved, granted, revoked, closed,"),
         ("kind=incident&status=foo", "status", "Known: open, acknowledged"),
-        ("kind=foo", "kind", "Known: incident."),
-        ("kind=INCIDENT", "kind", "Known: incident."),
+        ("kind=foo", "kind", "Known: access, change, change-model,"),
+        ("kind=INCIDENT", "kind", "Known: access, change, change-model,"),
         ("open=yes", "open", "must be true or false"),
         ("limit=0", "limit", "must be a whole number from 1 to 1000"),
         ("limit=1001", "limit", "must be a whole number from 1 to 1000"),
