@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::config::{Config, Database};
 use crate::desk::Desk;
+use crate::desk::chat::Chat;
 use crate::desk::founding::{self, Founding};
 use crate::desk::heartbeat::Expected;
 use crate::desk::publish::Publisher;
@@ -133,14 +134,11 @@ impl Service {
         let publisher = Arc::new(Publisher::new(desk.clone(), signer, outside, channels));
         let witness = config.witness.as_ref().map(|w| cosigner(w, &env)).transpose()?;
         let slack = config.slack.clone().map(|settings| Slack::new(settings, &config.public_url, env)).transpose()?.map(Arc::new);
-        let app = App::new(desk, Arc::new(config), witness, demo);
-        let app = match &slack {
-            Some(slack) => {
-                app.desk.tells_on(SLACK);
-                app.with_chat(Arc::<Slack>::clone(slack))
-            }
-            None => app,
-        };
+        if slack.is_some() {
+            desk.tells_on(SLACK);
+        }
+        let chat = slack.clone().map(|slack| slack as Arc<dyn Chat>);
+        let app = App::new(desk, Arc::new(config), witness, chat, demo);
         Ok(Self { app, publisher, witnesses: Arc::new(witnesses), slack })
     }
 

@@ -67,9 +67,9 @@ impl std::ops::Deref for App {
 }
 
 impl App {
-    /// An app on a desk.
+    /// An app on a desk, with a chat platform to talk through if there is one.
     #[must_use]
-    pub fn new(desk: Desk, config: Arc<Config>, witness: Option<Service>, demo: bool) -> Self {
+    pub fn new(desk: Desk, config: Arc<Config>, witness: Option<Service>, chat: Option<Arc<dyn Chat>>, demo: bool) -> Self {
         let started = desk.now();
         let (stopping, _) = watch::channel(false);
         Self(Arc::new(Held {
@@ -79,18 +79,12 @@ impl App {
             looked: Arc::default(),
             kept: Arc::default(),
             witness: witness.map(Arc::new),
-            chat: None,
+            chat,
             talk: Arc::default(),
             started,
             demo,
             stopping,
         }))
-    }
-
-    /// The same app, with a chat platform to talk through.
-    #[must_use]
-    pub fn with_chat(self, chat: Arc<dyn Chat>) -> Self {
-        Self { chat: Some(chat), ..self }
     }
 }
 

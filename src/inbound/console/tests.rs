@@ -52,7 +52,7 @@ impl Browser {
         let founding = Founding { origin: "demo.invalid/log".into(), demo: true, playbooks, own: false };
         let desk = founding::open_in(folder.path(), Env::system(), founding).await.expect("a desk");
         let config = Config::load(None, []).expect("defaults");
-        let router = router(App::new(desk.clone(), Arc::new(config), None, true));
+        let router = router(App::new(desk.clone(), Arc::new(config), None, None, true));
         Self { router, desk, cookie: String::new(), script: false, _folder: folder }
     }
 
