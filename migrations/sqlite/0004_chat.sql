@@ -5,6 +5,10 @@ CREATE TABLE chat_room (
     platform    TEXT NOT NULL,
     -- Empty for the channel that tickets have threads in.
     ticket      TEXT NOT NULL,
+    -- Position of the ticket's opening, as in the outbox.
+    opened      BIGINT NOT NULL,
+    -- 1 until its first message stands in the channel that it shares with others: they come in the order of their opening.
+    waits       BIGINT NOT NULL,
     channel     TEXT NOT NULL,
     thread      TEXT NOT NULL,
     state       TEXT NOT NULL,
@@ -15,6 +19,7 @@ CREATE TABLE chat_room (
     PRIMARY KEY (platform, ticket)
 ) WITHOUT ROWID;
 CREATE INDEX chat_room_place ON chat_room (platform, channel, thread);
+CREATE INDEX chat_room_opened ON chat_room (platform, opened);
 CREATE INDEX chat_room_due ON chat_room (platform, due) WHERE due > 0;
 
 CREATE TABLE chat_trouble (

@@ -19,6 +19,7 @@ pub use crate::store::read::Due;
 pub use crate::store::room::{RoomRow, TroubleRow};
 use crate::ticket::command::{Command, RoomNews};
 use crate::ticket::event::{Actor, Event, Fact};
+use crate::ticket::guard::screen;
 use crate::ticket::number::Number;
 use crate::ticket::state::Ticket;
 
@@ -26,6 +27,8 @@ use crate::ticket::state::Ticket;
 const PAGE: i64 = 1_000;
 /// Troubles that are listed at most.
 const MOST_TROUBLES: i64 = 100;
+/// What stands in chat in place of a text that bears a protective marking.
+const HELD_BACK: &str = "(held back: it bears a protective marking; the console has it)";
 
 /// What an outbox entry for chat says.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -60,6 +63,24 @@ pub(super) fn entry(platform: &str, known: &Known, ticket: &Ticket, urgent: bool
     let payload = super::overlay::json(&Entry { ticket: ticket.number.clone(), seq: ticket.seq });
     let not_before = if urgent { 0 } else { now.micros() };
     Some(OutboxRow { channel: platform.to_owned(), id: ticket.opened_seq, queued_at: now.micros(), not_before, payload })
+}
+
+/// What may stand in chat of a text: not what bears a protective marking, nor secrets and card numbers.
+fn fit_for_chat(name: &str, text: &str) -> String {
+    let screened = |text: &str| {
+        let screened = screen(text);
+        if screened.refused() { HELD_BACK.to_owned() } else { screened.masked }
+    };
+    // Of an alert, only its title is ever said.
+    if name == "alert"
+        && let Ok(mut alert) = serde_json::from_str::<serde_json::Value>(text)
+    {
+        if let Some(title) = alert["title"].as_str().map(screened) {
+            alert["title"] = title.into();
+        }
+        return alert.to_string();
+    }
+    screened(text)
 }
 
 /// A ticket with everything that a channel is told of it.
@@ -127,7 +148,10 @@ impl Desk {
                 break;
             }
             let sealed = self.store().sealed_of(&name, after, to).await?;
-            texts.extend(sealed.into_iter().map(|row| ((row.seq, row.name), String::from_utf8_lossy(&row.bytes).into_owned())));
+            texts.extend(sealed.into_iter().map(|row| {
+                let text = fit_for_chat(&row.name, &String::from_utf8_lossy(&row.bytes));
+                ((row.seq, row.name), text)
+            }));
             for (seq, bytes) in rows {
                 events.push(read_event(seq, &bytes)?);
             }
@@ -149,6 +173,15 @@ impl Desk {
     /// When the database does not answer.
     pub async fn keep_room(&self, platform: &str, ticket: &str, room: &RoomRow, turn: i64) -> Result<bool, StoreError> {
         self.store().keep_room(platform, ticket, room, turn).await
+    }
+
+    /// Whether a ticket that was opened before this one still waits for its first message in a channel that they share. One
+    /// that was queued before `since` holds nobody back any more.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn others_first(&self, platform: &str, ticket: &Ticket, since: Timestamp) -> Result<bool, StoreError> {
+        self.store().rooms_before(platform, ticket.opened_seq, since.micros()).await
     }
 
     /// The ticket that is talked about in a channel, or in a thread of it (empty for the channel itself).

@@ -15,6 +15,10 @@ pub struct RoomRow {
     pub state: String,
     /// When something is to be done there by itself, microseconds; 0 for never.
     pub due: i64,
+    /// Position of the ticket's opening.
+    pub opened: i64,
+    /// Its first message in a channel that it shares with others is still to come.
+    pub waits: bool,
 }
 
 /// Something that does not work in chat.
@@ -37,8 +41,16 @@ impl Store {
     /// When the database does not answer.
     pub async fn room(&self, platform: &str, ticket: &str) -> Result<Option<RoomRow>, StoreError> {
         let row = sqlx::query(sql::ROOM).bind(platform).bind(ticket).fetch_optional(self.readers()).await?;
-        row.map(|row| Ok(RoomRow { channel: row.try_get(0)?, thread: row.try_get(1)?, state: row.try_get(2)?, due: row.try_get(3)? }))
-            .transpose()
+        row.map(|row| {
+            Ok(RoomRow {
+                channel: row.try_get(0)?,
+                thread: row.try_get(1)?,
+                state: row.try_get(2)?,
+                due: row.try_get(3)?,
+                ..RoomRow::default()
+            })
+        })
+        .transpose()
     }
 
     /// Keeps where a ticket stands, by the turn that ends at `turn` (microseconds); `false` when a later turn has begun.
@@ -48,8 +60,18 @@ impl Store {
     pub async fn keep_room(&self, platform: &str, ticket: &str, room: &RoomRow, turn: i64) -> Result<bool, StoreError> {
         let _turn = self.turn().await;
         let query = sqlx::query(sql::KEEP_ROOM).bind(platform).bind(ticket).bind(room.channel.clone()).bind(room.thread.clone());
-        let query = query.bind(room.state.clone()).bind(turn).bind(room.due);
+        let query = query.bind(room.state.clone()).bind(turn).bind(room.due).bind(room.opened).bind(i64::from(room.waits));
         Ok(query.fetch_optional(self.writer()).await?.is_some())
+    }
+
+    /// Whether a ticket that was opened before `opened`, and queued after `since` (microseconds), still waits for its first
+    /// message in a shared channel.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn rooms_before(&self, platform: &str, opened: i64, since: i64) -> Result<bool, StoreError> {
+        let row = sqlx::query(sql::ROOMS_BEFORE).bind(platform).bind(opened).bind(since).fetch_one(self.readers()).await?;
+        Ok(row.try_get::<i64, _>(0)? > 0)
     }
 
     /// The ticket that is talked about in a channel, or in a thread of it.

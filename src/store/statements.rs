@@ -179,7 +179,10 @@ pub const OUTBOX_ROWS: Rows = Rows::new(
 /// Where a ticket stands in chat.
 pub const ROOM: &str = "SELECT channel, thread, state, due FROM chat_room WHERE platform = $1 AND ticket = $2";
 /// Keeps it, unless a later turn has written it.
-pub const KEEP_ROOM: &str = "INSERT INTO chat_room (platform, ticket, channel, thread, state, turn, due) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (platform, ticket) DO UPDATE SET channel = excluded.channel, thread = excluded.thread, state = excluded.state, turn = excluded.turn, due = excluded.due WHERE chat_room.turn <= excluded.turn RETURNING turn";
+pub const KEEP_ROOM: &str = "INSERT INTO chat_room (platform, ticket, channel, thread, state, turn, due, opened, waits) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (platform, ticket) DO UPDATE SET opened = excluded.opened, waits = excluded.waits, channel = excluded.channel, thread = excluded.thread, state = excluded.state, turn = excluded.turn, due = excluded.due WHERE chat_room.turn <= excluded.turn RETURNING turn";
+/// How many tickets that were opened before still wait for their first message in a shared channel, or were not looked at
+/// yet. One that waits for very long holds nobody back.
+pub const ROOMS_BEFORE: &str = "SELECT COUNT(*) FROM outbox o WHERE o.channel = $1 AND o.id < $2 AND o.queued_at > $3 AND NOT EXISTS (SELECT 1 FROM chat_room r WHERE r.platform = $1 AND r.opened = o.id AND r.waits = 0)";
 /// The ticket that a place in chat is about.
 pub const TICKET_AT: &str = "SELECT ticket FROM chat_room WHERE platform = $1 AND channel = $2 AND thread = $3 ORDER BY ticket LIMIT 1";
 /// Tickets for which something is to be done in chat by now.
@@ -385,6 +388,7 @@ pub const ALL: &[&str] = &[
     OUTBOX_STATE,
     ROOM,
     KEEP_ROOM,
+    ROOMS_BEFORE,
     TICKET_AT,
     ROOMS_DUE,
     TROUBLES,

@@ -76,7 +76,9 @@ async fn a_limited_incident_has_a_thread_in_the_channel_of_threads(w: &mut World
     let replies: Vec<&Value> = channel.messages.iter().filter(|m| m.get("thread_ts").is_some()).collect();
     assert_eq!(replies.len(), 1);
     assert_eq!((&replies[0]["thread_ts"], replies[0]["text"].as_str()), (&parents[0]["ts"], Some("ana noted: Looking at the index.")));
-    assert!(channel.pins.is_empty() && slack.done("conversations.invite") == 0, "a shared channel is nobody's to fill");
+    assert!(channel.pins.is_empty());
+    assert!(channel.members.contains(&user(&slack, "ben")) && !channel.members.contains(&user(&slack, "nil")), "who may work, comes");
+    assert_eq!(slack.done("conversations.invite"), 1, "once, not once a ticket");
     let place = parents[0]["ts"].as_str().expect("a place");
     let found = w.desk().ticket_at("slack", &channel.id, place).await.expect("looked");
     assert_eq!(found.map(|n| n.to_string()), Some(one));
@@ -246,6 +248,7 @@ async fn a_stranger_s_title_calls_nobody(w: &mut World) {
     let text = channel.messages[0]["text"].as_str().unwrap_or_default();
     assert!(text.contains("&lt;!channel&gt; &amp; &lt;https://evil.example|click&gt;"), "{text}");
     assert!(!channel.topic.contains('<'), "{}", channel.topic);
+    assert!(slack.lock().calls.iter().all(|c| c.body.get("link_names").is_none()), "names in a text are nobody's");
     let marked_up: Vec<String> = channel.messages.iter().map(|m| m["blocks"].to_string()).filter(|b| b.contains("mrkdwn")).collect();
     assert_eq!(marked_up, Vec::<String>::new(), "no block is parsed for mark-up");
 }
@@ -307,7 +310,12 @@ async fn a_storm_ends_with_every_card_true_while_slack_limits_every_other_reques
             answer.done();
         }
     }
-    w.slack_is_told().await;
+    w.slack_is_told_in_steps_of(std::time::Duration::from_millis(100), 30_000).await;
+    let (asked, took) = {
+        let state = slack.lock();
+        (state.calls.len(), state.calls.iter().filter(|c| c.outcome == "ok").count())
+    };
+    println!("2,000 alerts over 200 incidents: {asked} requests to Slack, {took} of them taken: {} an incident", took / 200);
     told_once_and_in_order(&slack);
     let cards: Vec<Value> = {
         let state = slack.lock();
@@ -321,11 +329,6 @@ async fn a_storm_ends_with_every_card_true_while_slack_limits_every_other_reques
     let parents: Vec<(String, String)> =
         marks(&slack).into_iter().filter(|(c, _)| c == "incidents").flat_map(|(_, m)| m).filter(|(_, what)| what == "card").collect();
     assert!(parents.is_sorted(), "threads stand in the order in which they were opened: {parents:?}");
-    let (asked, took) = {
-        let state = slack.lock();
-        (state.calls.len(), state.calls.iter().filter(|c| c.outcome == "ok").count())
-    };
-    println!("2,000 alerts over 200 incidents: {asked} requests to Slack, {took} of them taken: {} an incident", took / 200);
     assert!(took / 200 <= 20 && asked / 200 <= 45, "{asked} requests, {took} taken");
     well_formed(&slack);
 }
@@ -338,3 +341,52 @@ mod a_storm_ends_with_every_card_true_while_slack_limits_every_other_request {
         });
     }
 }
+
+async fn what_happens_while_slack_is_down_is_said_when_it_is_back(w: &mut World) {
+    let slack = staffed(w).await;
+    (0..12).for_each(|n| slack.fails_next(if n % 2 == 0 { Fault::Broken } else { Fault::CutBefore }));
+    let ana = w.person("ana");
+    let inc = ana.declares("db down", "sev1").await;
+    ana.acknowledges(&inc).await.done();
+    ana.notes(&inc, "while Slack was away").await.done();
+    w.slack_is_told().await;
+    let said = slack.said("inc-000001-db-down");
+    assert_eq!(said[2..], ["ana has it (10:00 UTC). Contain by 14:00 UTC.", "ana noted: while Slack was away"]);
+    told_once_and_in_order(&slack);
+    assert!(slack.asked("conversations.create") < 14, "it is not hammered while it is down");
+    well_formed(&slack);
+}
+on_both!(what_happens_while_slack_is_down_is_said_when_it_is_back);
+
+// proves: RET-13
+async fn what_bears_a_marking_or_a_secret_stays_out_of_slack(w: &mut World) {
+    let slack = staffed(w).await;
+    let ana = w.person("ana");
+    let inc = ana.declares("db down", "sev1").await;
+    ana.notes(&inc, "CUI//SP-CTI\nthe wing drawings").await.done();
+    ana.notes(&inc, "I set the password: hunter2hunter2 again").await.done();
+    w.slack_is_told().await;
+    let all = serde_json::to_string(&slack.channel_like("inc-000001").messages).expect("JSON");
+    assert!(!all.contains("wing drawings") && !all.contains("hunter2"), "{all}");
+}
+on_both!(what_bears_a_marking_or_a_secret_stays_out_of_slack);
+
+async fn doctor_and_the_console_say_what_does_not_work_in_slack(w: &mut World) {
+    let slack = staffed(w).await;
+    let (_, said) = w.runs(&["doctor"]).await;
+    assert!(said.contains("the bot token is good: user UBOT in the workspace T0TEAM"), "{said}");
+    assert!(said.contains("the app has every scope of deploy/slack-manifest.yaml"), "{said}");
+    assert!(said.contains("no account in Slack is linked for max@example.com"), "{said}");
+    slack.lock().scopes.remove("pins:write");
+    w.person("ana").declares("db down", "sev1").await;
+    w.slack_is_told().await;
+    let (code, said) = w.runs(&["doctor"]).await;
+    assert!(code == 1 && said.contains("the app lacks pins:write"), "{said}");
+    assert!(said.contains("may not do pins.add"), "{said}");
+    let page = w.signed_in("ana").await.gets("/console/").await.text();
+    assert!(page.contains("may not do pins.add"), "the console says it as well");
+    slack.fails("auth.test", Fault::Says("account_inactive"));
+    let (_, said) = w.runs(&["doctor"]).await;
+    assert!(said.contains("Slack does not take the bot token (account_inactive)"), "{said}");
+}
+on_both!(doctor_and_the_console_say_what_does_not_work_in_slack);

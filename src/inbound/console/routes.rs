@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::render::{desk_page, ended_page, people_page, timeline_page};
 use super::view_of::{LATEST, Look};
-use super::views::{Desk, Ended, Entry, People, PersonLine, ROOT, Room, Timeline};
+use super::views::{Desk, Ended, Entry, Notice, People, PersonLine, ROOT, Room, Timeline};
 use super::{act, assets, evidence, link, reply, session, stream};
 use crate::card::words::humanise;
 use crate::desk::query::NoView;
@@ -105,11 +105,22 @@ async fn incidents(State(app): State<App>, Visitor(caller): Visitor, headers: He
     let made = async {
         let look = Look::new(&app, &caller.person)?;
         let open = look.open().await?;
-        let shell = look.shell(&open, None);
+        let mut shell = look.shell(&open, None);
+        shell.notice = chat_notice(&app, "").await;
         let (ended, _) = look.ended(LATEST, LATELY).await?;
         Ok(desk_page(&Desk { shell, room: Room::Incidents { open, ended } }))
     };
     page(&app, &headers, made.await)
+}
+
+/// What does not work in chat for a ticket, or (with an empty number) for the platform as a whole. A database that does
+/// not answer shows itself elsewhere on the page.
+async fn chat_notice(app: &App, number: &str) -> Option<Notice> {
+    app.chat.as_ref()?;
+    let troubles = app.desk.chat_troubles().await.ok()?;
+    let of_ticket = |subject: &str| subject.parse::<Number>().is_ok();
+    let mine = troubles.into_iter().find(|t| if number.is_empty() { !of_ticket(&t.subject) } else { t.subject == number });
+    mine.map(|trouble| Notice { refused: true, text: trouble.words })
 }
 
 /// Where the reader stands in the list of ended tickets.
@@ -134,7 +145,8 @@ async fn channel(State(app): State<App>, Visitor(caller): Visitor, Path(name): P
         let look = Look::new(&app, &caller.person)?;
         let pinned = look.ticket(&number(&name)?).await?;
         let (card, messages) = (look.card(&pinned), look.conversation(&pinned).await?);
-        let shell = look.shell(&look.open().await?, Some(&card));
+        let mut shell = look.shell(&look.open().await?, Some(&card));
+        shell.notice = chat_notice(&app, &card.number).await;
         let may_write = app.desk.allow(&caller.person, Permission::Work).is_ok();
         Ok(desk_page(&Desk { shell, room: Room::Ticket { card: Box::new(card), messages, may_write } }))
     };

@@ -108,7 +108,6 @@ impl Slack {
         {
             taken.push(due);
         }
-        self.pace().firsts = taken.iter().map(|due| due.id).collect();
         let any = !taken.is_empty();
         for ended in join_all(taken.into_iter().map(|due| self.one(desk, due))).await {
             ended?;
@@ -118,7 +117,6 @@ impl Slack {
 
     async fn one(&self, desk: &Desk, due: Due) -> Result<(), StoreError> {
         let ended = self.turn(desk, &due).await;
-        self.pace().firsts.remove(&due.id);
         match ended {
             Ok(()) => desk.delivered(PLATFORM, &due).await,
             Err(Stop::Wait(at)) => desk.later(PLATFORM, &due, at).await,
@@ -142,7 +140,7 @@ impl Slack {
         let entry: Entry = serde_json::from_str(&due.payload).map_err(|error| Stop::Untold(error.to_string()))?;
         let number = entry.ticket.to_string();
         let telling = desk.telling(&entry.ticket).await?;
-        let room = Room::read(desk.chat_room(PLATFORM, &number).await?);
+        let room = Room { opened: telling.ticket.opened_seq, ..Room::read(desk.chat_room(PLATFORM, &number).await?) };
         let bare = self.settings.minimal_content || is_sensitive(&telling);
         let began = desk.env().clock.monotonic();
         let mut turn = Turn { desk, due: due.clone(), number, telling, room, now: desk.now(), bare, in_trouble: false, began };
@@ -178,6 +176,8 @@ impl Slack {
         if turn.room.own {
             self.pin_card(turn).await?;
             self.set_topic(turn).await?;
+        }
+        if turn.room.own || turn.room.brings {
             self.invite(turn).await?;
         }
         self.tell_story(turn).await?;

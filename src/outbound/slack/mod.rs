@@ -28,6 +28,8 @@ use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use serde::{Deserialize, Serialize};
+
 use super::http::{Client, HttpError, host_of};
 use crate::config::Slack as Settings;
 use crate::desk::rooms::RoomRow;
@@ -37,6 +39,17 @@ use deliver::{PLATFORM, Stop, Turn};
 use methods::Who;
 use pace::Pace;
 use wire::{Api, Trouble};
+
+/// The channel in which tickets have threads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Fixed {
+    /// Its id.
+    id: String,
+    /// What the configuration calls it.
+    name: String,
+    /// We made it, so we bring in those who work; whom somebody else's channel is for, they decide.
+    ours: bool,
+}
 
 /// One workspace, as the configured app sees it.
 pub struct Slack {
@@ -54,7 +67,9 @@ pub struct Slack {
     refused: Mutex<BTreeSet<String>>,
     begun: AtomicBool,
     /// The channel of threads, once it is known.
-    fixed: tokio::sync::Mutex<Option<String>>,
+    fixed: tokio::sync::Mutex<Option<Fixed>>,
+    /// Users who were invited there.
+    brought: Mutex<BTreeSet<String>>,
 }
 
 impl Slack {
@@ -78,11 +93,16 @@ impl Slack {
             refused: Mutex::default(),
             begun: AtomicBool::new(false),
             fixed: tokio::sync::Mutex::default(),
+            brought: Mutex::default(),
         })
     }
 
     fn pace(&self) -> MutexGuard<'_, Pace> {
         self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn brought(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.brought.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn refused(&self) -> MutexGuard<'_, BTreeSet<String>> {
@@ -104,32 +124,37 @@ impl Slack {
     }
 
     /// The channel in which tickets have threads: as configured by id, found by name, or made.
-    async fn fixed_channel(&self, turn: &mut Turn<'_>) -> Result<String, Stop> {
+    async fn fixed_channel(&self, turn: &mut Turn<'_>) -> Result<Fixed, Stop> {
         let name = self.settings.channel.clone();
         if name.starts_with(['C', 'G']) && name.len() >= 9 && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()) {
-            return Ok(name);
+            return Ok(Fixed { id: name.clone(), name, ours: false });
         }
         let mut fixed = self.fixed.lock().await;
-        if let Some(id) = fixed.clone() {
-            return Ok(id);
+        if let Some(known) = fixed.clone() {
+            return Ok(known);
         }
-        if let Some(row) = turn.desk.chat_room(PLATFORM, "").await?.filter(|row| !row.channel.is_empty() && row.state == name) {
-            *fixed = Some(row.channel.clone());
-            return Ok(row.channel);
+        let row = turn.desk.chat_room(PLATFORM, "").await?;
+        let known = row.and_then(|row| serde_json::from_str::<Fixed>(&row.state).ok()).filter(|known| known.name == name);
+        if let Some(known) = known {
+            *fixed = Some(known.clone());
+            return Ok(known);
         }
+        let bot = self.who(turn).await?.user_id;
         let found = self.asks(turn, "users.conversations", self.api.own_channel(&name)).await?;
-        let id = match found {
-            Ok(Some(channel)) if !channel.is_archived => channel.id,
+        let channel = match found {
+            Ok(Some(channel)) if !channel.is_archived => channel,
             Ok(Some(_)) | Err(_) => return Err(self.mend_place(turn, "channel_not_found").await),
             Ok(None) => match self.asks(turn, "conversations.create", self.api.make_channel(&name, true)).await? {
-                Ok(channel) => channel.id,
+                Ok(channel) => channel,
                 Err(_) => return Err(self.mend_place(turn, "not_in_the_fixed_channel").await),
             },
         };
-        let row = RoomRow { channel: id.clone(), state: name, ..RoomRow::default() };
+        let known = Fixed { ours: channel.creator == bot, id: channel.id, name };
+        let state = serde_json::to_string(&known).unwrap_or_default();
+        let row = RoomRow { channel: known.id.clone(), state, ..RoomRow::default() };
         turn.desk.keep_room(PLATFORM, "", &row, turn.desk.now().micros()).await?;
-        *fixed = Some(id.clone());
-        Ok(id)
+        *fixed = Some(known.clone());
+        Ok(known)
     }
 
     /// The channel of threads is not there any more: it is looked for again.

@@ -1,7 +1,7 @@
 //! How fast we may speak: about one message a second in a channel, and not at all while Slack asks us to wait
 //! (<https://docs.slack.dev/apis/web-api/rate-limits>).
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::env::Timestamp;
@@ -13,8 +13,6 @@ const APART: Duration = Duration::from_millis(1_100);
 #[derive(Debug, Default)]
 pub(super) struct Pace {
     until: HashMap<String, Timestamp>,
-    /// Tickets on their way that may still need their first message in the channel of threads, by when they were opened.
-    pub(super) firsts: BTreeSet<i64>,
 }
 
 impl Pace {

@@ -146,6 +146,9 @@ impl Slack {
                 Err(Stop::Again)
             }
             word => {
+                // Whoever was opened later does not wait for a message that Slack will not take.
+                turn.room.placed = true;
+                turn.keep().await?;
                 self.ticket_trouble(
                     turn,
                     &format!("Slack does not take what is said of this ticket ({word}). It is tried again; the console has everything."),

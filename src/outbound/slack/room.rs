@@ -25,8 +25,15 @@ pub struct Room {
     /// When something is to be done by itself, microseconds.
     #[serde(skip)]
     pub due: i64,
+    /// Position of the ticket's opening.
+    #[serde(skip)]
+    pub opened: i64,
+    /// It was given a place before: from then on it holds nobody back who was opened later.
+    pub placed: bool,
     /// It is a channel of the ticket's own.
     pub own: bool,
+    /// A channel of threads that we made: those who work are invited there.
+    pub brings: bool,
     /// What it is called.
     pub name: String,
     /// It bears no content.
@@ -98,7 +105,8 @@ impl Room {
     #[must_use]
     pub fn row(&self) -> RoomRow {
         let state = serde_json::to_string(self).unwrap_or_default();
-        RoomRow { channel: self.channel.clone(), thread: self.thread.clone(), state, due: self.due }
+        let (channel, thread) = (self.channel.clone(), self.thread.clone());
+        RoomRow { channel, thread, state, due: self.due, opened: self.opened, waits: !self.placed }
     }
 
     /// Leaves the place for another one, which is not there yet.

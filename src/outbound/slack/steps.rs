@@ -1,6 +1,7 @@
 //! The steps of a turn: the place, the card, pin and topic, who is invited, the story, and the end.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -26,7 +27,9 @@ const INVITED: usize = 100;
 /// People who are called by name in one message at most.
 const CALLED: usize = 20;
 /// Between two tries for a ticket's place in the order of a channel.
-const NEXT: std::time::Duration = std::time::Duration::from_millis(600);
+const NEXT: Duration = Duration::from_millis(600);
+/// So long a ticket that cannot be told holds back those that were opened after it.
+const HELD_BACK: Duration = Duration::from_secs(60 * 60);
 
 /// What was said in Slack stands there already, and what of it could not be kept was told to whoever said it.
 fn said_here(event: &Event) -> bool {
@@ -60,11 +63,13 @@ impl Slack {
             return Ok(());
         }
         turn.room.bare = turn.bare;
+        // Whoever gets a channel of its own holds back nobody who gets a thread.
+        turn.room.placed |= wants_own;
         if wants_own && !turn.room.no_own && self.open_channel(turn).await? {
             return turn.keep().await;
         }
-        turn.room.channel = self.fixed_channel(turn).await?;
-        turn.room.own = false;
+        let fixed = self.fixed_channel(turn).await?;
+        (turn.room.channel, turn.room.own, turn.room.brings) = (fixed.id, false, fixed.ours);
         turn.keep().await
     }
 
@@ -124,13 +129,13 @@ impl Slack {
         let post = if turn.bare { blocks::bare_card(&ink, &card) } else { blocks::card(&ink, &card) };
         let digest = hex::encode(Sha256::digest(format!("{}{}", post.text, json!(post.blocks))));
         if turn.room.card.is_empty() {
-            self.in_order(turn)?;
+            self.in_order(turn).await?;
             let ts = self.say(turn, "card", &post).await?;
             if !turn.room.own {
                 turn.room.thread.clone_from(&ts);
             }
             turn.room.card = ts;
-            self.pace().firsts.remove(&turn.due.id);
+            turn.room.placed = true;
         } else if turn.room.shown != digest {
             let asked = self.asks(turn, "chat.update", self.api.change(&turn.room.channel, &turn.room.card, &post)).await?;
             if let Err(word) = asked {
@@ -144,12 +149,12 @@ impl Slack {
     }
 
     /// In the channel of threads, tickets stand in the order in which they were opened.
-    fn in_order(&self, turn: &Turn<'_>) -> Result<(), Stop> {
-        let first = self.pace().firsts.first().copied();
-        match first {
-            Some(first) if !turn.room.own && first < turn.due.id => Err(Stop::Wait(turn.now.plus(NEXT))),
-            _ => Ok(()),
+    async fn in_order(&self, turn: &Turn<'_>) -> Result<(), Stop> {
+        if turn.room.own || turn.room.placed {
+            return Ok(());
         }
+        let others_first = turn.desk.others_first(PLATFORM, &turn.telling.ticket, turn.now.minus(HELD_BACK)).await?;
+        if others_first { Err(Stop::Wait(turn.now.plus(NEXT))) } else { Ok(()) }
     }
 
     /// Posts a message, once: what was under way before is looked for first.
@@ -249,7 +254,9 @@ impl Slack {
     pub(super) async fn invite(&self, turn: &mut Turn<'_>) -> Result<(), Stop> {
         let team = self.who(turn).await?.team_id;
         let wanted = super::invited::users(&turn.telling, &team);
-        let fresh: Vec<String> = wanted.into_iter().filter(|user| !turn.room.invited.contains(user)).collect();
+        let shared = !turn.room.own;
+        let here = |user: &String| turn.room.invited.contains(user) || (shared && self.brought().contains(user));
+        let fresh: Vec<String> = wanted.into_iter().filter(|user| !here(user)).collect();
         for some in fresh.chunks(INVITED) {
             let refused = !self.invite_all(turn, some).await?;
             if refused && some.len() > 1 {
@@ -259,6 +266,9 @@ impl Slack {
                 }
             } else if refused {
                 self.not_invited(turn).await?;
+            }
+            if shared {
+                self.brought().extend(some.iter().cloned());
             }
             turn.room.invited.extend(some.iter().cloned());
             turn.keep().await?;
@@ -316,10 +326,13 @@ impl Slack {
             match (self.worded(turn, message).await?, grown) {
                 (None, _) => {}
                 (Some(post), Some(ts)) => {
-                    let asked = self.asks(turn, "chat.update", self.api.change(&turn.room.channel, &ts, &post)).await?;
-                    if asked.is_err() {
-                        // Somebody took it away: what grows from here is a new one.
-                        turn.room.tail = None;
+                    match self.asks(turn, "chat.update", self.api.change(&turn.room.channel, &ts, &post)).await? {
+                        Ok(()) => {}
+                        Err(word) if matches!(word.as_str(), "channel_not_found" | "is_archived" | "not_in_channel") => {
+                            return Err(self.mend_place(turn, &word).await);
+                        }
+                        // Somebody took the message away: the card has the numbers, and what comes from here is a new one.
+                        Err(_) => turn.room.tail = None,
                     }
                 }
                 (Some(post), None) => {
@@ -366,10 +379,8 @@ impl Slack {
             // It may be gone by now, which says it as well.
             let _ = self.asks(turn, "chat.update", self.api.change(&channel, &card, &post)).await?;
         }
-        if own {
-            if let Err(word) = self.asks(turn, "conversations.archive", self.api.archive(&channel)).await? {
-                self.ticket_trouble(turn, &format!("The channel that this ticket left could not be archived in Slack ({word}).")).await?;
-            }
+        if own && let Err(word) = self.asks(turn, "conversations.archive", self.api.archive(&channel)).await? {
+            self.ticket_trouble(turn, &format!("The channel that this ticket left could not be archived in Slack ({word}).")).await?;
         }
         turn.room.left = None;
         turn.keep().await

@@ -106,6 +106,7 @@ impl State {
             "im:history",
             "im:read",
             "im:write",
+            "metadata.message:read",
             "pins:read",
             "pins:write",
             "reactions:read",
