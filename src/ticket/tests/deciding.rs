@@ -79,7 +79,8 @@ fn whoever_answers_for_the_tool_that_asked_does_not_approve_it() {
         kind: "change".into(),
         group: "g".into(),
         window_seconds: 7200,
-        fields,
+        fields: fields.into(),
+        seed: [5; 32],
     });
     alert.alert.source = "pager".into();
     let receive = Receive { source: "pager".into(), received_at: b.now, alerts: vec![alert], remainder: None };
