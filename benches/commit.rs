@@ -232,6 +232,7 @@ fn committed(c: &mut Criterion) {
                         who: Who::Source { name: "bench".to_owned() },
                         via: Via { surface: "hook".to_owned(), auth: "none".to_owned(), credential: None },
                         ip: None,
+                        envelope: None,
                         dedupe: None,
                         ask: Ask::Ticket(Box::new(Command::Receive(receive))),
                     })
