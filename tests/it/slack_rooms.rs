@@ -126,6 +126,7 @@ async fn a_channel_is_archived_a_week_after_the_incident_ended(w: &mut World) {
     let slack = staffed(w).await;
     let ana = w.person("ana");
     let inc = ana.declares("nothing, it turns out", "sev2").await;
+    w.slack_is_told().await;
     w.person("ben").takes("false_positive", &inc, json!({ "reason": "a test of the sensor" })).await.done();
     w.slack_is_told().await;
     let name = "inc-000001-nothing-it-turns-out";

@@ -20,7 +20,7 @@ use crate::desk::chat::{Handle, Reply, Sheet};
 use crate::desk::request::Ask;
 use crate::inbound::app::App;
 use crate::people::Person;
-use crate::procedure::model::Kind;
+use crate::procedure::model::{Kind, Transition};
 use crate::ticket::command::Command;
 use crate::ticket::guard;
 use crate::ticket::nearest::nearest;
@@ -128,9 +128,9 @@ async fn of_kind(app: &App, speaker: &Speaker, kind: &Kind, typing: &Typing<'_>)
         "list" => return lookups::list(app, speaker, &kind.prefix).await,
         _ => {}
     }
-    let known = WORDS.contains(&word) || kind.transitions.get(word).is_some_and(|t| !t.automatic);
+    let known = WORDS.contains(&word) || kind.transitions.get(word).is_some_and(|t| takes(t) || decides(t));
     if !known {
-        let steps = kind.transitions.values().filter(|t| !t.automatic).map(|t| t.name.as_str());
+        let steps = kind.transitions.values().filter(|t| takes(t) || decides(t)).map(|t| t.name.as_str());
         let known: Vec<&str> = WORDS.into_iter().chain(steps).collect();
         return Outcome::says(chat::unknown_word(typing.command, word, &near(word, &known)));
     }
@@ -147,7 +147,17 @@ async fn of_kind(app: &App, speaker: &Speaker, kind: &Kind, typing: &Typing<'_>)
     if word == "show" {
         return lookups::show(app, speaker, &number).await;
     }
-    on_ticket(app, speaker, typing, number, text).await
+    on_ticket(app, speaker, kind, typing, number, text).await
+}
+
+/// Whether somebody takes the step; others take themselves.
+fn takes(step: &Transition) -> bool {
+    !step.automatic
+}
+
+/// Whether its word asks for a decision: the step takes itself once all have agreed. What is approved is always shown first.
+fn decides(step: &Transition) -> bool {
+    step.automatic && step.approval.is_some()
 }
 
 /// `INC-000042 because` or `42 because`: the number, if one is named, and the text.
@@ -217,7 +227,7 @@ fn somebody(app: &App, speaker: &Speaker, named: &str) -> Result<Person, Words> 
 }
 
 /// What a word does, which input its text is for, and what else it fills in.
-fn meaning(app: &App, speaker: &Speaker, word: &str, text: &str) -> Result<(Action, BTreeMap<String, Vec<String>>), Words> {
+fn meaning(app: &App, speaker: &Speaker, kind: &Kind, word: &str, text: &str) -> Result<(Action, BTreeMap<String, Vec<String>>), Words> {
     let mut values = BTreeMap::new();
     let mut put = |name: &str, value: &str| {
         if !value.is_empty() {
@@ -259,6 +269,10 @@ fn meaning(app: &App, speaker: &Speaker, word: &str, text: &str) -> Result<(Acti
             put("reason", others);
             Action::Step("merge".to_owned())
         }
+        step if kind.transitions.get(step).is_some_and(decides) => {
+            put("reason", text);
+            Action::Decide(step.to_owned())
+        }
         step => {
             put("line", text);
             Action::Step(step.to_owned())
@@ -267,8 +281,8 @@ fn meaning(app: &App, speaker: &Speaker, word: &str, text: &str) -> Result<(Acti
     Ok((action, values))
 }
 
-async fn on_ticket(app: &App, speaker: &Speaker, typing: &Typing<'_>, number: Number, text: &str) -> Outcome {
-    let (action, values) = match meaning(app, speaker, &typing.word, text) {
+async fn on_ticket(app: &App, speaker: &Speaker, kind: &Kind, typing: &Typing<'_>, number: Number, text: &str) -> Outcome {
+    let (action, values) = match meaning(app, speaker, kind, &typing.word, text) {
         Ok(meaning) => meaning,
         Err(nobody) => return Outcome::says(nobody),
     };

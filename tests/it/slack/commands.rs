@@ -81,7 +81,8 @@ async fn an_unknown_word_gets_the_nearest_and_a_missing_ticket_is_asked_for(w: &
     assert!(ana.hears("/incident acknowledge").await.contains("Which ticket?"));
     assert!(ana.hears("/incident help").await.contains("/incident declare TITLE"));
     assert!(ana.hears("/countersign").await.contains("whoami"));
-    assert!(ana.hears("/change request").await.contains("no procedure"), "none is adopted yet");
+    assert!(ana.hears("/change aprove").await.contains("Did you mean /change approve?"));
+    assert!(ana.hears("/access aprove").await.contains("Did you mean /access approve?"));
     assert!(ana.hears("/incident page INC-000001 <@U0NOBODY> Come").await.contains("not linked"));
     assert!(w.log_of("TicketOpened").await.is_empty());
 }
