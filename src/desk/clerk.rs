@@ -139,13 +139,21 @@ impl Clerk {
     async fn serve(&mut self, desk: &Inner, batch: Vec<Queued>) {
         let mut waiting = vec![batch];
         while let Some(batch) = waiting.pop() {
+            // After a failed disk nothing that this process believes can be trusted: it only waits for its end.
+            if matches!(*desk.fatal.borrow(), Some(Ending::AtOnce(_))) {
+                answer_all(batch, &Unanswered::NotStored("the service is ending".to_owned()));
+                continue;
+            }
             let mut batch = self.past_the_clock(desk, batch).await;
             if batch.is_empty() {
                 continue;
             }
             self.mark.1 += 1;
             let started = desk.env.clock.monotonic();
-            match self.commit(desk, &batch).await {
+            desk.begins_a_commit(started);
+            let committed = self.commit(desk, &batch).await;
+            desk.ends_a_commit();
+            match committed {
                 Ok(Done { answers, wrote }) => {
                     // What wrote nothing says nothing of a full disk.
                     if wrote {
@@ -174,6 +182,8 @@ impl Clerk {
                 }
                 Err(Failed::Disk(why)) => {
                     tracing::error!(why, "the disk failed during a commit; what it holds is unknown, so this process ends");
+                    // Its connection is not kept for anybody.
+                    drop(self.writer.take());
                     self.lose(desk);
                     answer_all(batch, &Unanswered::Unknown);
                     desk.fatal.send_replace(Some(Ending::AtOnce(format!("the disk failed ({why}); check it, then start again"))));

@@ -6,6 +6,7 @@ use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::clockwatch::{self, ClockWatch};
+use super::outcome::PATIENCE;
 use super::{Desk, Ending, Inner};
 use crate::env::{Env, Timestamp};
 use crate::store::{Store, StoreError};
@@ -37,6 +38,22 @@ pub(super) async fn clock_of(store: &Store, env: &Env, last_at: i64) -> Result<C
 }
 
 impl Inner {
+    /// A commit begins, at `now` on the clock that never goes back.
+    pub(super) fn begins_a_commit(&self, now: Duration) {
+        self.committing.store(u64::try_from(now.as_micros()).unwrap_or(u64::MAX).saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// It has ended, in whichever way.
+    pub(super) fn ends_a_commit(&self) {
+        self.committing.store(0, Ordering::Relaxed);
+    }
+
+    /// How long the commit that is under way has taken so far.
+    fn waits_for_a_commit(&self) -> Option<Duration> {
+        let began = self.committing.load(Ordering::Relaxed).checked_sub(1).map(Duration::from_micros)?;
+        Some(self.env.clock.monotonic().saturating_sub(began))
+    }
+
     pub(crate) fn clocks(&self) -> MutexGuard<'_, ClockWatch> {
         self.clocks.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -89,6 +106,10 @@ impl Desk {
         }
         if let Some(why) = self.inner().look_at_the_clock() {
             return Some(why);
+        }
+        // On a file a disk that hangs is not noticed by the one who waits for it.
+        if let Some(waited) = self.inner().waits_for_a_commit().filter(|waited| *waited > PATIENCE) {
+            return Some(format!("a commit has been waiting for the disk for {} seconds", waited.as_secs()));
         }
         self.inner().failing.load(Ordering::Relaxed).then(|| "the latest commit could not be stored".to_owned())
     }

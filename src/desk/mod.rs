@@ -140,6 +140,8 @@ pub(crate) struct Inner {
     pub(crate) room: Mutex<health::Room>,
     /// The latest commit failed for a reason that is the database's.
     pub(crate) failing: AtomicBool,
+    /// When the commit that is under way began, on the clock that never goes back, microseconds and one; 0 for none.
+    pub(crate) committing: AtomicU64,
     /// Looks of the scheduler while commits fail.
     pub(crate) looks: AtomicU64,
     /// Chat platforms that are told of tickets.
@@ -217,6 +219,7 @@ impl Desk {
             clocks: Mutex::new(clocks),
             room: Mutex::default(),
             failing: AtomicBool::new(false),
+            committing: AtomicU64::new(0),
             looks: AtomicU64::new(0),
             platforms: RwLock::default(),
             people,

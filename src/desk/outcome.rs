@@ -8,8 +8,8 @@ use super::{DeskError, Inner};
 use crate::store::StoreError;
 
 /// How long the database may take over one step of a commit: PostgreSQL itself gives up waiting for the head after five
-/// seconds, and one that was cut off never answers. A file has nobody at another end: it answers, or its disk hangs, and
-/// everybody who waits is told that nobody knows.
+/// seconds, and one that was cut off never answers. A file is called in place, where nobody can give up waiting: while its
+/// disk hangs, `/readyz` says so, and each request is told by its own limit that nobody knows.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the first requests of a batch are answered.

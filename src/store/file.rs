@@ -54,8 +54,11 @@ impl Place {
         Ok(File { connection, _place: place })
     }
 
-    /// Keeps a connection for whoever wants one next.
+    /// Keeps a connection for whoever wants one next; one that is still in a transaction is closed instead.
     pub fn keep(&self, connection: File) {
+        if !connection.connection.is_autocommit() {
+            return;
+        }
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection);
     }
 

@@ -6,10 +6,11 @@ use serde_json::{Map, Value, json};
 
 use super::binding::{digest as hash, shown};
 use super::decide::PeopleView;
+use super::duties::{Around, requesters};
 use super::event::ApprovedAs;
 use super::missing::Missing;
 use super::second::requested;
-use super::state::{ApprovalGiven, Ticket};
+use super::state::{ApprovalGiven, Granted, Ticket};
 use crate::procedure::expression::Variables;
 use crate::procedure::model::{Approval, ApprovalStage, Transition};
 use crate::procedure::rules::applies;
@@ -58,6 +59,14 @@ pub fn standing<'a>(ticket: &'a Ticket, transition: &Transition, people: &dyn Pe
 pub fn is_stale(ticket: &Ticket, transition: &Transition) -> bool {
     let Some(granted) = ticket.granted.get(&transition.name) else { return false };
     granted.given.len() < granted.needed || digest(ticket, transition).as_ref() != Some(&granted.digest)
+}
+
+/// Whether enough of those who approved are, as far as is known by now, not those who ask for it: an account may have been
+/// linked since.
+#[must_use]
+pub fn is_independent(around: &Around<'_>, ticket: &Ticket, granted: &Granted) -> bool {
+    let asked_by = requesters(around, ticket);
+    granted.given.iter().filter(|a| a.self_approved || !asked_by.contains(&a.person)).count() >= granted.needed
 }
 
 /// Whether `transition` was taken on approvals that still fit: it need not be approved again.

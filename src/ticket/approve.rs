@@ -29,6 +29,9 @@ pub(super) fn decide(
     };
     if spoken::waits(ticket, name) {
         by_a_person_who_sees(draft, number)?;
+        if transition.fresh_auth && draft.ctx.via.auth != "passkey" {
+            return Err(Refusal::PasskeyNeeded { label: transition.label.clone() });
+        }
         return spoken::answer(draft, number, pin, transition, (approve, shown, reason));
     }
     let what = format!("decide on “{}”", transition.label);

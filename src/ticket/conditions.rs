@@ -81,6 +81,10 @@ fn approved(around: &Around<'_>, ticket: &Ticket, rule: &Approved) -> Option<Mis
     if approval::is_stale(ticket, transition) {
         return Some(condition("ApprovalStale", "An approval was taken back. It must be approved again."));
     }
+    if !approval::is_independent(around, ticket, granted) {
+        let says = "Who approved it turns out to be who asked for it. That approval must be withdrawn, and somebody else must approve it.";
+        return Some(condition("ApprovalStale", says));
+    }
     let from = granted.at.plus(rule.lead);
     (around.now < from).then(|| {
         let says = format!("It was approved on {}, and may start on {} or later.", shown(around, granted.at), shown(around, from));

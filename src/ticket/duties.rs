@@ -80,7 +80,9 @@ fn holders(around: &Around<'_>, ticket: &Ticket, duty: &str) -> BTreeSet<String>
             let deciding = ticket.approvals.get(step).into_iter().flatten();
             let granted = ticket.granted.get(step).into_iter().flat_map(|g| &g.given);
             let approved = deciding.chain(granted).filter(|a| a.approved).map(|a| a.person.as_str());
-            took.chain(approved).map(str::to_owned).collect()
+            // A spoken approval is one, unless its giver said that it was not so.
+            let spoken = ticket.spoken.iter().filter(|s| s.transition == step && s.confirmed != Some(false));
+            took.chain(approved).chain(spoken.filter_map(|s| s.giver.as_deref())).map(str::to_owned).collect()
         }
     }
 }

@@ -223,7 +223,14 @@ pub enum Fact {
     /// `digest` is of the statement that the giver must confirm.
     ApprovalSpoken { transition: String, giver: Option<String>, digest: String },
     /// The giver of a spoken approval said whether it was so, having seen exactly `digest`. Sealed: `reason`.
-    SpokenApprovalAnswered { transition: String, confirmed: bool, digest: String },
+    SpokenApprovalAnswered {
+        transition: String,
+        confirmed: bool,
+        digest: String,
+        /// Only the organisation's single operator could have given it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        self_approved: bool,
+    },
 
     // ── what must be done again and again ───────────────────────────────────────────────────────────────
     /// From this moment on the obligation counts.

@@ -6,7 +6,7 @@ use super::approval;
 use super::authority;
 use super::consequences;
 use super::draft::{Draft, Pinning};
-use super::duties::{held_apart, requesters, word_of};
+use super::duties::{Around, held_apart, requesters, word_of};
 use super::event::{Actor, Fact, NewEvent};
 use super::missing::Missing;
 use super::number::Number;
@@ -31,7 +31,9 @@ pub(super) fn relied_on(draft: &Draft<'_>, after: &Ticket, pin: Pinning<'_>, tra
         return Ok(None);
     }
     let of = pin.kind.transitions.get(&rule.of);
-    if of.is_some_and(|of| after.granted.contains_key(&rule.of) && !approval::is_stale(after, of)) {
+    let around = draft.around(pin);
+    let written = |of: &Transition| after.granted.get(&of.name).is_some_and(|granted| approval::is_independent(&around, after, granted));
+    if of.is_some_and(|of| written(of) && !approval::is_stale(after, of)) {
         return Ok(None);
     }
     let lacks = |says: String| Refusal::Missing {
@@ -61,6 +63,9 @@ fn cannot_give(draft: &Draft<'_>, ticket: &Ticket, pin: Pinning<'_>, rule: &Verb
     let taker = draft.ctx.actor.person() == Some(giver);
     if taker || (requesters(&around, ticket).contains(giver) && !authority::single_operator(&around, giver)) {
         return Some("Whoever asks for it or starts it cannot be the one who agreed; name somebody else.".to_owned());
+    }
+    if held_apart(&around, ticket, &rule.of, giver).is_some() && !authority::single_operator(&around, giver) {
+        return Some("The one who agreed had another part in this, which is kept apart from approving; name somebody else.".to_owned());
     }
     let actor = Actor::Person { id: giver.to_owned(), roles: draft.ctx.people.roles(giver) };
     let may = approval.stages.iter().any(|stage| authority::of(&around, ticket, stage, &actor).is_ok());
@@ -105,8 +110,7 @@ pub(super) fn answer(
         Some(giver) => giver == person,
         None => {
             let stages = transition.approval.iter().flat_map(|a| &a.stages);
-            let may = stages.into_iter().any(|stage| authority::of(&around, ticket, stage, draft.ctx.actor).is_ok());
-            may && !requesters(&around, ticket).contains(person) && held_apart(&around, ticket, &transition.name, person).is_none()
+            stages.into_iter().any(|stage| authority::of(&around, ticket, stage, draft.ctx.actor).is_ok())
         }
     };
     if !may {
@@ -114,6 +118,8 @@ pub(super) fn answer(
         let what = format!("say whether “{}” was approved{}", transition.label, if giver { "; only who gave the word can" } else { "" });
         return Err(Refusal::NotAllowed { what, roles: Vec::new() });
     }
+    // Whoever was named may have become somebody who asks for it since; to say that it was not so stays open to them.
+    let self_approved = confirmed && not_by_the_same_hand(&around, ticket, transition, person)?;
     let now = approval::digest(ticket, transition).unwrap_or_default();
     if shown != now {
         return Err(Refusal::Stale { ticket: number.clone(), status: ticket.status.clone(), changed: Vec::new() });
@@ -121,7 +127,7 @@ pub(super) fn answer(
     if !confirmed && reason.bytes.is_empty() {
         return Err(Refusal::ReasonMissing { because: "what was not so must be told apart from what was".into() });
     }
-    let fact = Fact::SpokenApprovalAnswered { transition: transition.name.clone(), confirmed, digest: now };
+    let fact = Fact::SpokenApprovalAnswered { transition: transition.name.clone(), confirmed, digest: now, self_approved };
     let mut event = NewEvent::on(number, fact).by(&pin.kind.digest);
     if !reason.bytes.is_empty() {
         event = event.seal("reason", reason.clone());
@@ -131,4 +137,23 @@ pub(super) fn answer(
     consequences::after(draft, number, pin, json!({ "kind": name }));
     super::clock::settle(draft, number, pin);
     consequences::follow(draft, number)
+}
+
+/// Refuses a confirmation by whoever asks for it, took the step that relied on it, or had a part that is kept apart; `true`
+/// when only the organisation's single operator could have given it.
+fn not_by_the_same_hand(around: &Around<'_>, ticket: &Ticket, transition: &Transition, person: &str) -> Result<bool, Refusal> {
+    let own = requesters(around, ticket).contains(person);
+    let relied = |step: &str| around.kind.transitions.get(step).and_then(|t| t.verbal.as_ref()).is_some_and(|v| v.of == transition.name);
+    let took = ticket.steps.iter().rev().find(|s| relied(&s.transition) && s.by.person() == Some(person)).map(|s| s.transition.clone());
+    let duty = took.or_else(|| held_apart(around, ticket, &transition.name, person));
+    let alone = (own || duty.is_some()) && authority::single_operator(around, person);
+    match duty {
+        _ if alone => Ok(true),
+        _ if own => Err(Refusal::OwnRequest { ticket: ticket.number.clone() }),
+        Some(duty) => {
+            let duty = view::label(around.kind, around.response, &duty).to_owned();
+            Err(Refusal::DutiesApart { ticket: ticket.number.clone(), label: transition.label.clone(), duty })
+        }
+        None => Ok(false),
+    }
 }

@@ -15,7 +15,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use reqwest::Url;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -116,10 +116,14 @@ struct Socket {
     write: SplitSink<Stream, Message>,
     read: SplitStream<Stream>,
     tell: mpsc::Sender<Tells>,
-    acks: (mpsc::Sender<String>, mpsc::Receiver<String>),
+    /// What is to be written, each with its place among those that are worked on.
+    acks: (mpsc::Sender<Written>, mpsc::Receiver<Written>),
     room: Arc<Semaphore>,
     heard: Instant,
 }
+
+/// An acknowledgement, if there is to be one, and the place that is free once it is written.
+type Written = (Option<String>, OwnedSemaphorePermit);
 
 impl Socket {
     async fn serve(app: App, stream: Stream, tell: mpsc::Sender<Tells>, mut stopped: watch::Receiver<bool>) {
@@ -131,7 +135,8 @@ impl Socket {
         let mut until: Option<Instant> = None;
         loop {
             tokio::select! {
-                frame = socket.read.next() => match frame {
+                // When there is no room, nothing more is read for a while: Slack keeps it.
+                frame = socket.read.next(), if socket.room.available_permits() > 0 => match frame {
                     Some(Ok(Message::Text(text))) => {
                         socket.heard = Instant::now();
                         if socket.envelope(text.as_str()).await {
@@ -141,8 +146,10 @@ impl Socket {
                     Some(Ok(Message::Close(_)) | Err(_)) | None => return,
                     Some(Ok(_)) => socket.heard = Instant::now(),
                 },
-                Some(ack) = socket.acks.1.recv() => {
-                    if socket.write.send(Message::text(ack)).await.is_err() {
+                Some((ack, _room)) = socket.acks.1.recv() => {
+                    if let Some(ack) = ack
+                        && socket.write.send(Message::text(ack)).await.is_err()
+                    {
                         return;
                     }
                 }
@@ -181,21 +188,24 @@ impl Socket {
                 return false;
             }
         };
-        // When there is no room, nothing more is read for a while: Slack keeps it.
-        let Ok(permit) = Arc::clone(&self.room).acquire_owned().await else { return false };
+        // There is room: nothing was read otherwise. What is not acknowledged comes again.
+        let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() else { return false };
         let (app, acks) = (self.app.clone(), self.acks.0.clone());
         tokio::spawn(async move {
-            if let Back::Given(shown) = take(&app, Arrival { what, auth: "socket" }).await {
-                let _ = acks.send(ack(&envelope, shown)).await;
-            }
-            drop(permit);
+            let ack = match take(&app, Arrival { what, auth: "socket" }).await {
+                Back::Given(shown) => Some(ack(&envelope, shown)),
+                Back::NotYet => None,
+            };
+            // As many fit into the channel as there is room, so nobody waits here for the one who reads it.
+            let _ = acks.send((ack, permit)).await;
         });
         false
     }
 
     async fn acknowledge(&mut self, envelope: &Value, shown: Option<Value>) {
         if envelope["envelope_id"].is_string() {
-            let _ = self.acks.0.send(ack(envelope, shown)).await;
+            // A socket that does not take it is noticed by the next ping.
+            let _ = self.write.send(Message::text(ack(envelope, shown))).await;
         }
     }
 }

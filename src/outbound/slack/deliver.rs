@@ -223,6 +223,6 @@ fn refresh_at(room: &Room) -> Option<Timestamp> {
 }
 
 /// Whether the procedure says that this ticket bears no content in chat.
-fn is_sensitive(telling: &Telling) -> bool {
+pub(super) fn is_sensitive(telling: &Telling) -> bool {
     telling.scene(|scene| telling.kind.channel.sensitive.as_ref().is_some_and(|when| scene.holds(when)))
 }

@@ -52,7 +52,7 @@ fn persons_called<'t>(telling: &'t Telling, event: &Event) -> Vec<&'t str> {
             || (name.contains('@') && person.email == name.to_lowercase())
     };
     let names: Vec<&str> = match &event.fact {
-        Fact::Escalated { to, .. } => vec![to.as_str()],
+        Fact::Escalated { to, person, .. } => std::iter::once(to.as_str()).chain(person.as_deref()).collect(),
         Fact::GroupNotified { group, .. } => {
             telling.library.organisation.groups.get(group).map_or_else(Vec::new, |of| of.iter().map(String::as_str).collect())
         }

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::Slack;
 use super::blocks::{self, Post};
-use super::deliver::{PLATFORM, Stop, Turn};
+use super::deliver::{PLATFORM, Stop, Turn, is_sensitive};
 use super::ink::{Ink, clip};
 use super::methods::{Mark, Place};
 use super::pace;
@@ -30,6 +30,8 @@ const CALLED: usize = 20;
 const NEXT: Duration = Duration::from_millis(600);
 /// So long a ticket that cannot be told holds back those that were opened after it.
 const HELD_BACK: Duration = Duration::from_secs(60 * 60);
+/// How soon an archiving that Slack refused is tried again.
+const TRIED_AGAIN: Duration = Duration::from_secs(60 * 60);
 
 /// What was said in Slack stands there already, and what of it could not be kept was told to whoever said it.
 fn said_here(event: &Event) -> bool {
@@ -52,7 +54,9 @@ impl Slack {
     pub(super) async fn find_place(&self, turn: &mut Turn<'_>) -> Result<(), Stop> {
         let (ticket, kind) = (&turn.telling.ticket, &turn.telling.kind);
         let severity = turn.telling.scene(|scene| scene.severity()).map(|s| s.name).unwrap_or_default();
-        let wants_own = kind.channel.own.get(&severity).copied().unwrap_or(false) && !ticket.ended;
+        // What is sensitive does not stand in a channel that others share, however limited it is.
+        let by_severity = kind.channel.own.get(&severity).copied().unwrap_or(false);
+        let wants_own = (by_severity || is_sensitive(&turn.telling)) && !ticket.ended;
         if !turn.room.channel.is_empty() && !ticket.ended {
             let worse = wants_own && !turn.room.own && !turn.room.no_own;
             if worse || (turn.bare && !turn.room.bare) || turn.room.archived {
@@ -399,7 +403,10 @@ impl Slack {
             return Ok(());
         }
         if let Err(word) = self.asks(turn, "conversations.archive", self.api.archive(&turn.room.channel)).await? {
+            // Only what happened is recorded; it is tried again.
             self.ticket_trouble(turn, &format!("The channel of this ticket could not be archived in Slack ({word}).")).await?;
+            turn.room.due = turn.now.plus(TRIED_AGAIN).micros();
+            return Ok(());
         }
         let news = RoomNews::Archived { platform: PLATFORM.to_owned() };
         let told = turn.desk.tell_room(&turn.telling.ticket.number, news, &turn.room.channel).await;

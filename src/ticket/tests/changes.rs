@@ -293,6 +293,40 @@ fn an_emergency_starts_on_a_spoken_approval_that_its_giver_confirms_with_an_own_
 }
 
 #[test]
+fn a_spoken_approval_is_not_confirmed_by_whoever_asks_for_it_by_then_or_wrote_it_or_started_it() {
+    // Named when they had no part in it; the part came afterwards.
+    let parts: [(&str, fn(&mut crate::ticket::bench::Bench, &crate::ticket::number::Number)); 2] = [
+        ("it is for them", |b, n| {
+            set(b, "p_ana", n, &json!({ "requested_for": "p_all" })).unwrap();
+        }),
+        ("wrote it", |b, n| {
+            set(b, "p_all", n, &json!({ "rollback_plan": "Restore yesterday's snapshot of prod-db within an hour." })).unwrap();
+        }),
+    ];
+    for (part, plays) in parts {
+        let mut b = bench("");
+        let n = emergency(&mut b);
+        take(&mut b, "p_ana", &n, "start", &agreed("p_all")).unwrap();
+        plays(&mut b, &n);
+        let refusal = say(&mut b, "p_all", &n, "approve", true).unwrap_err();
+        assert!(refusal.code() == "OwnRequest" && refusal.recorded(), "{part}: {refusal}");
+        assert_eq!(b.ticket(&n).spoken.as_ref().unwrap().confirmed, None);
+        // To say that it was not so stays open to them.
+        say(&mut b, "p_all", &n, "approve", false).unwrap();
+    }
+    // Nobody answered, and whoever started it may approve such changes.
+    let mut b = bench("");
+    let incident = b.open("p_ana", "sev1");
+    let n = emergency(&mut b);
+    link(&mut b, "p_ana", &n, "change_for", Some(&incident));
+    b.advance(15 * MINUTE);
+    let reason = json!({ "emergency_reason": "Payments are down; every hour costs 40 orders." });
+    take(&mut b, "p_all", &n, "start", &reason).unwrap();
+    assert!(matches!(say(&mut b, "p_all", &n, "approve", true).unwrap_err().code(), "DutiesApart" | "OwnRequest"));
+    say(&mut b, "p_cho", &n, "approve", true).unwrap();
+}
+
+#[test]
 fn a_spoken_approval_that_is_denied_or_never_confirmed_is_an_exception_and_keeps_the_change_open() {
     for denied in [true, false] {
         let mut b = bench("");

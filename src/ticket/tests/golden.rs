@@ -168,7 +168,7 @@ fn on_tickets() -> Vec<Fact> {
         },
         Fact::ApprovalWithdrawn { transition: "start".into() },
         Fact::ApprovalSpoken { transition: "approve".into(), giver: Some("p_1".into()), digest: "03".into() },
-        Fact::SpokenApprovalAnswered { transition: "approve".into(), confirmed: true, digest: "03".into() },
+        Fact::SpokenApprovalAnswered { transition: "approve".into(), confirmed: true, digest: "03".into(), self_approved: false },
         Fact::Refused { command: "Take".into(), code: "NotAllowed".into(), transition: Some("close".into()) },
     ]
 }
