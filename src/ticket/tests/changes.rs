@@ -292,10 +292,13 @@ fn an_emergency_starts_on_a_spoken_approval_that_its_giver_confirms_with_an_own_
     b.assert_replay_equals_state();
 }
 
+/// What somebody does to a change that is under way.
+type Part = fn(&mut crate::ticket::bench::Bench, &crate::ticket::number::Number);
+
 #[test]
 fn a_spoken_approval_is_not_confirmed_by_whoever_asks_for_it_by_then_or_wrote_it_or_started_it() {
     // Named when they had no part in it; the part came afterwards.
-    let parts: [(&str, fn(&mut crate::ticket::bench::Bench, &crate::ticket::number::Number)); 2] = [
+    let parts: [(&str, Part); 2] = [
         ("it is for them", |b, n| {
             set(b, "p_ana", n, &json!({ "requested_for": "p_all" })).unwrap();
         }),
