@@ -49,6 +49,8 @@ pub(super) struct Bench {
     pub groups: BTreeMap<String, GroupRecord>,
     pub repeats: Vec<Repeat>,
     pub disabled: Vec<String>,
+    /// Chat accounts, and the persons that they belong to.
+    pub accounts: BTreeMap<String, String>,
     pub via: Via,
     pub delivery: i64,
 }
@@ -89,6 +91,9 @@ impl PeopleView for Bench {
     }
     fn has_email(&self, person: &str, email: &str) -> bool {
         email == format!("{}@example.com", person.trim_start_matches("p_"))
+    }
+    fn owners_of(&self, account: &str) -> Vec<String> {
+        self.accounts.get(account).cloned().into_iter().collect()
     }
     fn by_email(&self, email: &str) -> Option<String> {
         email.strip_suffix("@example.com").map(|name| format!("p_{name}")).filter(|id| self.is_active(id))
@@ -142,6 +147,7 @@ impl Bench {
             groups: BTreeMap::new(),
             repeats: Vec::new(),
             disabled: Vec::new(),
+            accounts: BTreeMap::new(),
             via: Via { surface: "console".into(), auth: "session".into(), credential: None },
             delivery: 0,
         }

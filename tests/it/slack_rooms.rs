@@ -122,6 +122,38 @@ async fn a_ticket_that_becomes_sensitive_goes_on_in_a_new_channel_without_conten
 }
 on_both!(a_ticket_that_becomes_sensitive_goes_on_in_a_new_channel_without_content);
 
+async fn a_limited_incident_that_becomes_sensitive_leaves_the_channel_that_others_share(w: &mut World) {
+    let slack = staffed(w).await;
+    let ana = w.person("ana");
+    let inc = ana.declares("drawings leaked", "sev3").await;
+    w.slack_is_told().await;
+    ana.sets(&inc, json!({ "data_involved": ["cui"] })).await.done();
+    w.slack_is_told().await;
+    let new = slack.channel("inc-000001").expect("a channel of its own");
+    assert!(!serde_json::to_string(&new.messages).expect("JSON").contains("drawings"));
+    assert_eq!(slack.said("incidents"), ["INC-000001 goes on elsewhere; those who work on it were invited there."]);
+    well_formed(&slack);
+}
+on_both!(a_limited_incident_that_becomes_sensitive_leaves_the_channel_that_others_share);
+
+async fn an_archiving_that_slack_refuses_is_not_recorded_and_is_tried_again(w: &mut World) {
+    let slack = staffed(w).await;
+    let ana = w.person("ana");
+    let inc = ana.declares("nothing, it turns out", "sev2").await;
+    w.slack_is_told().await;
+    w.person("ben").takes("false_positive", &inc, json!({ "reason": "a test of the sensor" })).await.done();
+    w.slack_is_told().await;
+    slack.fails("conversations.archive", Fault::Says("restricted_action"));
+    w.advance(days(8)).await;
+    super::world::until("Slack refused", async || slack.asked("conversations.archive") == 1).await;
+    w.slack_is_told().await;
+    assert!(w.log_of("ChannelArchived").await.is_empty(), "it did not happen");
+    w.advance(std::time::Duration::from_secs(2 * 3600)).await;
+    super::world::until("the channel is archived", async || w.log_of("ChannelArchived").await.len() == 1).await;
+    assert!(slack.channel("inc-000001-nothing-it-turns-out").expect("the channel").archived);
+}
+on_both!(an_archiving_that_slack_refuses_is_not_recorded_and_is_tried_again);
+
 async fn a_channel_is_archived_a_week_after_the_incident_ended(w: &mut World) {
     let slack = staffed(w).await;
     let ana = w.person("ana");

@@ -167,17 +167,7 @@ impl Api {
         };
         let mut cursor = String::new();
         for _ in 0..PAGES {
-            let mut arguments = vec![("channel", place.channel), ("limit", "200"), ("include_all_metadata", "true")];
-            let method = if place.thread.is_empty() {
-                "conversations.history"
-            } else {
-                arguments.push(("ts", place.thread));
-                "conversations.replies"
-            };
-            if !cursor.is_empty() {
-                arguments.push(("cursor", &cursor));
-            }
-            let page: Messages = self.get(method, &arguments).await?;
+            let page = self.page(place, &cursor, true).await?;
             if let Some(found) = page.messages.iter().find(|message| ours(message)) {
                 return Ok(found["ts"].as_str().map(str::to_owned));
             }
@@ -189,6 +179,24 @@ impl Api {
         Ok(None)
     }
 
+    /// One page of a channel's or a thread's messages.
+    async fn page(&self, place: Place<'_>, cursor: &str, with_metadata: bool) -> Result<Messages, Trouble> {
+        let mut arguments = vec![("channel", place.channel), ("limit", "200")];
+        if with_metadata {
+            arguments.push(("include_all_metadata", "true"));
+        }
+        let method = if place.thread.is_empty() {
+            "conversations.history"
+        } else {
+            arguments.push(("ts", place.thread));
+            "conversations.replies"
+        };
+        if !cursor.is_empty() {
+            arguments.push(("cursor", cursor));
+        }
+        self.get(method, &arguments).await
+    }
+
     /// Messages of a channel or a thread, page by page until `enough`; in Slack's order.
     ///
     /// # Errors
@@ -196,17 +204,7 @@ impl Api {
     pub async fn messages(&self, place: Place<'_>, enough: usize) -> Result<Vec<Value>, Trouble> {
         let (mut all, mut cursor) = (Vec::new(), String::new());
         for _ in 0..PAGES * 10 {
-            let mut arguments = vec![("channel", place.channel), ("limit", "200")];
-            let method = if place.thread.is_empty() {
-                "conversations.history"
-            } else {
-                arguments.push(("ts", place.thread));
-                "conversations.replies"
-            };
-            if !cursor.is_empty() {
-                arguments.push(("cursor", &cursor));
-            }
-            let page: Messages = self.get(method, &arguments).await?;
+            let page = self.page(place, &cursor, false).await?;
             all.extend(page.messages);
             cursor = page.response_metadata.next_cursor;
             if cursor.is_empty() || all.len() >= enough {

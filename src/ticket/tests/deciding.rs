@@ -5,7 +5,7 @@ use serde_json::json;
 use super::work::*;
 use crate::ticket::approval;
 use crate::ticket::bench::{Bench, HOUR, person, text};
-use crate::ticket::command::{Command, Matched, Receive};
+use crate::ticket::command::{Command, Matched, Open, Receive};
 use crate::ticket::decide::KindLookup;
 use crate::ticket::duties::Around;
 use crate::ticket::event::{Actor, Fact, Via};
@@ -66,6 +66,28 @@ fn nobody_approves_what_they_asked_for_wrote_or_need_by_whatever_route() {
             say(&mut b, "p_chi", &n, "approve", true).unwrap();
         }
     }
+}
+
+#[test]
+fn an_approval_counts_no_longer_once_its_giver_turns_out_to_be_who_asked() {
+    let mut b = bench("");
+    let fields = typed(&b, "change", &request(&b, 48));
+    let (intake, received_at) = ("slack".into(), b.now);
+    let open = Open { kind: "change".into(), fields, response: None, occurred_at: None, intake, received_at };
+    let n = b.ask(&Actor::Account { id: "a_1".into() }, &Command::Open(open)).unwrap().tickets[0].clone();
+    take(&mut b, "p_ana", &n, "submit", &json!({})).unwrap();
+    take(&mut b, "p_bo", &n, "assess", &judgement("low")).unwrap();
+    say(&mut b, "p_chi", &n, "approve", true).unwrap();
+    b.advance(48 * HOUR);
+    // Only now the account that asked is linked to the one who approved.
+    b.accounts.insert("a_1".into(), "p_chi".into());
+    let refusal = take(&mut b, "p_bo", &n, "start", &json!({})).unwrap_err();
+    assert_eq!(refusal.code(), "ApprovalStale", "{refusal}");
+    assert!(refusal.to_string().contains("who asked for it"), "{refusal}");
+    let withdraw = Command::WithdrawDecision { ticket: n.clone(), transition: "approve".into(), reason: text("It was my own account.") };
+    b.ask(&person("p_chi"), &withdraw).unwrap();
+    assert_eq!(say(&mut b, "p_chi", &n, "approve", true).unwrap_err().code(), "OwnRequest");
+    say(&mut b, "p_cho", &n, "approve", true).unwrap();
 }
 
 #[test]

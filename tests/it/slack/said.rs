@@ -190,6 +190,7 @@ async fn the_transcript_is_filed_with_its_hash_when_the_work_ends(w: &mut World)
     let (slack, channel) = incident(w, "all").await;
     let ana = hand(w, &slack, "ana", &channel);
     posted(&slack, &channel, &ana.user, "Restarted worker 7.");
+    posted(&slack, &channel, &ana.user, "CUI\nThe wing drawing is on the share.");
     w.person("ana").acknowledges("INC-000001").await.done();
     w.readies("INC-000001", "remediated").await;
     w.person("mia").closes("INC-000001", "Fixed, and confirmed.").await.done();
@@ -200,6 +201,7 @@ async fn the_transcript_is_filed_with_its_hash_when_the_work_ends(w: &mut World)
     let number = file["data"]["file"].as_i64().expect("a number");
     let text = w.person("ana").gets(&format!("/api/v1/tickets/INC-000001/attachments/{number}")).await;
     assert!(text.text().contains("ana: Restarted worker 7."), "{}", text.text());
+    assert!(text.text().contains("held back") && !text.text().contains("wing drawing"), "{}", text.text());
     let hash = hex::encode(sha2::Sha256::digest(&text.bytes));
     assert_eq!(file["texts"]["sha256"], hash);
     // What is changed in chat afterwards changes nothing of it.
