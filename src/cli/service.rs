@@ -40,6 +40,8 @@ const SIGN_AGAIN: Duration = Duration::from_secs(2);
 const WITNESSES_FIRST: Duration = Duration::from_secs(5);
 /// So long one look may take. A database that was cut off may never answer, and then one looks again.
 const LONGEST_LOOK: Duration = Duration::from_secs(30);
+/// So long signing the last events and closing the database may take at the end.
+const LAST_WORDS: Duration = Duration::from_secs(10);
 /// Checkpoints are signed at most this often.
 const PUBLISH: Duration = Duration::from_millis(250);
 
@@ -185,14 +187,20 @@ impl Running {
                 tracing::warn!("something did not stop in time");
             }
         }
-        // What was counted in memory for the running minute.
-        self.app.desk.tell_all_forgeries().await;
-        if !self.app.desk.is_replaced()
-            && let Err(error) = self.publisher.publish().await
-        {
-            tracing::warn!(%error, "the log was not signed at the end");
+        // A disk or a database that hangs keeps nobody from ending: what is recorded is recorded, and the next start signs it.
+        let last_words = async {
+            // What was counted in memory for the running minute.
+            self.app.desk.tell_all_forgeries().await;
+            if !self.app.desk.is_replaced()
+                && let Err(error) = self.publisher.publish().await
+            {
+                tracing::warn!(%error, "the log was not signed at the end");
+            }
+            self.app.desk.fold().await;
+        };
+        if tokio::time::timeout(LAST_WORDS, last_words).await.is_err() {
+            tracing::warn!("the database did not answer at the end; what was not signed is signed at the next start");
         }
-        self.app.desk.fold().await;
     }
 }
 

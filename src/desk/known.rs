@@ -63,15 +63,15 @@ pub struct Known {
 #[derive(Debug, Default)]
 pub struct Elsewhere {
     wanted: Mutex<BTreeSet<Number>>,
-    /// Looked up before this commit, whether they are there or not.
-    known: BTreeSet<Number>,
+    /// Looked up, and not there; until somebody opens them.
+    missing: BTreeSet<Number>,
     lacking: AtomicBool,
 }
 
 impl Elsewhere {
     /// A decision looks for this ticket, which is not in memory.
     pub fn want(&self, number: &Number) {
-        if !self.known.contains(number) {
+        if !self.missing.contains(number) {
             self.wanted.lock().unwrap_or_else(PoisonError::into_inner).insert(number.clone());
             self.lacking.store(true, Ordering::Relaxed);
         }
@@ -220,8 +220,11 @@ impl Known {
                 let ticket = ticket_of(&held)?;
                 self.tickets.insert(ticket.number.clone(), ticket);
             }
+            if self.elsewhere.missing.len() > MOST_TICKETS {
+                self.elsewhere.missing.clear();
+            }
+            self.elsewhere.missing.extend(wanted.into_iter().filter(|n| !self.tickets.contains_key(n)));
         }
-        self.elsewhere.known = wanted;
         Ok(())
     }
 
@@ -254,6 +257,7 @@ impl Known {
         if let (Fact::TicketOpened(_), Some(number)) = (&event.fact, &event.ticket) {
             let count = i64::try_from(number.count()).unwrap_or(i64::MAX);
             self.counters.insert(number.prefix().to_owned(), count);
+            self.elsewhere.missing.remove(number);
         }
         if let Some(id) = directory::subject(&event.fact) {
             let before = self.directory.get(id).cloned();

@@ -54,6 +54,14 @@ impl Place {
         Ok(File { connection, _place: place })
     }
 
+    /// What a connection like the one that commits says to this question: one row, one text.
+    pub fn says(&self, asked: &'static str) -> Result<String, StoreError> {
+        let file = self.connection()?;
+        let said = file.connection.query_row(asked, [], |row| row.get(0));
+        self.keep(file);
+        Ok(said?)
+    }
+
     /// Keeps a connection for whoever wants one next; one that is still in a transaction is closed instead.
     pub fn keep(&self, connection: File) {
         if !connection.connection.is_autocommit() {
@@ -217,6 +225,12 @@ mod tests {
             sql::REFUSALS_BEFORE,
             sql::FORGET_REFUSALS,
             sql::LINK,
+            sql::LINK_CODE,
+            sql::LINK_CODE_CLAIMED,
+            sql::CLAIM_LINK_CODE,
+            sql::UNCLAIM_LINK_CODES,
+            sql::FORGET_LINK_CODES_OF,
+            sql::WRONG_CODES,
             sql::MARK,
             sql::END_SESSION,
             sql::END_SESSIONS_OF,

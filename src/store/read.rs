@@ -504,12 +504,16 @@ impl Store {
         Ok(())
     }
 
-    /// `on`, or what makes commits unsafe.
+    /// `on`, or what makes commits unsafe: as a connection says it that is made like the one that commits.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn durability(&self) -> Result<String, StoreError> {
-        Ok(sqlx::query(self.dialect().durability()).fetch_one(self.writer()).await?.try_get(0)?)
+        let asked = self.dialect().durability();
+        match &self.file {
+            Some(file) => file.says(asked),
+            None => Ok(sqlx::query(asked).fetch_one(self.writer()).await?.try_get(0)?),
+        }
     }
 
     /// Every event of one kind. The whole log is looked through.

@@ -4,9 +4,14 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use reqwest::multipart::{Form, Part};
 use serde_json::json;
+
+use countersign::store::faults::{Faults, Moment};
 
 use super::process::{Process, as_person, attempt, under_key};
 use crate::world::{Answered, Kind, Person, World, copy, labels, tell, until, webhook};
@@ -187,5 +192,64 @@ fn where_only_the_files_disk_is_full_everything_else_is_recorded() {
         let (address, folder) = (w.database.address.clone(), w.path("attachments").display().to_string());
         let (code, words) = w.runs(&["verify", "--database", &address, "--attachments", &folder]).await;
         assert!(code == 3 && words.contains("1 files"), "{code}: {words}");
+    });
+}
+
+/// A disk that takes nothing and says nothing, until it does again: `COMMIT` waits in it.
+#[derive(Debug, Default)]
+struct Hanging {
+    hangs: Mutex<bool>,
+    waited_for: AtomicU32,
+    freed: Condvar,
+}
+
+impl Hanging {
+    fn hangs(&self, now: bool) {
+        *self.hangs.lock().expect("nobody broke down") = now;
+        self.freed.notify_all();
+    }
+}
+
+impl Faults for Hanging {
+    fn strike(&self, statement: &'static str, moment: Moment) -> Option<sqlx::Error> {
+        if (statement, moment) == ("commit", Moment::Before) {
+            let hangs = self.hangs.lock().expect("nobody broke down");
+            self.waited_for.fetch_add(u32::from(*hangs), Ordering::SeqCst);
+            drop(self.freed.wait_while(hangs, |hangs| *hangs));
+        }
+        None
+    }
+}
+
+#[test]
+fn a_disk_that_hangs_is_said_and_what_waited_in_it_is_recorded_when_it_goes_on() {
+    tell(Kind::Sqlite, async |w: &mut World| {
+        w.stops().await;
+        let disk = Arc::new(Hanging::default());
+        w.starts_breaking(Arc::clone(&disk) as Arc<dyn Faults>).await;
+        let ana = w.person("ana");
+        until("it is ready", async || ana.gets("/readyz").await.status == 200).await;
+
+        disk.hangs(true);
+        let declaring = tokio::spawn({
+            let ana = ana.under_key("in-the-hanging-disk");
+            async move { ana.opens(json!({ "title": "The disk hangs", "severity": "sev3" })).await }
+        });
+        until("a commit waits in the disk", async || disk.waited_for.load(Ordering::SeqCst) > 0).await;
+        w.clock.advance(Duration::from_secs(11));
+        let ready = ana.gets("/readyz").await;
+        assert_eq!(ready.status, 503, "{}", ready.text());
+        assert!(ready.text().contains("a commit has been waiting for the disk for 11 seconds"), "{}", ready.text());
+        assert!(!declaring.is_finished(), "nobody is told that it is recorded while it is not");
+        // Readers are not kept waiting.
+        assert_eq!(ana.gets("/api/v1/tickets").await.status, 200);
+
+        disk.hangs(false);
+        let answer = declaring.await.expect("an answer");
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        until("it is ready again by itself", async || ana.gets("/readyz").await.status == 200).await;
+        let again = ana.under_key("in-the-hanging-disk").opens(json!({ "title": "The disk hangs", "severity": "sev3" })).await;
+        assert_eq!(again.json()["number"], answer.json()["number"], "once");
+        assert_eq!(w.log_of("TicketOpened").await.len(), 1);
     });
 }
