@@ -13,6 +13,7 @@ use countersign::env::Timestamp;
 use countersign::inbound::hooks::auth::verify_source;
 use countersign::inbound::hooks::{Arrival, Parsed, Reply, pagerduty, parse};
 use countersign::ticket::alert::AlertStatus::{Acknowledged, Firing, Resolved};
+use countersign::ticket::deployment::DeploymentState;
 
 fn folder() -> PathBuf {
     let shared = std::env::var_os("COUNTERSIGN_SHARED").expect("COUNTERSIGN_SHARED has to name the folder of shared payloads");
@@ -40,6 +41,17 @@ fn source(format: &str, rest: &str) -> SourceConfig {
 fn read(source: &SourceConfig, body: &[u8], now: &str) -> Parsed {
     let headers = HeaderMap::new();
     parse(source, &Arrival { headers: &headers, body, now: Timestamp::parse(now).unwrap(), delivery: "dlv_1" }).unwrap()
+}
+
+#[test]
+fn what_github_and_gitlab_report_of_deployments_is_read() {
+    let source = source("deployment", "AUTH=none");
+    let github = read(&source, &payload("github/deployment_status.json"), "2019-05-15T15:21:00Z").deployments.remove(0);
+    assert_eq!((github.id.as_str(), github.repository.as_str()), ("145988746", "Codertocat/Hello-World"));
+    assert_eq!((github.environment.as_str(), github.state), ("production", DeploymentState::Succeeded));
+    let gitlab = read(&source, &payload("gitlab/deployment.json"), "2021-04-28T20:00:00Z").deployments.remove(0);
+    assert_eq!((gitlab.id.as_str(), gitlab.repository.as_str()), ("796", "root/test-deployment-webhooks"));
+    assert_eq!((gitlab.revision.as_str(), gitlab.title.as_str()), ("279484c09fbe69ededfced8c1bb6e6d24616b468", "Add new file"));
 }
 
 const PAGERDUTY_KEY: &str = "ROUTING_KEY=0123456789abcdef0123456789abcdef";

@@ -216,6 +216,7 @@ pub(crate) fn kind() -> Kind {
         proofs: IndexMap::new(),
         subject: None,
         separate: Vec::new(),
+        deployments: None,
     }
 }
 
@@ -326,6 +327,7 @@ pub(crate) fn opened() -> Ticket {
         granted: BTreeMap::new(),
         authors: BTreeSet::new(),
         spoken: None,
+        deployments: Vec::new(),
     }
 }
 

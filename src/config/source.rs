@@ -20,11 +20,13 @@ pub enum Format {
     PagerDuty,
     /// Any JSON, mapped by CEL expressions.
     Generic,
+    /// Reports on deployments: GitHub, GitLab, Argo CD, or a plain form.
+    Deployment,
 }
 
 impl Format {
     /// Every format, in the order in which they are listed to people.
-    pub const ALL: [Self; 5] = [Self::Alertmanager, Self::AlertmanagerApi, Self::Grafana, Self::PagerDuty, Self::Generic];
+    pub const ALL: [Self; 6] = [Self::Alertmanager, Self::AlertmanagerApi, Self::Grafana, Self::PagerDuty, Self::Generic, Self::Deployment];
 
     /// As the configuration spells it.
     #[must_use]
@@ -35,6 +37,7 @@ impl Format {
             Self::Grafana => "grafana-unified",
             Self::PagerDuty => "pagerduty",
             Self::Generic => "generic",
+            Self::Deployment => "deployment",
         }
     }
 
@@ -46,6 +49,7 @@ impl Format {
             Self::AlertmanagerApi => "Alertmanager's API v2, for Prometheus's alerting section and amtool: /api/v2/alerts",
             Self::Grafana => "Grafana unified alerting's webhook contact point, posted to /hooks/{source}",
             Self::PagerDuty => "PagerDuty Events API v2, for anything that can page PagerDuty: /v2/enqueue",
+            Self::Deployment => "reports on deployments from GitHub, GitLab or Argo CD, or in a plain form, posted to /hooks/{source}",
             Self::Generic => "any JSON, each field of the alert given by a CEL expression under [source.mapping]",
         }
     }

@@ -262,7 +262,7 @@ fn a_source_that_cannot_work_says_what_it_needs() {
         ("name = \"A b\"\nformat = \"grafana\"\nauth = \"none\"", "a name has lower-case letters"),
         (
             "name = \"a\"\nauth = \"none\"",
-            "source a needs a format: one of alertmanager, alertmanager-api, grafana-unified, pagerduty, generic.",
+            "source a needs a format: one of alertmanager, alertmanager-api, grafana-unified, pagerduty, generic, deployment.",
         ),
         (
             "name = \"a\"\nformat = \"zabbix\"\nauth = \"none\"",

@@ -33,6 +33,9 @@ pub(super) async fn read_ahead(
         match &request.ask {
             Ask::Ticket(command) => {
                 numbers.extend(numbers_of(command));
+                if let Command::Deployed(report) = command.as_ref() {
+                    groups.insert(report.group.clone());
+                }
                 if let Command::Receive(receive) = command.as_ref() {
                     alerts.extend(receive.alerts.iter().map(|a| alert_id(&a.alert.source, &a.alert.fingerprint)));
                     groups.extend(receive.alerts.iter().filter_map(|a| a.matched.as_ref().map(|m| m.group.clone())));
@@ -124,6 +127,7 @@ fn numbers_of(command: &Command) -> Vec<Number> {
     match command {
         Command::Take(take) => numbers.extend(take.steps.iter().filter_map(|s| s.other.clone())),
         Command::Link { to: Some(to), .. } => numbers.push(to.clone()),
+        Command::Deployed(report) => numbers.extend(report.deployment.names.iter().chain(&report.models).cloned()),
         _ => {}
     }
     numbers

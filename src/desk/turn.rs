@@ -153,7 +153,8 @@ impl Overlay<'_> {
 
     fn ticket(&mut self, request: &Request, actor: &Actor, command: &Command) -> Result<Answer, Unanswered> {
         let library = self.library()?;
-        let delivery = matches!(command, Command::Receive(_)).then_some(self.known.deliveries + 1);
+        let delivered = matches!(command, Command::Receive(_) | Command::Deployed(_));
+        let delivery = delivered.then_some(self.known.deliveries + 1);
         let procedures = Arc::clone(&self.known.procedures);
         let directory = Arc::clone(&self.known.directory);
         let context = Context {
@@ -188,6 +189,11 @@ impl Overlay<'_> {
             answer.delivery = delivery;
             self.deliver(receive, &decision.repeats, library.organisation.repeats_every);
         }
+        if let Command::Deployed(report) = command {
+            answer.delivery = delivery;
+            let reported = [(report.group.as_str(), report.deployment.state.name())];
+            self.count_delivery(&report.deployment.source, report.received_at, super::overlay::json(&reported));
+        }
         for number in &decision.tickets {
             if let Some(ticket) = self.known.tickets.get(number) {
                 answer.revs.insert(number.to_string(), ticket.rev);
@@ -196,18 +202,19 @@ impl Overlay<'_> {
         Ok(answer)
     }
 
-    /// Counts a delivery and the repeats that it brought.
-    fn deliver(&mut self, receive: &Receive, repeats: &[Repeat], every: std::time::Duration) {
+    /// Gives a delivery its number; `parts`: what was in it, as JSON.
+    fn count_delivery(&mut self, source: &str, received_at: Timestamp, parts: String) -> i64 {
         self.known.deliveries += 1;
         let id = self.known.deliveries;
+        self.batch.deliveries.push(DeliveryRow { id, source: source.to_owned(), received_at: received_at.micros(), alerts: parts });
+        id
+    }
+
+    /// Counts a delivery and the repeats that it brought.
+    fn deliver(&mut self, receive: &Receive, repeats: &[Repeat], every: std::time::Duration) {
         let alerts: Vec<(&str, crate::ticket::alert::AlertStatus)> =
             receive.alerts.iter().map(|a| (a.alert.fingerprint.as_str(), a.alert.status)).collect();
-        self.batch.deliveries.push(DeliveryRow {
-            id,
-            source: receive.source.clone(),
-            received_at: receive.received_at.micros(),
-            alerts: serde_json::to_string(&alerts).unwrap_or_default(),
-        });
+        let id = self.count_delivery(&receive.source, receive.received_at, super::overlay::json(&alerts));
         for repeat in repeats {
             let at = repeat.received_at.micros();
             let key = alert_id(&repeat.source, &repeat.fingerprint);

@@ -1,4 +1,4 @@
-//! Alerts in: `/hooks/{source}` and the addresses at which other services' clients expect theirs.
+//! Alerts and reports on deployments in: `/hooks/{source}` and the addresses at which other services' clients expect theirs.
 //!
 //! The order is always the same: find the source, verify over the raw bytes, read, match and seal, ask the desk, answer
 //! in the sender's own words once it is on the disk.
@@ -19,7 +19,9 @@ use super::hooks::reply;
 use super::hooks::{Answer, Arrival, ParseRefusal, Parsed, alertmanager_api, pagerduty, parse};
 use crate::config::{Format, SourceConfig};
 use crate::desk::request::{Ask, Request, Unanswered, Who};
+use crate::env::Timestamp;
 use crate::inbound::code::Code;
+use crate::ticket::alert::Alert;
 use crate::ticket::command::{Command, Receive};
 use crate::ticket::event::Via;
 
@@ -146,6 +148,25 @@ fn not_authentic(app: &App, source: &SourceConfig, refusal: AuthRefusal) -> Resp
     reply::not_authentic(source.format, &source.auth, refusal).into_response()
 }
 
+/// Alerts, matched and sealed; `keep` says how many parts became none. None when that broke down.
+async fn prepared(
+    app: &App,
+    source: &SourceConfig,
+    incoming: &Incoming,
+    (received_at, alerts): (Timestamp, Vec<Alert>),
+    keep: Option<(u64, u64)>,
+) -> Option<Receive> {
+    let (desk, name, body) = (app.desk.clone(), source.name.clone(), incoming.body.clone());
+    let many = alerts.len() > PREPARED_AT_ONCE;
+    let key = source.routing_key.as_ref().map(|key| key.expose().to_owned());
+    let prepare = move || {
+        let remainder = keep.map(|(unmapped, truncated)| desk.remainder(&body, key.as_deref(), unmapped, truncated));
+        Receive { remainder, ..desk.prepare(&name, received_at, &body, alerts) }
+    };
+    // Matching a large delivery takes a while: beside the tasks that answer and commit, so that none of them waits for it.
+    if many { tokio::task::spawn_blocking(prepare).await.ok() } else { Some(prepare()) }
+}
+
 /// A genuine delivery: read, matched, recorded, answered.
 async fn take(app: &App, source: &SourceConfig, verified: &Verified, incoming: &Incoming, reader: Reader) -> Response {
     let received_at = app.desk.now();
@@ -158,23 +179,38 @@ async fn take(app: &App, source: &SourceConfig, verified: &Verified, incoming: &
             return reply::refused(source.format, &refusal).into_response();
         }
     };
+    let mut parsed = parsed;
+    let mut report = None;
+    // One delivery reports on one deployment.
+    if let Some(deployment) = parsed.deployments.pop() {
+        match app.desk.prepare_deployment(received_at, &incoming.body, deployment).await {
+            Ok(Ok(ready)) => report = Some(ready),
+            Ok(Err(why)) => {
+                parsed.unmapped += 1;
+                parsed.reasons.push(format!("{why}; it is kept."));
+            }
+            Err(error) => {
+                tracing::warn!(source = source.name, %error, "what a report on a deployment needs could not be read");
+                app.metrics.delivery(&source.name, Code::NotStored.name());
+                return reply::not_stored(source.format).into_response();
+            }
+        }
+    }
     for why in &parsed.reasons {
         tracing::info!(source = source.name, why, "part of a delivery maps to no alert; it is kept");
     }
     let (unmapped, truncated) = (parsed.unmapped, parsed.truncated);
     let keeps = unmapped + truncated > 0 && !app.kept.lately(&source.name, &incoming.body, received_at);
-    let (desk, name, body, alerts) = (app.desk.clone(), source.name.clone(), incoming.body.clone(), parsed.alerts);
-    let many = alerts.len() > PREPARED_AT_ONCE;
-    let key = source.routing_key.as_ref().map(|key| key.expose().to_owned());
-    let prepare = move || {
-        let remainder = keeps.then(|| desk.remainder(&body, key.as_deref(), unmapped, truncated));
-        Receive { remainder, ..desk.prepare(&name, received_at, &body, alerts) }
-    };
-    // Matching a large delivery takes a while: beside the tasks that answer and commit, so that none of them waits for it.
-    let prepared = if many { tokio::task::spawn_blocking(prepare).await.ok() } else { Some(prepare()) };
-    let Some(receive) = prepared else {
-        app.metrics.delivery(&source.name, Code::NotStored.name());
-        return reply::not_stored(source.format).into_response();
+    let command = match report {
+        Some(report) => Command::Deployed(Box::new(report)),
+        None => {
+            let alerts = std::mem::take(&mut parsed.alerts);
+            let Some(receive) = prepared(app, source, incoming, (received_at, alerts), keeps.then_some((unmapped, truncated))).await else {
+                app.metrics.delivery(&source.name, Code::NotStored.name());
+                return reply::not_stored(source.format).into_response();
+            };
+            Command::Receive(receive)
+        }
     };
     let credential = (!verified.credential.is_empty()).then(|| verified.credential.clone());
     let request = Request {
@@ -183,7 +219,7 @@ async fn take(app: &App, source: &SourceConfig, verified: &Verified, incoming: &
         ip: client_ip(&app.config, &incoming.headers, incoming.peer).map(|ip| app.desk.seal(ip.to_string())),
         envelope: None,
         dedupe: None,
-        ask: Ask::Ticket(Box::new(Command::Receive(receive))),
+        ask: Ask::Ticket(Box::new(command)),
     };
     match app.desk.ask(request).await {
         Ok(answer) => {

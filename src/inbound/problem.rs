@@ -114,6 +114,7 @@ fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::SecondPersonNeeded { .. }
         | Refusal::DutiesApart { .. }
         | Refusal::ConflictingRoles { .. }
+        | Refusal::AuthorityUsed { .. }
         | Refusal::PasskeyNeeded { .. } => StatusCode::FORBIDDEN,
         Refusal::WrongStatus { .. }
         | Refusal::NotApplicable { .. }

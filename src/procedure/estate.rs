@@ -52,6 +52,46 @@ pub struct System {
     pub implementers: Vec<WhoWritten>,
     /// How long an emergency use may last; none: it is not allowed.
     pub break_glass: Option<Duration>,
+    /// What is deployed to it.
+    pub deployments: Vec<DeployedFrom>,
+}
+
+/// A repository (or application) from which a system is deployed, as the deploying tool calls it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeployedFrom {
+    /// `acme/web-shop`, small letters.
+    pub repository: String,
+    /// Into this environment only, small letters; into any when none is said.
+    pub environment: Option<String>,
+}
+
+/// Whose a deployment is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeployedTo<'e> {
+    /// This system's.
+    System(&'e str),
+    /// The repository belongs to a system, but this environment is none of its own: nothing runs there that matters.
+    Elsewhere,
+    /// No system says that it is deployed from there.
+    Unknown,
+}
+
+impl Estate {
+    /// Which system a deployment from `repository` into `environment` changes.
+    #[must_use]
+    pub fn deployed_to(&self, repository: &str, environment: &str) -> DeployedTo<'_> {
+        let (repository, environment) = (repository.to_lowercase(), environment.to_lowercase());
+        let mut known = false;
+        for (name, system) in &self.systems {
+            for from in system.deployments.iter().filter(|d| d.repository == repository) {
+                known = true;
+                if from.environment.as_ref().is_none_or(|e| *e == environment) {
+                    return DeployedTo::System(name);
+                }
+            }
+        }
+        if known { DeployedTo::Elsewhere } else { DeployedTo::Unknown }
+    }
 }
 
 /// A role on a system.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use super::calendar::begins;
-use super::estate::{Delegation, Estate, Freeze, OTHER_SYSTEM, Obligation, SingleOperator, System, SystemRole};
+use super::estate::{Delegation, DeployedFrom, Estate, Freeze, OTHER_SYSTEM, Obligation, SingleOperator, System, SystemRole};
 use super::load_organisation::zone;
 use super::load_rota::read_rota;
 use super::reader::{Page, Section, Sort, members, named_members, short};
@@ -107,6 +107,7 @@ fn systems(page: &Page, node: &Node) -> IndexMap<String, System> {
         let owners = section.need("owner", "who answers for it: an e-mail address or a role").map(|n| whos(page, n)).unwrap_or_default();
         let implementers = section.get("implementers").map(|n| whos(page, n)).unwrap_or_default();
         let break_glass = section.get("break_glass").and_then(|n| page.duration(n, MINUTE, 30 * DAY)).map(|(d, _)| d);
+        let deployments = section.get("deployments").map(|n| deployed_from(page, n)).unwrap_or_default();
         let mut roles = IndexMap::new();
         if let Some(node) = section.get("roles") {
             for (role, key, value) in named_members(page, node, 100, "roles") {
@@ -119,7 +120,27 @@ fn systems(page: &Page, node: &Node) -> IndexMap<String, System> {
             }
         }
         section.done();
-        out.insert(name, System { title, owners, roles, implementers, break_glass });
+        out.insert(name, System { title, owners, roles, implementers, break_glass, deployments });
+    }
+    out
+}
+
+/// `acme/web-shop`, or `acme/web-shop@production` for one environment of it; one or several.
+fn deployed_from(page: &Page, node: &Node) -> Vec<DeployedFrom> {
+    let mut out = Vec::new();
+    for item in page.one_or_more(node, 50) {
+        let Some(scalar) = page.scalar(item, "a repository") else { continue };
+        let text = scalar.text.to_lowercase();
+        let (repository, environment) = text.split_once('@').map_or((text.as_str(), None), |(r, e)| (r, Some(e)));
+        let plain = |part: &str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c.is_control() || c == '@');
+        if text.len() > 300 || !plain(repository) || environment.is_some_and(|e| !plain(e)) {
+            page.find(
+                item.at,
+                format!("`{}` is not a repository; write it like `acme/web-shop` or `acme/web-shop@production`.", short(&scalar.text)),
+            );
+            continue;
+        }
+        out.push(DeployedFrom { repository: repository.to_owned(), environment: environment.map(str::to_owned) });
     }
     out
 }

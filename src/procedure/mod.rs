@@ -9,6 +9,7 @@ pub mod expression;
 mod finding;
 mod load;
 mod load_clock;
+mod load_deployments;
 mod load_estate;
 mod load_field;
 mod load_kind;

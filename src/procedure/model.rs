@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::estate::Estate;
 use super::expression::{Expression, Template};
-use super::rules::{Also, Approved, Linked, Score, Separate, Substance, TemplateRule, Timing, Unfrozen, Verbal, Window};
+use super::rules::{Also, Approved, Deployments, Linked, Score, Separate, Substance, TemplateRule, Timing, Unfrozen, Verbal, Window};
 
 /// Everything that a folder of playbooks says, checked as a whole.
 #[derive(Debug)]
@@ -97,6 +97,8 @@ pub struct Kind {
     pub subject: Option<String>,
     /// Duties that different persons hold.
     pub separate: Vec<Separate>,
+    /// What a report of a deployment does to such tickets.
+    pub deployments: Option<Deployments>,
 }
 
 /// Two fields that propose a third: impact and urgency propose the severity. Every pair has its cell.

@@ -248,7 +248,7 @@ fn proposed(out: &mut String, kind: &Kind, matrix: &Matrix) {
 }
 
 fn consequences(out: &mut String, kind: &Kind) {
-    if kind.notifies.is_empty() && kind.opens.is_empty() {
+    if kind.notifies.is_empty() && kind.opens.is_empty() && kind.deployments.is_none() {
         return;
     }
     line(out, format_args!("\n## What follows\n"));
@@ -262,6 +262,23 @@ fn consequences(out: &mut String, kind: &Kind) {
             format_args!("- A {} ({}) is opened, due in {}, when `{}`.", opens.kind, opens.of_type, say(opens.due), opens.when.source()),
         );
     }
+    let Some(of) = &kind.deployments else { return };
+    line(
+        out,
+        format_args!(
+            "- A reported deployment takes “{}” and, after success, “{}”, or confirms what somebody started.",
+            label_of(kind, &of.start),
+            label_of(kind, &of.finish)
+        ),
+    );
+    if let Some(model) = &of.model {
+        line(out, format_args!("- Where it names no number, a {} of the system that is {} covers it.", model.kind, model.status));
+    }
+    line(out, format_args!("- Where nothing covers it, a {} is opened, due in {}.", of.finding.kind, say(of.finding.due)));
+}
+
+fn label_of<'k>(kind: &'k Kind, step: &'k str) -> &'k str {
+    kind.transitions.get(step).map_or(step, |t| t.label.as_str())
 }
 
 fn fields(out: &mut String, kind: &Kind) {

@@ -1,4 +1,5 @@
-//! The rules of a procedure that speak of duties, of approvals that still stand, of time, and of other records.
+//! The rules of a procedure that speak of duties, of approvals that still stand, of time, of other records, and of what
+//! tools report that deploy.
 //!
 //! Each is one word of the language; `load_rules.rs` reads it, `ticket/` gives it its meaning. A condition (`when`) that
 //! cannot be evaluated counts as true everywhere here: nobody gets round a rule because a field is empty.
@@ -165,6 +166,53 @@ pub struct Substance {
     pub words: usize,
     /// A good one, which the person who wrote an empty one is shown.
     pub example: String,
+}
+
+/// `deployments`: a tool that deploys confirms a ticket that it names by number; where it names none, an approved model may
+/// cover it, and the ticket is opened for it. What nothing covers becomes a finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deployments {
+    /// The field that names the system.
+    pub system: String,
+    /// The step that a deployment takes when it begins, where everything that the step requires is there.
+    pub start: String,
+    /// The step that it takes when it has succeeded, if it took the first one.
+    pub finish: String,
+    /// The proof that a report of success counts as.
+    pub proof: Option<String>,
+    /// What covers a deployment that names no ticket.
+    pub model: Option<ModelRule>,
+    /// What becomes of one that nothing covers.
+    pub finding: FindingRule,
+}
+
+/// The record that covers deployments in advance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelRule {
+    /// The record's kind.
+    pub kind: String,
+    /// The status in which it counts.
+    pub status: String,
+    /// The link from the ticket that is opened to the model.
+    pub link: String,
+    /// The model's field of type choice that says what a deployment must bring: `reviewed` asks for a pull request that
+    /// somebody else than its author has reviewed.
+    pub needs: Option<String>,
+    /// Plain fields that the ticket opens with.
+    pub opens: BTreeMap<String, String>,
+}
+
+/// The record that is opened for a deployment that nothing covers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FindingRule {
+    /// The record's kind.
+    pub kind: String,
+    /// Its sub-type where the deployment names no ticket.
+    pub without: String,
+    /// Its sub-type where it names one that does not cover it.
+    pub outside: String,
+    /// How long it may take.
+    pub due: Duration,
 }
 
 /// What more a clock may say of its target.

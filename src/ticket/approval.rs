@@ -1,6 +1,6 @@
 //! What an approver is shown and binds, and what approvals still lack.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -89,12 +89,21 @@ pub fn changed(ticket: &Ticket, transition: &Transition, before: &BTreeMap<Strin
     of.iter().filter(|name| before.get(*name) != Some(&shown(ticket.fields.get(*name)))).cloned().collect()
 }
 
-/// The first stage that lacks approvals, and how many. `variables`: the ticket as conditions see it.
+/// Whose authority a decision used: the approver's own, or that of somebody in whose place it was made.
+#[must_use]
+pub fn authority_of(given: &ApprovalGiven) -> &str {
+    given.instead_of.as_deref().unwrap_or(&given.person)
+}
+
+/// The first stage that lacks approvals, and how many. An authority counts once, at the first stage at which it was used:
+/// somebody and whoever stands in are two persons, but one judgement. `variables`: the ticket as conditions see it.
 #[must_use]
 pub fn open_stage(approval: &Approval, standing: &[&ApprovalGiven], variables: &Variables) -> Option<(usize, usize)> {
     let asked = |(_, stage): &(usize, &ApprovalStage)| applies(stage.when.as_ref(), variables);
+    let mut used: BTreeSet<&str> = BTreeSet::new();
     approval.stages.iter().enumerate().filter(asked).find_map(|(i, stage)| {
-        let have = standing.iter().filter(|a| a.approved && usize::try_from(a.stage) == Ok(i)).count();
+        let of_stage = standing.iter().filter(|a| a.approved && usize::try_from(a.stage) == Ok(i));
+        let have = of_stage.filter(|a| used.insert(authority_of(a))).count();
         let need = usize::try_from(stage.count).unwrap_or(usize::MAX);
         (have < need).then(|| (i, need - have))
     })

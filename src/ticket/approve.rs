@@ -43,6 +43,11 @@ pub(super) fn decide(
     if standing.iter().any(|a| a.person == person) {
         return Err(Refusal::AlreadyDecided { transition: name.to_owned() });
     }
+    // To say no stays open to both.
+    let authority = instead_of.as_deref().unwrap_or(person);
+    if approve && standing.iter().any(|a| a.approved && approval::authority_of(a) == authority) {
+        return Err(Refusal::AuthorityUsed { ticket: number.clone() });
+    }
     take::startable(ticket, pin, transition)?;
     let now = approval::digest(ticket, transition).unwrap_or_default();
     if shown != now {

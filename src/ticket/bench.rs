@@ -555,6 +555,7 @@ pub(super) fn incident() -> Kind {
         proofs: IndexMap::new(),
         subject: None,
         separate: Vec::new(),
+        deployments: None,
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::alert::Alert;
+use super::deployment::Deployment;
 use super::event::Pinned;
 use super::number::Number;
 use crate::env::Timestamp;
@@ -43,6 +44,8 @@ pub enum Command {
     Open(Open),
     /// Alerts from a monitoring tool, in one delivery.
     Receive(Receive),
+    /// A report on a deployment from a tool that deploys.
+    Deployed(Box<Deployed>),
     /// Take one transition, or several in one commit (each its own event).
     Take(Take),
     /// Set or correct fields.
@@ -116,6 +119,7 @@ impl Command {
         match self {
             Self::Open(_) => "Open",
             Self::Receive(_) => "Receive",
+            Self::Deployed(_) => "Deployed",
             Self::Take(_) => "Take",
             Self::SetFields { .. } => "SetFields",
             Self::AddNote { .. } => "AddNote",
@@ -146,7 +150,7 @@ impl Command {
     #[must_use]
     pub fn ticket(&self) -> Option<&Number> {
         match self {
-            Self::Open(_) | Self::Receive(_) | Self::Oblige { .. } => None,
+            Self::Open(_) | Self::Receive(_) | Self::Deployed(_) | Self::Oblige { .. } => None,
             Self::Take(take) => Some(&take.ticket),
             Self::AttachEvidence(file) | Self::AttachTranscript(file) => Some(&file.ticket),
             Self::SetFields { ticket, .. }
@@ -210,6 +214,27 @@ pub struct Receive {
     pub alerts: Vec<MatchedAlert>,
     /// What of it became no alert, when that is to be kept.
     pub remainder: Option<Remainder>,
+}
+
+/// See [`Command::Deployed`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Deployed {
+    /// The report.
+    pub deployment: Deployment,
+    /// Which deployment it is: see [`super::event::DeploymentSeen::deployment`].
+    pub group: String,
+    /// The system that it changes, when the organisation says so.
+    pub system: Option<String>,
+    /// Models of that system that may cover it, looked up before the queue; whether they do is decided here.
+    pub models: Vec<Number>,
+    /// When the delivery reached us.
+    pub received_at: Timestamp,
+    /// The normalised report as JSON, sealed.
+    pub sealed: Sealed,
+    /// Hex SHA-256 of the raw delivery, sealed.
+    pub payload_sha256: Sealed,
+    /// Unpredictable; of this report alone. The salts of what it opens are made of it.
+    pub seed: [u8; 32],
 }
 
 /// What of a genuine delivery became no alert.

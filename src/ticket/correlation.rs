@@ -90,6 +90,8 @@ pub fn group_key(event: &Event, alert: Option<&AlertRecord>) -> Option<String> {
         Fact::TicketOpened(opened) => opened.group.clone(),
         Fact::AlertAttached(AlertSeen { group, .. }) | Fact::AlertChanged(AlertSeen { group, .. }) => group.clone(),
         Fact::AlertRepeated { .. } => alert.and_then(|a| a.group.clone()),
+        // Reports on one deployment find the ticket that the one before was told of on.
+        Fact::DeploymentSeen(seen) if event.ticket.is_some() => Some(seen.deployment.clone()),
         _ => None,
     }
 }
@@ -106,6 +108,9 @@ pub fn evolve_group(record: Option<GroupRecord>, event: &Event) -> Option<GroupR
         // A tool that says "over" after the work has ended keeps nothing awake.
         Fact::AlertAttached(seen) | Fact::AlertChanged(seen) if !seen.after_end => heard(record, seen.received_at),
         Fact::AlertRepeated { last, .. } => heard(record, *last),
+        Fact::DeploymentSeen(seen) => {
+            event.ticket.clone().map(|ticket| GroupRecord { ticket, last_seen: seen.received_at, window_seconds: 0 })
+        }
         _ => record,
     }
 }

@@ -12,7 +12,7 @@ use super::event::{Actor, Fact, NewEvent, Via};
 use super::number::Number;
 use super::refusal::Refusal;
 use super::state::Ticket;
-use super::{approve, assign, correct, deadlines, escalate, heard, links, notes, open, opens, receive, take};
+use super::{approve, assign, correct, deadlines, deploy, escalate, heard, links, notes, open, opens, receive, take};
 use crate::env::Timestamp;
 use crate::procedure::model::{Kind, Library, Response};
 
@@ -111,6 +111,7 @@ pub fn decide(ctx: &Context<'_>, world: &dyn World, command: &Command) -> Result
     match command {
         Command::Open(open) => open::by_hand(&mut draft, open)?,
         Command::Receive(receive) => receive::receive(&mut draft, receive)?,
+        Command::Deployed(report) => deploy::deployed(&mut draft, report)?,
         Command::Take(take) => take::take(&mut draft, take)?,
         Command::SetFields { ticket, fields, reason } => correct::set_fields(&mut draft, ticket, fields, reason.as_ref())?,
         Command::AddNote { ticket, note, occurred_at, reason } => {

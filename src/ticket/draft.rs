@@ -68,6 +68,11 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// An empty draft of the same decision, to try something out that may come to nothing.
+    pub fn trial(&self) -> Self {
+        Self::new(self.ctx, self.world)
+    }
+
     /// The ticket as it stands after what was decided so far; perhaps without what events of the latest alerts change
     /// of it ([`changes_latest_only`]).
     pub fn find(&self, number: &Number) -> Option<&Ticket> {

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::alert::AlertStatus;
+use super::deployment::DeploymentState;
 use super::number::Number;
 use crate::env::Timestamp;
 use crate::ledger::sealed::Sealed;
@@ -261,6 +262,11 @@ pub enum Fact {
     /// alert; `truncated`: alerts that the sender says it left out. On no ticket. Sealed: `body`, `payload_sha256`.
     DeliveryKept { source: String, delivery: i64, unmapped: i64, truncated: i64, received_at: Timestamp },
 
+    // ── deployments ─────────────────────────────────────────────────────────────────────────────────────
+    /// A tool reports on a deployment: on the ticket that covers it, or on the finding that nothing does. Sealed:
+    /// `deployment` (the normalised report as JSON), `payload_sha256`.
+    DeploymentSeen(DeploymentSeen),
+
     // ── clocks ──────────────────────────────────────────────────────────────────────────────────────────
     /// Due instants are computed once and recorded.
     ClockStarted { clock: String, due: Timestamp, reminders: Vec<Reminder> },
@@ -342,6 +348,7 @@ impl Fact {
             Self::AlertChanged(_) => "AlertChanged",
             Self::AlertUnmapped(_) => "AlertUnmapped",
             Self::DeliveryKept { .. } => "DeliveryKept",
+            Self::DeploymentSeen(_) => "DeploymentSeen",
             Self::ClockStarted { .. } => "ClockStarted",
             Self::ClockRetargeted { .. } => "ClockRetargeted",
             Self::ClockPaused { .. } => "ClockPaused",
@@ -554,6 +561,37 @@ pub struct AlertSeen {
     /// It arrived while the ticket had ended.
     #[serde(default)]
     pub after_end: bool,
+}
+
+/// See [`Fact::DeploymentSeen`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeploymentSeen {
+    /// The source's name.
+    pub source: String,
+    /// Which deployment: a keyed digest (hex) of the source and the tool's own identifier, the same in all reports on it.
+    pub deployment: String,
+    /// How far it is.
+    pub state: DeploymentState,
+    /// The system that it changes, when the organisation says so.
+    pub system: Option<String>,
+    /// What covers it: `approval` (of this ticket), `model` (that this ticket names), or `none`.
+    pub cover: String,
+    /// Why nothing covers it, by name: `TooEarly`, `NoModel`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lacks: Vec<String>,
+    /// The ticket's steps are taken by this deployment, not by a person.
+    pub drives: bool,
+    /// The proof that it counts as.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<String>,
+    /// When it began, says the tool.
+    pub began_at: Option<Timestamp>,
+    /// When it ended, says the tool.
+    pub ended_at: Option<Timestamp>,
+    /// Number of the delivery that brought it.
+    pub delivery: i64,
+    /// When the delivery reached us.
+    pub received_at: Timestamp,
 }
 
 /// One point at which a clock's owner is reminded.

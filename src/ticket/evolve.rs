@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::alert::AlertStatus;
-use super::event::{AlertSeen, Event, EvidenceAttached, Fact, NewTask, OwedItem, Reminder, TicketOpened, TransitionTaken};
+use super::event::{AlertSeen, DeploymentSeen, Event, EvidenceAttached, Fact, NewTask, OwedItem, Reminder, TicketOpened, TransitionTaken};
 use super::number::Number;
 use super::state::{
-    AlertCount, ApprovalGiven, ClockState, EscalationState, File, Granted, Held, Link, NotifiedState, SealedRef, SeverityChange, Spoken,
-    StepTaken, Task, Ticket,
+    AlertCount, ApprovalGiven, ClockState, DeploymentHeld, EscalationState, File, Granted, Held, Link, NotifiedState, SealedRef,
+    SeverityChange, Spoken, StepTaken, Task, Ticket,
 };
 
 /// The ticket after `event`. `None` stays `None` until an event opens the ticket; an event of another ticket
@@ -80,6 +80,7 @@ fn open(number: Number, opened: &TicketOpened, event: &Event) -> Ticket {
         granted: BTreeMap::new(),
         authors: BTreeSet::new(),
         spoken: None,
+        deployments: Vec::new(),
     };
     set_fields(&mut ticket, &opened.fields, &opened.sealed_fields, event);
     add_tasks(&mut ticket, &opened.tasks);
@@ -135,6 +136,7 @@ fn apply(ticket: &mut Ticket, fact: &Fact, event: &Event) {
             }
         }
         Fact::AlertAttached(_) | Fact::AlertChanged(_) | Fact::AlertRepeated { .. } => alert(ticket, fact),
+        Fact::DeploymentSeen(seen) => deployed(ticket, seen, event),
         Fact::ClockStarted { .. }
         | Fact::ClockRetargeted { .. }
         | Fact::ClockPaused { .. }
@@ -392,6 +394,23 @@ fn alert(ticket: &mut Ticket, fact: &Fact) {
         Fact::AlertRepeated { count, .. } => counts.repeats = counts.repeats.saturating_add(*count),
         _ => {}
     }
+}
+
+fn deployed(ticket: &mut Ticket, seen: &DeploymentSeen, event: &Event) {
+    let first = ticket.deployments.iter().find(|d| d.deployment == seen.deployment).map_or(event.at, |d| d.first);
+    ticket.deployments.retain(|d| d.deployment != seen.deployment);
+    ticket.deployments.push(DeploymentHeld {
+        deployment: seen.deployment.clone(),
+        source: seen.source.clone(),
+        state: seen.state,
+        cover: seen.cover.clone(),
+        lacks: seen.lacks.clone(),
+        drives: seen.drives,
+        proof: seen.proof.clone(),
+        first,
+        at: event.at,
+        seq: event.seq,
+    });
 }
 
 fn clock(ticket: &mut Ticket, fact: &Fact, event: &Event) {

@@ -107,7 +107,11 @@ fn decisions(around: &Around<'_>, ticket: &Ticket, actor: &Actor, person: &str) 
         let standing = approval::standing(ticket, t, around.people);
         let decided = standing.iter().any(|a| a.person == person || !a.approved);
         let open = approval::open_stage(rule, &standing, &variables).and_then(|(stage, _)| rule.stages.get(stage));
-        let may = open.is_some_and(|stage| authority::of(around, ticket, stage, actor).is_ok());
+        let used = |by: &authority::Authority| {
+            let whose = by.instead_of.as_deref().unwrap_or(person);
+            standing.iter().any(|a| a.approved && approval::authority_of(a) == whose)
+        };
+        let may = open.is_some_and(|stage| authority::of(around, ticket, stage, actor).is_ok_and(|by| !used(&by)));
         may && !decided && (alone || held_apart(around, ticket, &t.name, person).is_none())
     });
     waits.map(|t| t.name.clone()).collect()

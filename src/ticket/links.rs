@@ -77,6 +77,7 @@ pub fn inverse(link: &str) -> &str {
         ("changed_by", "change_for"),
         ("renewed_by", "renews"),
         ("duplicated_by", "duplicates"),
+        ("shown_by", "shows"),
     ];
     PAIRS
         .iter()

@@ -19,6 +19,8 @@ mod correct;
 pub mod correlation;
 pub mod deadlines;
 pub mod decide;
+mod deploy;
+pub mod deployment;
 mod draft;
 pub mod duties;
 mod escalate;

@@ -97,6 +97,19 @@ pub(super) fn as_consequence(draft: &mut Draft<'_>, kind: &Kind, given: Fields) 
     record(draft, kind, None, opening)
 }
 
+/// Opens a record of what a tool reported.
+pub(super) fn for_tool(draft: &mut Draft<'_>, kind: &Kind, given: Fields, received_at: Timestamp) -> Number {
+    let opening = Opening {
+        fields: filled(kind, None, &given),
+        group: None,
+        window_seconds: 0,
+        occurred_at: None,
+        intake: "deployment".into(),
+        received_at,
+    };
+    record(draft, kind, None, opening)
+}
+
 /// Opens the ticket of an alert's group; none when the kind is not adopted.
 pub(super) fn for_alert(draft: &mut Draft<'_>, matched: &Matched, began: Option<Timestamp>, received_at: Timestamp) -> Option<Number> {
     let library = draft.ctx.library;

@@ -59,6 +59,8 @@ pub enum Refusal {
     ConflictingRoles { ticket: Number, roles: (String, String) },
     /// The step that relied on the approval was taken already.
     TooLateToWithdraw { ticket: Number },
+    /// Somebody who stands in for the approver, or for whom the approver stands in, has approved it already.
+    AuthorityUsed { ticket: Number },
     /// The same person decided on this already.
     AlreadyDecided { transition: String },
     /// The transition needs no approval.
@@ -95,6 +97,7 @@ impl Refusal {
     pub const CODES: &[&'static str] = &[
         "AlreadyDecided",
         "AlreadySettled",
+        "AuthorityUsed",
         "BadFields",
         "BadMerge",
         "BadRequest",
@@ -159,6 +162,7 @@ impl Refusal {
             Self::DutiesApart { .. } => "DutiesApart",
             Self::ConflictingRoles { .. } => "ConflictingRoles",
             Self::TooLateToWithdraw { .. } => "TooLateToWithdraw",
+            Self::AuthorityUsed { .. } => "AuthorityUsed",
             Self::AlreadyDecided { .. } => "AlreadyDecided",
             Self::NoApprovalNeeded { .. } => "NoApprovalNeeded",
             Self::Stale { .. } => "Stale",
@@ -200,6 +204,7 @@ impl Refusal {
             | Self::PasskeyNeeded { .. }
             | Self::DutiesApart { .. }
             | Self::ConflictingRoles { .. }
+            | Self::AuthorityUsed { .. }
             | Self::AlreadyDecided { .. } => self.not_this_person(),
             _ => self.not_now(),
         }
@@ -252,6 +257,11 @@ impl Refusal {
             }
             Self::ConflictingRoles { ticket, roles: (a, b) } => {
                 format!("You are both {a} and {b}, which exclude each other, so somebody else must decide on {ticket}.")
+            }
+            Self::AuthorityUsed { ticket } => {
+                format!(
+                    "This authority has approved {ticket} already: whoever stands in for somebody counts as one with that person. Somebody else must approve as well."
+                )
             }
             Self::AlreadyDecided { .. } => {
                 "You have decided on this already. Take that decision back first if you changed your mind.".into()
@@ -323,6 +333,7 @@ impl Refusal {
             | Self::PasskeyNeeded { .. }
             | Self::DutiesApart { .. }
             | Self::ConflictingRoles { .. }
+            | Self::AuthorityUsed { .. }
             | Self::TooLateToWithdraw { .. }
             | Self::Locked { .. }
             | Self::WrongStatus { .. } => true,

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::deployment::DeploymentState;
 use super::event::{Actor, Brought, OwedItem, Pinned, Reminder};
 use super::number::Number;
 use crate::env::Timestamp;
@@ -118,6 +119,36 @@ pub struct Ticket {
     /// The approval that was only spoken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spoken: Option<Spoken>,
+    /// Deployments that were reported on it, each as it was last heard of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deployments: Vec<DeploymentHeld>,
+}
+
+/// A deployment that was reported.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeploymentHeld {
+    /// Which: see [`super::event::DeploymentSeen::deployment`].
+    pub deployment: String,
+    /// The source's name.
+    pub source: String,
+    /// How far it is.
+    pub state: DeploymentState,
+    /// What covers it: `approval`, `model` or `none`.
+    pub cover: String,
+    /// Why nothing covers it, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lacks: Vec<String>,
+    /// The ticket's steps are taken by it.
+    pub drives: bool,
+    /// The proof that it counts as.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<String>,
+    /// When it was first reported here.
+    pub first: Timestamp,
+    /// When it was last reported here.
+    pub at: Timestamp,
+    /// The event that told of it last (sealed `deployment` stands under it).
+    pub seq: i64,
 }
 
 /// Approvals by which a step was taken.
@@ -339,10 +370,11 @@ impl Ticket {
         seen.chain([self.severity()]).filter(|s| !s.is_empty()).collect()
     }
 
-    /// How many files are filed as evidence of this phase.
+    /// How many files are filed as evidence of this phase, and reports of deployments that count as such.
     #[must_use]
     pub fn evidence_of(&self, phase: &str) -> usize {
-        self.files.iter().filter(|f| f.phase.as_deref() == Some(phase)).count()
+        let files = self.files.iter().filter(|f| f.phase.as_deref() == Some(phase)).count();
+        files + self.deployments.iter().filter(|d| d.proof.as_deref() == Some(phase)).count()
     }
 }
 

@@ -88,6 +88,8 @@ pub(super) struct Checked<'a> {
     to: String,
     late: bool,
     automatic: bool,
+    /// A tool takes it, which was allowed to beforehand.
+    by_tool: bool,
     /// The approval that was only spoken, on which it goes ahead.
     spoken: Option<spoken::ToRecord>,
 }
@@ -162,7 +164,7 @@ fn check<'a>(draft: &Draft<'a>, number: &Number, step: &Step) -> Result<Checked<
     let reason = reason_missing(ticket, pin, transition, step, late);
     complete(draft, &after, pin, transition, reason)?;
     let spoken = spoken::relied_on(draft, &after, pin, transition)?;
-    Ok(Checked { transition, pin, fields, to, late, automatic: false, spoken })
+    Ok(Checked { transition, pin, fields, to, late, automatic: false, by_tool: false, spoken })
 }
 
 /// What the step sets by itself, and what it moves from one field to another.
@@ -268,7 +270,7 @@ fn complete(draft: &Draft<'_>, after: &Ticket, pin: Pinning<'_>, transition: &Tr
 
 fn record(draft: &mut Draft<'_>, number: &Number, step: &Step, checked: Checked<'_>) -> Result<(), Refusal> {
     let ticket = draft.ticket(number)?;
-    let Checked { transition, pin, fields, to, late, automatic, spoken } = checked;
+    let Checked { transition, pin, fields, to, late, automatic, by_tool, spoken } = checked;
     let before = ticket.status.clone();
     let stood = ticket.clone();
     let skipped = skipped(ticket, pin, transition);
@@ -302,7 +304,7 @@ fn record(draft: &mut Draft<'_>, number: &Number, step: &Step, checked: Checked<
             event = event.seal(name, value.clone());
         }
     }
-    if automatic {
+    if automatic && !by_tool {
         event.actor = Some(super::event::Actor::Scheduler);
     }
     draft.push(event);
@@ -371,7 +373,20 @@ fn by_itself(
     settled(draft.ticket(number)?, transition, &mut fields);
     // What follows from a decision is the deciding person's; what nobody decided is nobody's.
     let automatic = reason.is_none();
-    let checked = Checked { transition, pin, fields, to: transition.to.clone(), late: false, automatic, spoken: None };
+    let checked = Checked { transition, pin, fields, to: transition.to.clone(), late: false, automatic, by_tool: false, spoken: None };
+    record(draft, number, &step, checked)
+}
+
+/// Takes a step for a tool; whoever calls this has made sure that it may be taken so.
+pub(super) fn by_tool(draft: &mut Draft<'_>, number: &Number, transition: &Transition, step: Step) -> Result<(), Refusal> {
+    let ticket = draft.ticket(number)?;
+    let pin = draft.pinning(ticket)?;
+    startable(ticket, pin, transition)?;
+    draft.check_fields(pin.kind, &step.fields)?;
+    let mut fields = step.fields.clone();
+    settled(ticket, transition, &mut fields);
+    let to = transition.to.clone();
+    let checked = Checked { transition, pin, fields, to, late: false, automatic: true, by_tool: true, spoken: None };
     record(draft, number, &step, checked)
 }
 

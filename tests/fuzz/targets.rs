@@ -30,6 +30,7 @@ use countersign::ledger::witness::{AddCheckpoint, parse_answer};
 use countersign::procedure;
 use countersign::procedure::expression::{Expression, Template, Variables};
 use countersign::procedure::model::Library;
+use countersign::ticket::deployment::MOST_NAMES;
 use countersign::ticket::number::Number;
 use countersign::ticket::{fields, media};
 use serde_json::Value;
@@ -38,12 +39,13 @@ use serde_json::Value;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 17] = [
+pub const TARGETS: [(&str, Target); 18] = [
     ("alertmanager", |bytes| delivery("alertmanager", bytes)),
     ("alertmanager-api", |bytes| delivery("prometheus", bytes)),
     ("grafana", |bytes| delivery("grafana", bytes)),
     ("pagerduty", pagerduty_event),
     ("generic", |bytes| delivery("doors", bytes)),
+    ("deployment", |bytes| delivery("pipeline", bytes)),
     ("credentials", credentials),
     ("mapping", mapping),
     ("expression", expression),
@@ -78,6 +80,11 @@ auth = { hmac = { secret = "key", header = "x-signature", timestamp_header = "x-
 name = "pager"
 format = "pagerduty"
 routing_key = "4f1d2c3b4a5968778695a4b3c2d1e0ff"
+
+[[source]]
+name = "pipeline"
+format = "deployment"
+auth = { bearer = "sesame" }
 
 [[source]]
 name = "doors"
@@ -140,6 +147,12 @@ fn fit_for_the_record(read: Result<Parsed, ParseRefusal>) {
         }
     };
     assert!(parsed.alerts.len() <= MAX_ALERTS && parsed.reasons.len() <= 8);
+    for deployment in &parsed.deployments {
+        assert!(!deployment.id.is_empty() && !deployment.repository.is_empty() && deployment.names.len() <= MOST_NAMES);
+        let value = serde_json::to_value(deployment).expect("a report is JSON");
+        to_canonical(&value).expect("a report is fit for the record");
+        assert!(!holds_nul(&value) && value.to_string().len() < 64 << 10, "{value}");
+    }
     for alert in &parsed.alerts {
         assert!((16..=64).contains(&alert.fingerprint.len()) && !alert.title.is_empty() && !alert.alert_id.is_empty());
         assert!(alert.labels.len() + alert.annotations.len() <= document::MAX_PAIRS);

@@ -19,6 +19,7 @@ mod cli;
 mod clocks;
 mod console_browser;
 mod correlation;
+mod deployments;
 mod documents;
 mod exports;
 mod hostile;

@@ -70,6 +70,7 @@ impl Teller<'_> {
             | Fact::AlertChanged(_)
             | Fact::AlertUnmapped(_)
             | Fact::DeliveryKept { .. } => self.alert(),
+            Fact::DeploymentSeen(seen) => self.deployed(seen),
             Fact::ClockStarted { .. }
             | Fact::ClockRetargeted { .. }
             | Fact::ClockStopped { .. }

@@ -5,7 +5,8 @@ use super::said;
 use crate::card::story::{Said, Tone};
 use crate::card::words::{Span, Words, capitalise, count, duration, list, number_word, one_line, remaining, seconds};
 use crate::ticket::alert::AlertStatus;
-use crate::ticket::event::{AlertSeen, Fact};
+use crate::ticket::deployment::DeploymentState;
+use crate::ticket::event::{AlertSeen, DeploymentSeen, Fact};
 
 impl Teller<'_> {
     pub(super) fn called(&self) -> Said {
@@ -88,6 +89,29 @@ impl Teller<'_> {
             }
             _ => said(Tone::Quiet, Words::new()),
         }
+    }
+
+    /// “ci reports that the deployment of acme/web-shop to production succeeded (1a2b3c, pull request 12 by ana, reviewed by bo).”
+    pub(super) fn deployed(&self, seen: &DeploymentSeen) -> Said {
+        let told: Option<serde_json::Value> = self.sealed("deployment").and_then(|text| serde_json::from_str(&text).ok());
+        let part = |name: &str| told.as_ref().and_then(|t| t[name].as_str()).map(|t| one_line(t, 120)).filter(|t| !t.is_empty());
+        let of = part("repository").map_or_else(|| "the deployment".to_owned(), |of| format!("the deployment of {of}"));
+        let to = part("environment").map_or_else(String::new, |to| format!(" to {to}"));
+        let how = match seen.state {
+            DeploymentState::Started => "began",
+            DeploymentState::Succeeded => "succeeded",
+            DeploymentState::Failed => "failed",
+        };
+        let reviewers = told.iter().flat_map(|t| t["reviewers"].as_array().into_iter().flatten()).filter_map(|r| r.as_str());
+        let reviewers: Vec<String> = reviewers.take(5).map(|r| one_line(r, 60)).collect();
+        let mut about: Vec<String> = part("revision").into_iter().collect();
+        about.extend(part("pull_request").map(|pull_request| format!("pull request {pull_request}")));
+        about.extend(part("author").map(|author| format!("by {author}")));
+        about.extend((!reviewers.is_empty()).then(|| format!("reviewed by {}", list(&reviewers, "and"))));
+        let about = if about.is_empty() { String::new() } else { format!(" ({})", about.join(", ")) };
+        let none = if seen.cover == "none" { " Nothing approved covers it." } else { "" };
+        let tone = if seen.cover == "none" || seen.state == DeploymentState::Failed { Tone::Pressing } else { Tone::Step };
+        said(tone, Words::of(format!("{} reports that {of}{to} {how}{about}.{none}", one_line(&seen.source, 80))))
     }
 
     pub(super) fn clock(&self) -> Said {

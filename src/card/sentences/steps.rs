@@ -181,6 +181,7 @@ fn attempt(command: &str) -> &'static str {
     match command {
         "Open" => "to open a ticket",
         "Receive" => "to hand in an alert",
+        "Deployed" => "to report a deployment",
         "SetFields" => "to set fields",
         "AddNote" => "to add a note",
         "AttachEvidence" => "to file evidence",

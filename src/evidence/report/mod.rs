@@ -8,6 +8,7 @@
 
 pub mod alerts;
 pub mod closing;
+pub mod deployments;
 pub mod people;
 
 use serde_json::{Value, json};
@@ -16,6 +17,7 @@ use crate::env::Timestamp;
 
 /// Every report: its name and what it answers.
 pub const ALL: &[(&str, &str)] = &[
+    ("deployments", "Deployments that nothing approved covers, and changes that no deployment confirmed"),
     ("dispositions", "What the alerts that were closed turned out to be"),
     ("evidence-gaps", "Evidence that is owed, and files that are missing or damaged on the disk"),
     ("intake", "Tickets that came in late: more than 15 minutes after the thing itself"),

@@ -13,6 +13,7 @@ use super::query::{Asked, wrong};
 use crate::desk::query::NoView;
 use crate::env::Timestamp;
 use crate::evidence::report::closing::{Dispositions, EvidenceGaps, ServiceRestored, Unlinked, Wrong};
+use crate::evidence::report::deployments::Deployments;
 use crate::evidence::report::{ALL, alerts, people::Roles};
 use crate::inbound::app::App;
 use crate::inbound::caller::Caller;
@@ -110,7 +111,9 @@ pub(super) async fn report(State(app): State<App>, Path(name): Path<String>, uri
         "roles" => roles(&app, &caller, &asked, size).await?,
         "evidence-gaps" => evidence_gaps(&app, &caller, &Period::of(&asked)?).await?,
         "intake" | "latency" => of_events(&app, &caller, &name, &Period::of(&asked)?, size).await?,
-        "dispositions" | "mismatches" | "service-restored" | "unlinked" => of_tickets(&app, &caller, &name, &Period::of(&asked)?).await?,
+        "deployments" | "dispositions" | "mismatches" | "service-restored" | "unlinked" => {
+            of_tickets(&app, &caller, &name, &Period::of(&asked)?).await?
+        }
         _ => {
             let names: Vec<&str> = ALL.iter().map(|(name, _)| *name).collect();
             let detail = format!("There is no report of that name. There are: {}.", names.join(", "));
@@ -136,6 +139,8 @@ async fn of_events(app: &App, caller: &Caller, name: &str, period: &Period, size
 async fn of_tickets(app: &App, caller: &Caller, name: &str, period: &Period) -> Result<Value, Problem> {
     let (mut dispositions, mut mismatches) = (Dispositions::default(), alerts::Mismatches::default());
     let (mut restored, mut unlinked) = (ServiceRestored::default(), Unlinked::default());
+    let library = app.desk.snapshot().procedures.current().cloned();
+    let mut deployments = library.map(|library| Deployments::of(&library)).unwrap_or_default();
     let mut tickets = Tickets::of(app, caller, period).await?;
     loop {
         let page = tickets.next().await?;
@@ -144,6 +149,7 @@ async fn of_tickets(app: &App, caller: &Caller, name: &str, period: &Period) -> 
         }
         for ticket in &page {
             match name {
+                "deployments" => deployments.take(ticket),
                 "dispositions" => dispositions.take(ticket),
                 "mismatches" => mismatches.take(ticket),
                 "service-restored" => restored.take(ticket),
@@ -152,6 +158,7 @@ async fn of_tickets(app: &App, caller: &Caller, name: &str, period: &Period) -> 
         }
     }
     Ok(match name {
+        "deployments" => deployments.answer(),
         "dispositions" => dispositions.answer(),
         "mismatches" => mismatches.answer(),
         "service-restored" => restored.answer(),

@@ -44,7 +44,7 @@ pub(super) fn parse_group(
     }
     // What the sender claims, held within what the record can hold.
     let truncated = document.get("truncatedAlerts").and_then(Value::as_u64).unwrap_or(0).min(u64::from(u32::MAX));
-    Ok(Parsed { alerts, truncated, unmapped: 0, reasons: Vec::new(), reply: Reply::Hooks })
+    Ok(Parsed { alerts, truncated, ..Parsed::of(Reply::Hooks) })
 }
 
 /// Reads what is the same in the webhook and in the API: labels, annotations, when it began, where it is seen.

@@ -29,7 +29,7 @@ pub fn parse(source: &SourceConfig, arrival: &Arrival<'_>) -> Result<Parsed, Par
         }
         alerts.push(alert);
     }
-    Ok(Parsed { alerts, truncated: 0, unmapped: 0, reasons: Vec::new(), reply: Reply::AlertmanagerApi })
+    Ok(Parsed { alerts, ..Parsed::of(Reply::AlertmanagerApi) })
 }
 
 /// The answer to `GET /api/v2/status`, which amtool asks first; `started` is when this process did.

@@ -15,9 +15,6 @@ use crate::config::{Mapping, Pairs, SourceConfig};
 use crate::procedure::expression::{Expression, Variables};
 use crate::ticket::alert::{Alert, AlertStatus};
 
-/// The most sentences that are kept about what could not be mapped.
-const MAX_SENTENCES: usize = 8;
-
 /// An expression that reads both the body and the item walks the whole body for each item; this bounds
 /// body × items × such expressions, in bytes. A delivery with more items than fit is refused as too large.
 const MAX_WORK: usize = 16 * 1024 * 1024;
@@ -28,7 +25,7 @@ const MAX_WORK: usize = 16 * 1024 * 1024;
 /// When it is not JSON within bounds, holds more alerts than are taken at a time, or one alert has more than 256 labels and annotations.
 pub fn parse(source: &SourceConfig, arrival: &Arrival<'_>) -> Result<Parsed, ParseRefusal> {
     let body = read_json(arrival.body, source.max_body)?;
-    let mut parsed = Parsed { alerts: Vec::new(), truncated: 0, unmapped: 0, reasons: Vec::new(), reply: Reply::Hooks };
+    let mut parsed = Parsed::of(Reply::Hooks);
     let Some(mapping) = &source.mapping else {
         parsed.leave_out(format!("The source {} has no mapping.", source.name));
         return Ok(parsed);
@@ -57,16 +54,6 @@ pub fn parse(source: &SourceConfig, arrival: &Arrival<'_>) -> Result<Parsed, Par
         }
     }
     Ok(parsed)
-}
-
-impl Parsed {
-    /// Counts a part that maps to no alert, and why.
-    fn leave_out(&mut self, why: String) {
-        self.unmapped += 1;
-        if self.reasons.len() < MAX_SENTENCES {
-            self.reasons.push(why);
-        }
-    }
 }
 
 /// What each alert is read from: the elements of `each`, or the whole document.

@@ -14,6 +14,7 @@
 pub mod alertmanager;
 pub mod alertmanager_api;
 pub mod auth;
+pub mod deployment;
 pub mod document;
 pub mod generic;
 pub mod grafana;
@@ -27,6 +28,7 @@ use crate::config::{Format, SourceConfig};
 use crate::env::Timestamp;
 use crate::inbound::code::Code;
 use crate::ticket::alert::Alert;
+use crate::ticket::deployment::Deployment;
 
 pub use crate::ticket::receive::MAX_ALERTS;
 pub use reply::{Answer, Reply};
@@ -49,6 +51,8 @@ pub struct Arrival<'a> {
 pub struct Parsed {
     /// Its alerts, in its order.
     pub alerts: Vec<Alert>,
+    /// What it reports on deployments.
+    pub deployments: Vec<Deployment>,
     /// How many more there were, says the sender, that it left out.
     pub truncated: u64,
     /// How many parts of it map to no alert; the delivery is kept all the same.
@@ -57,6 +61,25 @@ pub struct Parsed {
     pub reasons: Vec<String>,
     /// How it is answered.
     pub reply: Reply,
+}
+
+/// The most sentences that are kept about what could not be mapped.
+const MAX_SENTENCES: usize = 8;
+
+impl Parsed {
+    /// A delivery of which nothing is read yet.
+    #[must_use]
+    fn of(reply: Reply) -> Self {
+        Self { alerts: Vec::new(), deployments: Vec::new(), truncated: 0, unmapped: 0, reasons: Vec::new(), reply }
+    }
+
+    /// Counts a part that maps to nothing, and why.
+    fn leave_out(&mut self, why: String) {
+        self.unmapped += 1;
+        if self.reasons.len() < MAX_SENTENCES {
+            self.reasons.push(why);
+        }
+    }
 }
 
 /// Why a delivery cannot be read.
@@ -118,6 +141,7 @@ pub fn parse(source: &SourceConfig, arrival: &Arrival<'_>) -> Result<Parsed, Par
         Format::Grafana => grafana::parse(source, arrival),
         Format::PagerDuty => pagerduty::parse(source, arrival),
         Format::Generic => generic::parse(source, arrival),
+        Format::Deployment => deployment::parse(source, arrival),
     }
 }
 

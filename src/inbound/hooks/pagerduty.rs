@@ -65,7 +65,7 @@ pub fn parse(source: &SourceConfig, arrival: &Arrival<'_>) -> Result<Parsed, Par
     let (Ok(status), true) = (status, errors.is_empty()) else { return Err(invalid(errors)) };
     let dedup_key = sent_key.unwrap_or_else(|| arrival.delivery.to_owned());
     let alert = read_alert(source, &event, status, &dedup_key);
-    Ok(Parsed { alerts: vec![alert], truncated: 0, unmapped: 0, reasons: Vec::new(), reply: Reply::PagerDuty { dedup_key } })
+    Ok(Parsed { alerts: vec![alert], ..Parsed::of(Reply::PagerDuty { dedup_key }) })
 }
 
 /// Reads `POST /v2/change/enqueue`: kept, and mapped to no alert.
@@ -78,7 +78,7 @@ pub fn parse_change(source: &SourceConfig, arrival: &Arrival<'_>) -> Result<Pars
         return Err(invalid(vec!["'payload.summary' is missing or blank".into()]));
     }
     let reasons = vec!["A change event of PagerDuty's; it is kept and opens nothing.".to_owned()];
-    Ok(Parsed { alerts: Vec::new(), truncated: 0, unmapped: 1, reasons, reply: Reply::PagerDutyChange })
+    Ok(Parsed { unmapped: 1, reasons, ..Parsed::of(Reply::PagerDutyChange) })
 }
 
 fn read_event(body: &[u8], limit: usize) -> Result<Value, ParseRefusal> {

@@ -203,6 +203,54 @@ fn somebody_stands_in_between_two_dates_and_never_for_the_requester() {
     assert_eq!(say(&mut b, "p_lea", &own, "approve", true).unwrap_err().code(), "NotAllowed", "not for whoever asked");
 }
 
+#[test]
+fn somebody_and_whoever_stands_in_for_them_count_as_one_towards_a_quorum() {
+    let more = format!(
+        "{ESTATE}delegations:\n  - {{ of: chi@example.com, by: vic@example.com, from: 2026-03-01, to: 2026-04-01 }}\n  - {{ of: chi@example.com, by: lea@example.com, from: 2026-03-01, to: 2026-04-01 }}\n"
+    );
+    let two = changed(&format!("two of them {more}"), |path, text| match path {
+        "organisation.yaml" => format!("{text}{more}"),
+        "kinds/change.yaml" => text.replacen(
+            "approver, system-owner], otherwise: [security-officer] }",
+            "approver, system-owner], count: 2, otherwise: [security-officer] }",
+            1,
+        ),
+        _ => text,
+    });
+    // Whoever of the three comes second: the delegate, another delegate, or the one who delegated.
+    for (first, second) in [("p_chi", "p_vic"), ("p_vic", "p_lea"), ("p_vic", "p_chi")] {
+        let mut b = Bench::with(std::sync::Arc::clone(&two));
+        b.now = at("2026-03-02T09:00:00Z");
+        let n = assessed(&mut b, "low", 48);
+        say(&mut b, first, &n, "approve", true).unwrap();
+        let refusal = say(&mut b, second, &n, "approve", true).unwrap_err();
+        assert_eq!((refusal.code(), refusal.recorded()), ("AuthorityUsed", true), "{first}, then {second}: {refusal}");
+        assert_eq!(b.ticket(&n).status, "assessed");
+        say(&mut b, "p_cho", &n, "approve", true).unwrap();
+        assert_eq!(b.ticket(&n).status, "approved", "another authority is what it takes");
+    }
+    // A no is heard from each of them.
+    let mut b = Bench::with(two);
+    b.now = at("2026-03-02T09:00:00Z");
+    let n = assessed(&mut b, "low", 48);
+    say(&mut b, "p_vic", &n, "approve", true).unwrap();
+    say(&mut b, "p_chi", &n, "approve", false).unwrap();
+    assert_eq!(b.ticket(&n).status, "rejected");
+}
+
+#[test]
+fn an_authority_that_approved_at_one_stage_does_not_approve_the_next_one_through_somebody_else() {
+    // Chi may approve by an own role, and stands in for the security officer.
+    let more = "delegations:\n  - { of: sec@example.com, by: chi@example.com, from: 2026-03-01, to: 2026-04-01 }\n";
+    let mut b = bench(more);
+    let n = assessed(&mut b, "high", 48);
+    say(&mut b, "p_cho", &n, "approve", true).unwrap();
+    say(&mut b, "p_chi", &n, "approve", true).expect("in the security officer's place, whose judgement is another one");
+    assert_eq!(b.ticket(&n).status, "approved");
+    let given = &b.ticket(&n).granted["approve"].given;
+    assert_eq!(given.iter().map(approval::authority_of).collect::<Vec<_>>(), ["p_cho", "p_sec"]);
+}
+
 // proves: APR-09
 #[test]
 fn whoever_holds_two_roles_that_exclude_each_other_decides_by_neither() {

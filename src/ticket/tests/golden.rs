@@ -11,9 +11,10 @@ use crate::env::Timestamp;
 use crate::ledger::sealed::Commitment;
 use crate::ticket::alert::AlertStatus;
 use crate::ticket::bench::number;
+use crate::ticket::deployment::DeploymentState;
 use crate::ticket::event::{
-    Actor, AdoptedFile, AlertSeen, ApprovedAs, Brought, EpochOpened, Event, EvidenceAttached, Fact, NewTask, OwedItem, Pinned, Reminder,
-    TicketOpened, TransitionTaken, Via,
+    Actor, AdoptedFile, AlertSeen, ApprovedAs, Brought, DeploymentSeen, EpochOpened, Event, EvidenceAttached, Fact, NewTask, OwedItem,
+    Pinned, Reminder, TicketOpened, TransitionTaken, Via,
 };
 
 fn at() -> Timestamp {
@@ -190,6 +191,20 @@ fn alerts_and_clocks() -> Vec<Fact> {
         Fact::AlertChanged(seen()),
         Fact::AlertUnmapped(seen()),
         Fact::DeliveryKept { source: "doors".into(), delivery: 7, unmapped: 2, truncated: 12, received_at: at() },
+        Fact::DeploymentSeen(DeploymentSeen {
+            source: "pipeline".into(),
+            deployment: "ab".into(),
+            state: DeploymentState::Succeeded,
+            system: Some("web-shop".into()),
+            cover: "approval".into(),
+            lacks: vec!["TooEarly".into()],
+            drives: true,
+            proof: Some("deployment-report".into()),
+            began_at: Some(at()),
+            ended_at: None,
+            delivery: 7,
+            received_at: at(),
+        }),
         Fact::ClockStarted { clock: clock(), due: at(), reminders: reminders() },
         Fact::ClockRetargeted { clock: clock(), due: at(), reminders: reminders() },
         Fact::ClockPaused { clock: clock() },

@@ -6,6 +6,7 @@ mod changes;
 mod clocks;
 mod correlating;
 mod deciding;
+mod deployments;
 mod golden;
 mod limits;
 mod random;

@@ -146,6 +146,11 @@ auth = {{ query = {{ param = "token", token = "{QUERY}" }} }}
 mapping = {{ alert_id = "body.id", title = "body.title", severity = "body.severity" }}
 
 [[source]]
+name = "pipeline"
+format = "deployment"
+auth = {{ bearer = "{BEARER}" }}
+
+[[source]]
 name = "lab"
 format = "generic"
 auth = "none"

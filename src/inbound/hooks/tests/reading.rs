@@ -217,7 +217,7 @@ fn every_format_has_a_name_and_a_line() {
     let all = formats();
     assert_eq!(
         all.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
-        ["alertmanager", "alertmanager-api", "grafana-unified", "pagerduty", "generic"]
+        ["alertmanager", "alertmanager-api", "grafana-unified", "pagerduty", "generic", "deployment"]
     );
     assert!(all.iter().all(|(_, line)| line.len() > 20 && !line.contains('\n')));
 }
