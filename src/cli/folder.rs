@@ -9,7 +9,7 @@ const MOST_FILES: usize = 500;
 /// Bytes in a file at most: one more than the loader accepts, so that it can say so.
 const MOST_BYTES: u64 = (1 << 20) + 1;
 
-/// Every `.yaml` file below the folder, in path order, except `profiles/`. Links are not followed.
+/// Every `.yaml` and `.ics` file below the folder, in path order, except `profiles/`. Links are not followed.
 ///
 /// # Errors
 /// When something cannot be read, or there is too much of it.
@@ -31,7 +31,7 @@ fn walk(folder: &Path, below: &str, files: &mut Vec<(String, Vec<u8>)>) -> anyho
         let kind = entry.file_type()?;
         if kind.is_dir() && path != "profiles" && !name.starts_with('.') {
             walk(&entry.path(), &format!("{path}/"), files)?;
-        } else if kind.is_file() && name.ends_with(".yaml") {
+        } else if kind.is_file() && (name.ends_with(".yaml") || name.ends_with(".ics")) {
             if files.len() == MOST_FILES {
                 bail!("there are more than {MOST_FILES} playbooks; is this the right folder?");
             }

@@ -346,7 +346,11 @@ fn person_of(command: &people::PeopleCommand) -> Option<String> {
         | people::PeopleCommand::Disable { person, .. }
         | people::PeopleCommand::LinkAccount { person, .. }
         | people::PeopleCommand::IssueKey { person, .. } => Some(person.clone()),
-        people::PeopleCommand::AddAll(_) | people::PeopleCommand::UnlinkAccount { .. } | people::PeopleCommand::RevokeKey { .. } => None,
+        people::PeopleCommand::AddAll(_)
+        | people::PeopleCommand::UnlinkAccount { .. }
+        | people::PeopleCommand::RevokeKey { .. }
+        | people::PeopleCommand::IssueCalendar { .. }
+        | people::PeopleCommand::StopCalendar => None,
     }
 }
 

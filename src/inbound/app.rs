@@ -13,7 +13,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::intake::{self, Intake};
-use super::{api, console, deliver, health, log, slack, witness};
+use super::{api, calendar, console, deliver, health, log, slack, witness};
 use crate::config::Config;
 use crate::desk::Desk;
 use crate::desk::chat::Chat;
@@ -93,7 +93,13 @@ pub fn router(app: App) -> Router {
     let strangers = Intake::new(intake::STRANGERS, Arc::clone(&app.metrics));
     let people = Intake::new(intake::PEOPLE, Arc::clone(&app.metrics));
     let answered = Router::new()
-        .merge(deliver::routes().merge(witness::routes()).merge(slack::routes()).layer(from_fn_with_state(strangers, intake::within)))
+        .merge(
+            deliver::routes()
+                .merge(witness::routes())
+                .merge(calendar::routes())
+                .merge(slack::routes())
+                .layer(from_fn_with_state(strangers, intake::within)),
+        )
         .merge(api::routes().merge(console::routes()).layer(from_fn_with_state(people, intake::within)))
         .merge(log::routes().layer(map_response(in_shape)))
         .merge(health::routes())

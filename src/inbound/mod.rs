@@ -16,6 +16,7 @@
 
 pub mod api;
 pub mod app;
+pub mod calendar;
 pub mod caller;
 pub mod code;
 pub mod console;

@@ -1,7 +1,7 @@
 //! What may be asked of the directory, and by whom. Pure: the desk brings the facts and writes the events.
 
 use super::accounts::is_handle;
-use super::directory::{Directory, Person};
+use super::directory::{CALENDAR, Directory, Person};
 use crate::ledger::sealed::Sealed;
 use crate::procedure::model::{Organisation, Permission};
 use crate::ticket::event::{Actor, Fact, NewEvent};
@@ -50,6 +50,15 @@ pub enum PeopleCommand {
         /// Public id.
         key: String,
     },
+    /// A new secret for the address of one's own calendar; the one before it stops.
+    IssueCalendar {
+        /// Public id.
+        key: String,
+        /// Of the secret, hex.
+        sha256: String,
+    },
+    /// The address of one's own calendar stops.
+    StopCalendar,
     /// A chat account is somebody's: an administrator has verified it.
     LinkAccount {
         /// Whose.
@@ -293,7 +302,8 @@ pub fn decide(
     let founds = matches!(&command, PeopleCommand::Add { roles, .. } if founding && administrates(organisation, roles));
     let own_account = matches!(&command, PeopleCommand::UnlinkAccount { account, .. } if actor.person().is_some()
         && directory.account(account).and_then(|a| a.state.person.as_deref()) == actor.person());
-    if !(allowed || founds || own_key || own_account) {
+    let own_calendar = matches!(command, PeopleCommand::IssueCalendar { .. } | PeopleCommand::StopCalendar);
+    if !(allowed || founds || own_key || own_account || own_calendar) {
         return Err(PeopleRefusal::NotAllowed);
     }
     let event = match command {
@@ -315,7 +325,7 @@ pub fn decide(
         }
         PeopleCommand::IssueKey { person, key, sha256 } => {
             active(&person)?;
-            NewEvent::outside(Fact::KeyIssued { person, key, sha256 })
+            NewEvent::outside(Fact::KeyIssued { person, key, sha256, opens: None })
         }
         PeopleCommand::LinkAccount { person, account, handle } => {
             active(&person)?;
@@ -333,6 +343,20 @@ pub fn decide(
             let person = owner.ok_or_else(|| PeopleRefusal::NoSuchKey(key.clone()))?.state.id.clone();
             NewEvent::outside(Fact::KeyRevoked { person, key })
         }
+        PeopleCommand::IssueCalendar { key, sha256 } => return calendar(directory, actor, Some((key, sha256))),
+        PeopleCommand::StopCalendar => return calendar(directory, actor, None),
     };
     Ok(vec![event])
+}
+
+/// Everybody's own business: an address for their calendar, one at a time, and its end.
+fn calendar(directory: &Directory, actor: &Actor, issued: Option<(String, String)>) -> Result<Vec<NewEvent>, PeopleRefusal> {
+    let person = actor.person().and_then(|id| directory.active(id)).ok_or(PeopleRefusal::NotAllowed)?;
+    let of = person.state.id.clone();
+    let stops = person.calendar_keys().map(|key| NewEvent::outside(Fact::KeyRevoked { person: of.clone(), key: key.to_owned() }));
+    let mut events: Vec<NewEvent> = stops.collect();
+    if let Some((key, sha256)) = issued {
+        events.push(NewEvent::outside(Fact::KeyIssued { person: of, key, sha256, opens: Some(CALENDAR.to_owned()) }));
+    }
+    Ok(events)
 }

@@ -32,7 +32,13 @@ pub struct Key {
     pub sha256: String,
     /// It no longer opens anything.
     pub revoked: bool,
+    /// What alone it opens; none for the API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opens: Option<String>,
 }
+
+/// What a key of a calendar's address opens.
+pub const CALENDAR: &str = "calendar";
 
 /// A verified person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,8 +60,8 @@ pub fn evolve(state: Option<PersonState>, event: &Event) -> Option<PersonState> 
         }
         (Fact::RolesChanged { roles, .. }, Some(state)) => Some(PersonState { roles: roles.clone(), ..state }),
         (Fact::PersonDisabled { .. }, Some(state)) => Some(PersonState { disabled: true, ..state }),
-        (Fact::KeyIssued { key, sha256, .. }, Some(mut state)) => {
-            state.keys.insert(key.clone(), Key { sha256: sha256.clone(), revoked: false });
+        (Fact::KeyIssued { key, sha256, opens, .. }, Some(mut state)) => {
+            state.keys.insert(key.clone(), Key { sha256: sha256.clone(), revoked: false, opens: opens.clone() });
             Some(state)
         }
         (Fact::KeyRevoked { key, .. }, Some(mut state)) => {
@@ -152,13 +158,23 @@ impl Directory {
         self.people.values().find(|p| !p.email.is_empty() && p.email == email)
     }
 
-    /// The active person whose key this is, and the key's id.
+    /// The active person whose API key this is, and the key's id.
     #[must_use]
     pub fn by_key(&self, presented: &str) -> Option<(&Person, String)> {
+        self.opening(presented, None)
+    }
+
+    /// The active person the key of whose calendar's address this is, and the key's id.
+    #[must_use]
+    pub fn by_calendar_key(&self, presented: &str) -> Option<(&Person, String)> {
+        self.opening(presented, Some(CALENDAR))
+    }
+
+    fn opening(&self, presented: &str, opens: Option<&str>) -> Option<(&Person, String)> {
         let (id, sha256) = secret::read_key(presented)?;
         let person = self.active(self.keys.get(&id)?)?;
         let key = person.state.keys.get(&id)?;
-        (!key.revoked && secret::same(&key.sha256, &sha256)).then_some((person, id))
+        (!key.revoked && key.opens.as_deref() == opens && secret::same(&key.sha256, &sha256)).then_some((person, id))
     }
 
     /// Everybody, by id.
@@ -180,6 +196,11 @@ impl Directory {
 }
 
 impl Person {
+    /// Ids of the keys that open the person's calendar now.
+    pub fn calendar_keys(&self) -> impl Iterator<Item = &str> {
+        self.state.keys.iter().filter(|(_, key)| !key.revoked && key.opens.as_deref() == Some(CALENDAR)).map(|(id, _)| id.as_str())
+    }
+
     /// Whether one of the person's roles allows it.
     #[must_use]
     pub fn may(&self, organisation: &Organisation, permission: Permission) -> bool {

@@ -1,7 +1,7 @@
 //! From files to a [`Library`]: every file is read to its end, everything that is wrong is said at once.
 //!
 //! What a file is follows from its path: `organisation.yaml`, `taxonomies.yaml`, `kinds/<name>.yaml`,
-//! `responses/<name>.yaml`. To add a sort of file: give it a module with a `read` function, a branch in [`read_one`],
+//! `responses/<name>.yaml`, `freezes.ics`. To add a sort of file: give it a module with a `read` function, a branch in [`read_one`],
 //! and its cross-checks in `check.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::check;
 use super::estate::OTHER_SYSTEM;
 use super::finding::{At, Finding};
+use super::load_freezes::{is_calendar, read_freezes};
 use super::load_kind::{KindDraft, read_kind};
 use super::load_organisation::{TaxonomyDraft, read_organisation, read_taxonomies};
 use super::load_response::{ResponseDraft, read_response};
@@ -62,9 +63,12 @@ pub fn load(files: Vec<(String, Vec<u8>)>) -> Result<Library, Vec<Finding>> {
             continue;
         }
         let digest = if bytes.len() > MAX_FILE { String::new() } else { hex::encode(Sha256::digest(&bytes)) };
-        read_one(&path, &bytes, &digest, &mut drafts);
+        if !is_calendar(&path) {
+            read_one(&path, &bytes, &digest, &mut drafts);
+        }
         kept.push(PlaybookFile { path, bytes, digest });
     }
+    read_calendars(&kept, &mut drafts);
     findings.extend(check::whole(&mut drafts));
     findings.sort();
     findings.dedup();
@@ -73,6 +77,18 @@ pub fn load(files: Vec<(String, Vec<u8>)>) -> Result<Library, Vec<Finding>> {
         return Err(findings);
     }
     assemble(drafts, kept).ok_or_else(|| vec![outside("organisation.yaml", "The playbooks could not be put together.".to_owned())])
+}
+
+/// Calendars speak of the organisation's zone and systems, so they are read once these are known.
+fn read_calendars(kept: &[PlaybookFile], drafts: &mut Drafts) {
+    for file in kept.iter().filter(|file| is_calendar(&file.path)) {
+        let page = Page::new(&file.path);
+        if let Some((_, organisation)) = &mut drafts.organisation {
+            let freezes = read_freezes(&page, &file.bytes, organisation.zone, &organisation.estate.systems);
+            organisation.estate.freezes.extend(freezes);
+        }
+        drafts.broken.push(page);
+    }
 }
 
 fn read_one(path: &str, bytes: &[u8], digest: &str, drafts: &mut Drafts) {
@@ -90,7 +106,7 @@ fn read_one(path: &str, bytes: &[u8], digest: &str, drafts: &mut Drafts) {
     if !known {
         let hint = nearest(path, ["organisation.yaml", "taxonomies.yaml"].into_iter().chain(KEPT.iter().copied()));
         let message = format!(
-            "This is not a playbook that is known{hint}There may be organisation.yaml, taxonomies.yaml, kinds/<name>.yaml and responses/<name>.yaml."
+            "This is not a playbook that is known{hint}There may be organisation.yaml, taxonomies.yaml, kinds/<name>.yaml, responses/<name>.yaml, freezes.ics and freezes/<name>.ics."
         );
         page.find(At { line: 1, column: 1 }, message);
         drafts.broken.push(page);

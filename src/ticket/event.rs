@@ -104,8 +104,15 @@ pub enum Fact {
     RolesChanged { person: String, roles: Vec<String> },
     /// Stops the person's accounts at once. Sealed: `reason`.
     PersonDisabled { person: String },
-    /// `key` is its public id; `sha256` (hex) is that of the secret's 256 random bits, so it can stand here.
-    KeyIssued { person: String, key: String, sha256: String },
+    /// `key` is its public id; `sha256` (hex) is that of the secret's 256 random bits, so it can stand here. `opens`: what
+    /// alone it opens (`calendar`); none for the API.
+    KeyIssued {
+        person: String,
+        key: String,
+        sha256: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        opens: Option<String>,
+    },
     /// It no longer opens anything.
     KeyRevoked { person: String, key: String },
     /// A one-time link to sign in with was made for somebody. `link` is the SHA-256 (hex) of its 256 random bits.

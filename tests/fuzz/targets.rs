@@ -29,6 +29,7 @@ use countersign::ledger::verify::Outside;
 use countersign::ledger::witness::{AddCheckpoint, parse_answer};
 use countersign::procedure;
 use countersign::procedure::expression::{Expression, Template, Variables};
+use countersign::procedure::ics;
 use countersign::procedure::model::Library;
 use countersign::ticket::deployment::MOST_NAMES;
 use countersign::ticket::number::Number;
@@ -51,6 +52,7 @@ pub const TARGETS: [(&str, Target); 18] = [
     ("expression", expression),
     ("playbook", playbook),
     ("config", config),
+    ("calendar", calendar),
     ("bundle", bundle),
     ("note", note),
     ("witness", witness),
@@ -292,6 +294,37 @@ fn note(bytes: &[u8]) {
         let _ = receipt.verify(b"entry", SIGNER.verifier());
     }
     let _ = (VerifierKey::parse(&text), Signer::parse(&text), Disclosed::parse(bytes));
+}
+
+/// A calendar from outside: bounded, in order, within its stretch; and what is written of it reads back.
+fn calendar(bytes: &[u8]) {
+    let here = countersign::procedure::ics::MAX_SLOTS;
+    let within = (now(), now().plus(std::time::Duration::from_secs(60 * 86_400)));
+    for within in [None, Some(within)] {
+        match ics::read(bytes, chrono_tz::Europe::Berlin, within) {
+            Ok(read) => {
+                assert!(read.slots.len() <= here && read.slots.is_sorted_by_key(|s| s.starts));
+                for slot in &read.slots {
+                    assert!(slot.starts < slot.ends && !slot.name.chars().any(char::is_control));
+                    assert!(within.is_none_or(|(from, to)| slot.starts < to && slot.ends > from));
+                }
+                let entry = |slot: &ics::Slot| ics::Entry {
+                    uid: "1".to_owned(),
+                    name: slot.name.clone(),
+                    about: slot.about.clone(),
+                    categories: slot.categories.clone(),
+                    url: None,
+                    starts: slot.starts,
+                    ends: slot.ends,
+                };
+                let entries: Vec<_> = read.slots.iter().take(10).map(entry).collect();
+                let written = ics::write("Again", &entries, now());
+                let again = ics::read(written.as_bytes(), chrono_tz::UTC, None).expect("our own calendar reads");
+                assert!(again.slots.len() <= entries.len());
+            }
+            Err(why) => assert!(!why.to_string().is_empty()),
+        }
+    }
 }
 
 fn witness(bytes: &[u8]) {

@@ -14,6 +14,7 @@ mod altered;
 mod api;
 mod approvals;
 mod browser;
+mod calendar;
 mod changes;
 mod cli;
 mod clocks;

@@ -320,7 +320,7 @@ fn the_log_and_the_directory_speak_plainly() {
         outside(Fact::PersonAdded { person: bo(), roles: roles(&["incident-manager", "responder"]) }, &["name", "email"]),
         outside(Fact::RolesChanged { person: bo(), roles: roles(&[]) }, &[]),
         outside(Fact::PersonDisabled { person: bo() }, &["reason"]),
-        outside(Fact::KeyIssued { person: bo(), key: "k_1".into(), sha256: String::new() }, &[]),
+        outside(Fact::KeyIssued { person: bo(), key: "k_1".into(), sha256: String::new(), opens: None }, &[]),
         outside(Fact::KeyRevoked { person: bo(), key: "k_1".into() }, &[]),
         outside(Fact::SignedIn { person: bo(), session: String::new(), method: "one_time_link".into(), link: None }, &[]),
     ];

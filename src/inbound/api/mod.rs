@@ -4,6 +4,7 @@
 //! Every write takes an `Idempotency-Key`; every refusal is `application/problem+json` with the refusal's name.
 
 mod body;
+pub(in crate::inbound) mod calendar;
 pub(in crate::inbound) mod files;
 pub mod openapi;
 mod query;
@@ -28,6 +29,9 @@ pub fn routes() -> Router<App> {
         .route("/api/v1/inbox", get(read::inbox))
         .route("/api/v1/kinds", get(read::kinds))
         .route("/api/v1/people", get(read::people))
+        .route("/api/v1/freezes", get(calendar::freezes))
+        .route("/api/v1/calendar", post(calendar::issue))
+        .route("/api/v1/calendar/stop", post(calendar::stop))
         .route("/api/v1/tickets", get(read::tickets).post(write::open))
         .route("/api/v1/tickets/{number}", get(read::ticket))
         .route("/api/v1/tickets/{number}/events", get(read::events))

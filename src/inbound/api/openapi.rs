@@ -17,6 +17,14 @@ pub const OPERATIONS: &[Operation] = &[
     ("get", "/api/v1/inbox", "What waits for you: decisions, spoken approvals to confirm, what is owed; by deadline and risk", ""),
     ("get", "/api/v1/kinds", "The kinds of ticket: fields with their help texts, statuses, transitions", ""),
     ("get", "/api/v1/people", "The directory", ""),
+    ("get", "/api/v1/freezes", "When nothing is changed: the freezes of the last month and the next thirteen", ""),
+    (
+        "post",
+        "/api/v1/calendar",
+        "A new address at which your calendar finds freezes and planned changes; the one before it stops",
+        "Empty",
+    ),
+    ("post", "/api/v1/calendar/stop", "The address of your calendar stops", "Empty"),
     (
         "get",
         "/api/v1/tickets",

@@ -61,7 +61,7 @@ fn log_and_people() -> Vec<Fact> {
         Fact::PersonAdded { person: person.clone(), roles: vec!["responder".into()] },
         Fact::RolesChanged { person: person.clone(), roles: vec![] },
         Fact::PersonDisabled { person: person.clone() },
-        Fact::KeyIssued { person: person.clone(), key: key.clone(), sha256: "5f".repeat(32) },
+        Fact::KeyIssued { person: person.clone(), key: key.clone(), sha256: "5f".repeat(32), opens: None },
         Fact::KeyRevoked { person: person.clone(), key },
         Fact::LinkIssued { person: person.clone(), link: "a1".repeat(32), expires_at: at() },
         Fact::SignedIn { person: person.clone(), session: "s_1".into(), method: "link".into(), link: Some("a1".repeat(32)) },
