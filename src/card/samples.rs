@@ -213,6 +213,7 @@ pub(crate) fn kind() -> Kind {
         retention: "6 years".to_owned(),
         matrix: None,
         scores: Vec::new(),
+        lines: None,
         proofs: IndexMap::new(),
         subject: None,
         separate: Vec::new(),
@@ -326,6 +327,7 @@ pub(crate) fn opened() -> Ticket {
         granted: BTreeMap::new(),
         authors: BTreeSet::new(),
         spoken: None,
+        lines: None,
     }
 }
 

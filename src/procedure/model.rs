@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::estate::Estate;
 use super::expression::{Expression, Template};
-use super::rules::{Also, Approved, Linked, Score, Separate, Substance, TemplateRule, Timing, Unfrozen, Verbal, Window};
+use super::rules::{Also, Approved, LinesRule, Linked, Score, Separate, Substance, TemplateRule, Timing, Unfrozen, Verbal, Window};
 
 /// Everything that a folder of playbooks says, checked as a whole.
 #[derive(Debug)]
@@ -97,6 +97,8 @@ pub struct Kind {
     pub subject: Option<String>,
     /// Duties that different persons hold.
     pub separate: Vec<Separate>,
+    /// It looks again, line by line, at what stands elsewhere.
+    pub lines: Option<LinesRule>,
 }
 
 /// Two fields that propose a third: impact and urgency propose the severity. Every pair has its cell.
@@ -296,6 +298,8 @@ pub struct Requires {
     pub ahead: Vec<String>,
     /// An approval that was only spoken must have been confirmed by its giver, or an exception must be linked.
     pub confirmed: bool,
+    /// Every line must be decided, and what was decided must be done.
+    pub lines: bool,
 }
 
 /// The transition needs a second person: whoever takes it must have taken no phase transition of the ticket (and, while

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::event::{Actor, Brought, OwedItem, Pinned, Reminder};
+use super::lines::Lines;
 use super::number::Number;
 use crate::env::Timestamp;
 use crate::ledger::sealed::Commitment;
@@ -118,6 +119,9 @@ pub struct Ticket {
     /// The approval that was only spoken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spoken: Option<Spoken>,
+    /// What is looked at again, line by line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lines: Option<Lines>,
 }
 
 /// Approvals by which a step was taken.
