@@ -213,6 +213,7 @@ pub(crate) fn kind() -> Kind {
         retention: "6 years".to_owned(),
         matrix: None,
         scores: Vec::new(),
+        lines: None,
         proofs: IndexMap::new(),
         subject: None,
         separate: Vec::new(),
@@ -328,6 +329,7 @@ pub(crate) fn opened() -> Ticket {
         authors: BTreeSet::new(),
         spoken: None,
         deployments: Vec::new(),
+        lines: None,
     }
 }
 

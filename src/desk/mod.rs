@@ -17,6 +17,7 @@
 //! - [`query`]: what pages and programs ask, by people who may;
 //! - [`tick`]: what time does: deadlines, repeats to tell, forgeries to count;
 //! - [`obligations`]: what comes due again and again;
+//! - [`campaign`]: reviews of many lines;
 //! - [`heartbeat`]: monitoring tools that fall silent;
 //! - [`publish`]: signed checkpoints, and the refusal to sign when the log is not the one we know;
 //! - [`rooms`]: where tickets stand in chat, and what is to be told there;
@@ -30,6 +31,7 @@
 pub mod accounts;
 mod ahead;
 pub mod append;
+pub mod campaign;
 pub mod chat;
 pub mod clerk;
 pub mod clockwatch;

@@ -140,6 +140,23 @@ impl Desk {
         rows.iter().map(placed).collect()
     }
 
+    /// Tickets of one kind opened in the positions `[from, before)`, the latest opened first; `status` empty for all.
+    ///
+    /// # Errors
+    /// When the person may not look.
+    pub async fn tickets_latest(
+        &self,
+        viewer: &Person,
+        kind: &str,
+        between: (i64, i64),
+        status: &str,
+        at_most: i64,
+    ) -> Result<Vec<(i64, Ticket)>, NoView> {
+        self.allow(viewer, Permission::Read)?;
+        let rows = self.store().tickets_latest(kind, between, status, at_most).await?;
+        rows.iter().map(placed).collect()
+    }
+
     /// How many tickets of each kind and status.
     ///
     /// # Errors

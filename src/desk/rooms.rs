@@ -43,7 +43,7 @@ pub struct Entry {
 /// Whether chat is told of an event, and at once: what a person did, what opens a ticket, what calls somebody.
 pub(super) fn loudness(event: &Event) -> Option<bool> {
     match &event.fact {
-        Fact::ChannelOpened { .. } | Fact::ChannelArchived { .. } => None,
+        Fact::ChannelOpened { .. } | Fact::ChannelArchived { .. } | Fact::LinesListed { .. } => None,
         Fact::TicketOpened(_) | Fact::ClockBreached { .. } | Fact::ClockWarned { .. } | Fact::Escalated { .. } => Some(true),
         _ => Some(matches!(event.actor, Actor::Person { .. } | Actor::Account { .. })),
     }

@@ -13,6 +13,8 @@ use super::request::Ask;
 use crate::env::Timestamp;
 use crate::store::StoreError;
 use crate::ticket::command::Command;
+use crate::ticket::lines;
+use crate::ticket::number::Number;
 
 /// Deadlines fired at a time.
 const PAGE: i64 = 128;
@@ -102,8 +104,13 @@ impl Desk {
             let due = self.store().deadlines_due(now.micros(), PAGE).await?;
             let full = i64::try_from(due.len()).unwrap_or(0) == PAGE;
             let fires = due.into_iter().filter_map(|(ticket, deadline, at)| {
-                let command = Command::Fire { ticket: ticket.parse().ok()?, deadline, came_due: Timestamp::from_micros(at)? };
-                Some(self.ask_as_scheduler(Ask::Ticket(Box::new(command))))
+                let (ticket, came_due): (Number, _) = (ticket.parse().ok()?, Timestamp::from_micros(at)?);
+                Some(async move {
+                    if deadline == lines::DEADLINE {
+                        return self.freeze_by_time(&ticket).await;
+                    }
+                    self.ask_as_scheduler(Ask::Ticket(Box::new(Command::Fire { ticket, deadline, came_due }))).await
+                })
             });
             let failed = join_all(fires).await.into_iter().filter_map(Result::err).inspect(|error| {
                 tracing::warn!(%error, "a deadline could not be recorded; it stays due");

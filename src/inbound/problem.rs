@@ -110,6 +110,7 @@ fn status_of(refusal: &Refusal) -> StatusCode {
         Refusal::NotAllowed { .. }
         | Refusal::NotForYou { .. }
         | Refusal::OwnRequest { .. }
+        | Refusal::OwnAccess { .. }
         | Refusal::NotByKey { .. }
         | Refusal::SecondPersonNeeded { .. }
         | Refusal::DutiesApart { .. }
@@ -121,6 +122,7 @@ fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::Stale { .. }
         | Refusal::Locked { .. }
         | Refusal::AlreadyDecided { .. }
+        | Refusal::LineDecided { .. }
         | Refusal::AlreadySettled { .. }
         | Refusal::NoApprovalNeeded { .. }
         | Refusal::NoDecision { .. }

@@ -191,6 +191,7 @@ impl Context<'_> {
             linked: section.get("linked").map(|n| read_linked(page, n)).unwrap_or_default(),
             ahead: section.get("ahead").map(|n| page.names(n, &Sort::Field)).unwrap_or_default(),
             confirmed: section.get("confirmed").and_then(|n| page.truth(n)).unwrap_or(false),
+            lines: section.get("lines").is_some_and(|n| self.settled(n)),
         };
         section.done();
         Some(requires)
@@ -216,6 +217,14 @@ impl Context<'_> {
         let word = self.page.word(node);
         if word.as_deref().is_some_and(|w| w != "done_or_waived") {
             self.page.find(node.at, "Write `done_or_waived`, or leave `tasks` out.");
+        }
+        word.is_some()
+    }
+
+    fn settled(&self, node: &Node) -> bool {
+        let word = self.page.word(node);
+        if word.as_deref().is_some_and(|w| w != "settled") {
+            self.page.find(node.at, "Write `settled`, or leave `lines` out.");
         }
         word.is_some()
     }

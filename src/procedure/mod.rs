@@ -15,6 +15,7 @@ mod load_estate;
 mod load_field;
 mod load_freezes;
 mod load_kind;
+mod load_lines;
 mod load_organisation;
 mod load_response;
 mod load_rota;

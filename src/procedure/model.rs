@@ -15,7 +15,9 @@ use serde_json::Value;
 
 use super::estate::Estate;
 use super::expression::{Expression, Template};
-use super::rules::{Also, Approved, Deployments, Linked, Score, Separate, Substance, TemplateRule, Timing, Unfrozen, Verbal, Window};
+use super::rules::{
+    Also, Approved, Deployments, LinesRule, Linked, Score, Separate, Substance, TemplateRule, Timing, Unfrozen, Verbal, Window,
+};
 
 /// Everything that a folder of playbooks says, checked as a whole.
 #[derive(Debug)]
@@ -99,6 +101,8 @@ pub struct Kind {
     pub separate: Vec<Separate>,
     /// What a report of a deployment does to such tickets.
     pub deployments: Option<Deployments>,
+    /// It looks again, line by line, at what stands elsewhere.
+    pub lines: Option<LinesRule>,
 }
 
 /// Two fields that propose a third: impact and urgency propose the severity. Every pair has its cell.
@@ -298,6 +302,8 @@ pub struct Requires {
     pub ahead: Vec<String>,
     /// An approval that was only spoken must have been confirmed by its giver, or an exception must be linked.
     pub confirmed: bool,
+    /// Every line must be decided, and what was decided must be done.
+    pub lines: bool,
 }
 
 /// The transition needs a second person: whoever takes it must have taken no phase transition of the ticket (and, while

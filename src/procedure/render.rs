@@ -180,6 +180,9 @@ fn rules(kind: &Kind, requires: &Requires, out: &mut Vec<String>) {
     if !requires.ahead.is_empty() {
         out.push(format!("{} in the future", labels(kind, &requires.ahead)));
     }
+    if requires.lines {
+        out.push("every line decided, and what was decided done".to_owned());
+    }
     if requires.confirmed {
         out.push("a spoken approval confirmed by its giver, or an exception that is linked".to_owned());
     }

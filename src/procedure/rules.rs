@@ -233,3 +233,31 @@ pub struct Timing {
     /// Reminders so long before the target, beside the kind's percentages.
     pub before: Vec<Duration>,
 }
+
+/// `lines`: the ticket looks again at what stands elsewhere, line by line: live records of another kind, and lists of
+/// users that were handed in. The lines are frozen once, and each is decided by somebody whose it is to decide.
+#[derive(Debug)]
+pub struct LinesRule {
+    /// Only while this holds.
+    pub when: Option<Expression>,
+    /// The kind whose live records are looked at.
+    pub of: String,
+    /// Its statuses in which a record is live.
+    pub standing: Vec<String>,
+    /// The step of that kind which takes away what is not kept.
+    pub takes: String,
+    /// The field of the review that narrows it to one system, when it holds one.
+    pub system: Option<String>,
+    /// Who decides a line: the first of these who is there and is not the one whose line it is.
+    pub reviewers: Vec<String>,
+    /// Roles that decide when none of those can, and what nobody decided in time.
+    pub otherwise: Vec<String>,
+    /// So long lists can be handed in before the lines are frozen by themselves.
+    pub gather: Duration,
+    /// So long reviewers have from the opening, unless the ticket says when it is due.
+    pub within: Duration,
+    /// The kind of record that is opened for what is to be taken away or changed, where no record of `of` can be.
+    pub opens: String,
+    /// So long that may take.
+    pub done_within: Duration,
+}

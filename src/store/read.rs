@@ -200,6 +200,23 @@ impl Store {
         rows.into_iter().map(held).collect()
     }
 
+    /// Tickets of one kind opened in the positions `[from, before)`, the latest opened first; `status` empty for all.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn tickets_latest(
+        &self,
+        kind: &str,
+        (from, before): (i64, i64),
+        status: &str,
+        at_most: i64,
+    ) -> Result<Vec<HeldTicket>, StoreError> {
+        let statement = if status.is_empty() { sql::TICKETS_LATEST } else { sql::TICKETS_LATEST_IN };
+        let query = sqlx::query(statement).bind(kind).bind(from).bind(before).bind(at_most);
+        let query = if status.is_empty() { query } else { query.bind(status) };
+        query.fetch_all(self.readers()).await?.into_iter().map(held).collect()
+    }
+
     /// How many tickets of each kind and status.
     ///
     /// # Errors

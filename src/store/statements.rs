@@ -52,6 +52,10 @@ pub const TICKETS: &str = "SELECT t.number, t.opened_seq, t.state, l.rev, l.seq,
 pub const TICKETS_OPEN: &str = "SELECT t.number, t.opened_seq, t.state, l.rev, l.seq, l.updated_at, l.attached, l.firing, l.repeats FROM ticket t JOIN ticket_latest l ON l.number = t.number WHERE t.ended = 0 AND t.opened_seq > $1 ORDER BY t.opened_seq LIMIT $2";
 /// Tickets whose work has ended, the latest opened first, before a position.
 pub const TICKETS_ENDED: &str = "SELECT t.number, t.opened_seq, t.state, l.rev, l.seq, l.updated_at, l.attached, l.firing, l.repeats FROM ticket t JOIN ticket_latest l ON l.number = t.number WHERE t.ended = 1 AND t.opened_seq < $1 ORDER BY t.opened_seq DESC LIMIT $2";
+/// Tickets of one kind opened in a range of positions, the latest first.
+pub const TICKETS_LATEST: &str = "SELECT t.number, t.opened_seq, t.state, l.rev, l.seq, l.updated_at, l.attached, l.firing, l.repeats FROM ticket t JOIN ticket_latest l ON l.number = t.number WHERE t.kind = $1 AND t.opened_seq >= $2 AND t.opened_seq < $3 ORDER BY t.opened_seq DESC LIMIT $4";
+/// The same with one status.
+pub const TICKETS_LATEST_IN: &str = "SELECT t.number, t.opened_seq, t.state, l.rev, l.seq, l.updated_at, l.attached, l.firing, l.repeats FROM ticket t JOIN ticket_latest l ON l.number = t.number WHERE t.kind = $1 AND t.opened_seq >= $2 AND t.opened_seq < $3 AND t.status = $5 ORDER BY t.opened_seq DESC LIMIT $4";
 /// How many tickets of each kind and status.
 pub const TICKETS_COUNTED: &str = "SELECT kind, status, COUNT(*) FROM ticket GROUP BY kind, status";
 /// Highest number per prefix.
@@ -340,6 +344,8 @@ pub const ALL: &[&str] = &[
     TICKETS,
     TICKETS_OPEN,
     TICKETS_ENDED,
+    TICKETS_LATEST,
+    TICKETS_LATEST_IN,
     TICKETS_COUNTED,
     COUNTERS,
     ALERT,

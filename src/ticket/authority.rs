@@ -5,7 +5,7 @@ use super::duties::{Around, requesters, subject, word_of};
 use super::event::Actor;
 use super::state::Ticket;
 use crate::procedure::estate::System;
-use crate::procedure::model::{ApprovalStage, FieldType, Kind};
+use crate::procedure::model::{ApprovalStage, FieldType, Kind, Organisation};
 
 /// The system's owner.
 const OWNER: &str = "owner-of-system";
@@ -171,9 +171,15 @@ fn named(people: &dyn PeopleView, who: &str) -> Option<Decider> {
 /// The manager of the person for whom it is asked, or of whoever asks.
 fn manager(around: &Around<'_>, ticket: &Ticket) -> Option<String> {
     let whose = subject(around.kind, ticket).or_else(|| ticket.opened_by.person())?;
-    let pairs = around.organisation.estate.reports_to.iter();
-    let (_, manager) = pairs.into_iter().find(|(email, _)| around.people.has_email(whose, email))?;
-    around.people.by_email(manager)
+    manager_of(around.organisation, around.people, whose)
+}
+
+/// The active person to whom an active person reports.
+#[must_use]
+pub fn manager_of(organisation: &Organisation, people: &dyn PeopleView, person: &str) -> Option<String> {
+    let mut pairs = organisation.estate.reports_to.iter();
+    let (_, manager) = pairs.find(|(email, _)| people.has_email(person, email))?;
+    people.by_email(manager)
 }
 
 /// Whether the declared single-operator exception lets this person approve what that person asked for.

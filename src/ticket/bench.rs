@@ -552,6 +552,7 @@ pub(super) fn incident() -> Kind {
         retention: "Six years.".into(),
         matrix: None,
         scores: Vec::new(),
+        lines: None,
         proofs: IndexMap::new(),
         subject: None,
         separate: Vec::new(),

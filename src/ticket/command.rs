@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::alert::Alert;
 use super::deployment::Deployment;
 use super::event::Pinned;
+use super::lines::{LineAsked, Verdict};
 use super::number::Number;
 use crate::env::Timestamp;
 use crate::ledger::sealed::Sealed;
@@ -88,6 +89,12 @@ pub enum Command {
     TellRoom { ticket: Number, news: RoomNews, channel: Sealed },
     /// What was said in the ticket's channel, as a file; from the scheduler only.
     AttachTranscript(AttachEvidence),
+    /// A list of a system's users is handed in; its bytes are already on disk.
+    ListUsers { file: AttachEvidence, system: String, rows: i64 },
+    /// The lines of a review are frozen.
+    FreezeLines(FreezeLines),
+    /// Lines of a review are decided, all or none.
+    DecideLines { ticket: Number, choices: Vec<LineChoice> },
     /// A deadline came due; from the scheduler only.
     Fire { ticket: Number, deadline: String, came_due: Timestamp },
     /// An obligation of the organisation came due at `due`; the times in `missed` passed unnoticed. With no `due` it counts
@@ -141,6 +148,9 @@ impl Command {
             Self::NoticeJoin { .. } => "NoticeJoin",
             Self::TellRoom { .. } => "TellRoom",
             Self::AttachTranscript(_) => "AttachTranscript",
+            Self::ListUsers { .. } => "ListUsers",
+            Self::FreezeLines(_) => "FreezeLines",
+            Self::DecideLines { .. } => "DecideLines",
             Self::Fire { .. } => "Fire",
             Self::Oblige { .. } => "Oblige",
         }
@@ -152,7 +162,8 @@ impl Command {
         match self {
             Self::Open(_) | Self::Receive(_) | Self::Deployed(_) | Self::Oblige { .. } => None,
             Self::Take(take) => Some(&take.ticket),
-            Self::AttachEvidence(file) | Self::AttachTranscript(file) => Some(&file.ticket),
+            Self::AttachEvidence(file) | Self::AttachTranscript(file) | Self::ListUsers { file, .. } => Some(&file.ticket),
+            Self::FreezeLines(freeze) => Some(&freeze.ticket),
             Self::SetFields { ticket, .. }
             | Self::AddNote { ticket, .. }
             | Self::SettleTask { ticket, .. }
@@ -171,6 +182,7 @@ impl Command {
             | Self::Withhold { ticket, .. }
             | Self::NoticeJoin { ticket, .. }
             | Self::TellRoom { ticket, .. }
+            | Self::DecideLines { ticket, .. }
             | Self::Fire { ticket, .. } => Some(ticket),
         }
     }
@@ -328,4 +340,43 @@ pub struct AttachEvidence {
     pub phase: Option<String>,
     /// When it was captured, if said.
     pub captured_at: Option<Timestamp>,
+}
+
+/// See [`Command::FreezeLines`]. What the lines are was read off the log by the desk.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FreezeLines {
+    /// The review.
+    pub ticket: Number,
+    /// The lines in order, as many together as an event holds.
+    pub listings: Vec<Listing>,
+    /// How many records and users were found where.
+    pub from: BTreeMap<String, i64>,
+    /// The number of events that the records were read off.
+    pub as_of: i64,
+    /// The lists that were read: system and file.
+    pub lists: BTreeMap<String, i64>,
+}
+
+/// Lines that one event lists.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listing {
+    /// What the event says of each.
+    pub lines: Vec<LineAsked>,
+    /// What each says, as JSON, sealed.
+    pub sealed: Sealed,
+}
+
+/// What somebody decides of a line. `asked` and `opening` are the desk's, off the event that lists the line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LineChoice {
+    /// Its number, from 1.
+    pub line: i64,
+    /// What is decided.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: Option<Sealed>,
+    /// What the event that lists it says of it.
+    pub asked: LineAsked,
+    /// Fields of the record by which it is done.
+    pub opening: Fields,
 }

@@ -2,6 +2,7 @@
 
 use super::approval;
 use super::authority::{system, system_name};
+use super::campaign;
 use super::duties::{Around, time_of, word_of};
 use super::missing::{Missing, lower_first};
 use super::number::Number;
@@ -45,10 +46,32 @@ pub fn missing(around: &Around<'_>, ticket: &Ticket, transition: &Transition, ot
             "The approval that was only spoken is not confirmed by its giver; ask for the click, or link the exception that was approved.";
         out.push(condition("Unconfirmed", says));
     }
+    if requires.lines && campaign::rule(around, ticket).is_some() {
+        out.extend(unsettled(ticket));
+    }
     if let (Some(rule), Some(_)) = (&around.kind.declare.template, &transition.approval) {
         out.extend(offered(around, ticket, rule));
     }
     out
+}
+
+/// Lines that nobody has decided, or of which what was decided is not done.
+fn unsettled(ticket: &Ticket) -> Option<Missing> {
+    let lines = ticket.lines.as_ref().filter(|l| l.is_frozen());
+    let Some(lines) = lines else { return Some(condition("LinesOpen", "Its lines are not frozen yet, so nobody has looked at them.")) };
+    let mut says = Vec::new();
+    match lines.open() {
+        0 => {}
+        1 => says.push(format!("One of {} lines is not decided yet.", lines.total())),
+        open => says.push(format!("{open} of {} lines are not decided yet.", lines.total())),
+    }
+    let mut records: Vec<String> = lines.following.values().map(|f| f.record.to_string()).collect();
+    records.dedup();
+    if let Some(first) = records.first() {
+        let more = if records.len() > 1 { format!(" and {} more", records.len() - 1) } else { String::new() };
+        says.push(format!("No record shows yet that what was decided is done: {first}{more}."));
+    }
+    (!says.is_empty()).then(|| condition("LinesOpen", says.join(" ")))
 }
 
 fn condition(code: &'static str, says: impl Into<String>) -> Missing {

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::draft::{Draft, Pinning};
 use super::escalate;
 use super::event::{Fact, NewEvent, OwedItem};
+use super::lines;
 use super::number::Number;
 use super::owed;
 use super::refusal::Refusal;
@@ -52,6 +53,9 @@ pub fn deadlines(ticket: &Ticket) -> Vec<Deadline> {
         && let (Some(at), None) = (escalation.next, &escalation.acknowledged_by)
     {
         out.push(Deadline { id: format!("escalation:{}", escalation.tier + 1), at });
+    }
+    if let Some(at) = ticket.lines.as_ref().and_then(|l| l.until) {
+        out.push(Deadline { id: lines::DEADLINE.into(), at });
     }
     if let Some(at) = ticket.owed.iter().map(|o| o.due).min() {
         out.push(Deadline { id: "owed".into(), at });

@@ -12,7 +12,7 @@ use super::event::{Actor, Fact, NewEvent, Via};
 use super::number::Number;
 use super::refusal::Refusal;
 use super::state::Ticket;
-use super::{approve, assign, correct, deadlines, deploy, escalate, heard, links, notes, open, opens, receive, take};
+use super::{approve, assign, campaign, correct, deadlines, deploy, escalate, heard, links, notes, open, opens, receive, take};
 use crate::env::Timestamp;
 use crate::procedure::model::{Kind, Library, Response};
 
@@ -52,6 +52,11 @@ pub trait PeopleView {
     fn roles(&self, person: &str) -> Vec<String>;
     /// Whether this is the person's e-mail address (groups may name people so).
     fn has_email(&self, person: &str, email: &str) -> bool;
+    /// Active people who hold this role.
+    fn holders(&self, role: &str) -> Vec<String> {
+        let _ = role;
+        Vec::new()
+    }
     /// Everybody whose this chat account is, or ever was.
     fn owners_of(&self, account: &str) -> Vec<String> {
         let _ = account;
@@ -139,6 +144,9 @@ pub fn decide(ctx: &Context<'_>, world: &dyn World, command: &Command) -> Result
         Command::NoticeJoin { ticket, person, handle } => heard::joined(&mut draft, ticket, person.as_deref(), handle)?,
         Command::TellRoom { ticket, news, channel } => heard::room(&mut draft, ticket, news, channel)?,
         Command::AttachTranscript(file) => notes::attach_transcript(&mut draft, file)?,
+        Command::ListUsers { file, system, rows } => campaign::list_users(&mut draft, file, system, *rows)?,
+        Command::FreezeLines(freeze) => campaign::freeze(&mut draft, freeze)?,
+        Command::DecideLines { ticket, choices } => campaign::decide(&mut draft, ticket, choices)?,
         Command::Fire { ticket, deadline, came_due } => deadlines::fire(&mut draft, ticket, deadline, *came_due)?,
         Command::Oblige { obligation, due, missed } => {
             if *ctx.actor != Actor::Scheduler {

@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use super::alert::AlertStatus;
 use super::deployment::DeploymentState;
+use super::lines::{LineAsked, Verdict};
 use super::number::Number;
 use crate::env::Timestamp;
 use crate::ledger::sealed::Sealed;
@@ -248,6 +249,27 @@ pub enum Fact {
     /// It came due while nobody was there to open its record, and has come due again since.
     ObligationMissed { obligation: String, due: Timestamp },
 
+    // ── what is looked at again, line by line ───────────────────────────────────────────────────────────
+    /// Lists can be handed in until then, when the lines are frozen by themselves.
+    LinesGathering { until: Timestamp },
+    /// A list of a system's users was handed in as this file.
+    UsersListed { system: String, rows: i64, file: i64 },
+    /// These lines, the first of which has this number. Sealed: `lines`, what each of them says, as JSON.
+    LinesListed { first: i64, lines: Vec<LineAsked> },
+    /// No line is added or taken away from now on. `from`: how many records and users were found where; `as_of`: the
+    /// number of events that the records were read off; `digest`: of every listing, with its commitment.
+    LinesFrozen { lines: i64, from: BTreeMap<String, i64>, as_of: i64, digest: String },
+    /// Somebody decided on a line. `reviewer`: who was asked; `follow_up`: the record by which it is done. Sealed: `reason`.
+    LineDecided {
+        line: i64,
+        verdict: Verdict,
+        reviewer: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        follow_up: Option<Number>,
+    },
+    /// The record by which a line's verdict is done has ended: it was done, or it was not and is to be decided anew.
+    LineSettled { line: i64, record: Number, done: bool, reviewer: String },
+
     // ── alerts ──────────────────────────────────────────────────────────────────────────────────────────
     /// First time in this ticket. Sealed: `alert` (the normalised alert as JSON), `payload_sha256`.
     AlertAttached(AlertSeen),
@@ -350,6 +372,12 @@ impl Fact {
             Self::ObligationBegan { .. } => "ObligationBegan",
             Self::ObligationRun { .. } => "ObligationRun",
             Self::ObligationMissed { .. } => "ObligationMissed",
+            Self::LinesGathering { .. } => "LinesGathering",
+            Self::UsersListed { .. } => "UsersListed",
+            Self::LinesListed { .. } => "LinesListed",
+            Self::LinesFrozen { .. } => "LinesFrozen",
+            Self::LineDecided { .. } => "LineDecided",
+            Self::LineSettled { .. } => "LineSettled",
             Self::AlertAttached(_) => "AlertAttached",
             Self::AlertRepeated { .. } => "AlertRepeated",
             Self::AlertChanged(_) => "AlertChanged",

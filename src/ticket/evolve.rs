@@ -81,6 +81,7 @@ fn open(number: Number, opened: &TicketOpened, event: &Event) -> Ticket {
         authors: BTreeSet::new(),
         spoken: None,
         deployments: Vec::new(),
+        lines: None,
     };
     set_fields(&mut ticket, &opened.fields, &opened.sealed_fields, event);
     add_tasks(&mut ticket, &opened.tasks);
@@ -135,6 +136,12 @@ fn apply(ticket: &mut Ticket, fact: &Fact, event: &Event) {
                 spoken.giver = event.actor.person().map(str::to_owned);
             }
         }
+        Fact::LinesGathering { .. }
+        | Fact::UsersListed { .. }
+        | Fact::LinesListed { .. }
+        | Fact::LinesFrozen { .. }
+        | Fact::LineDecided { .. }
+        | Fact::LineSettled { .. } => ticket.lines.get_or_insert_default().evolve(event),
         Fact::AlertAttached(_) | Fact::AlertChanged(_) | Fact::AlertRepeated { .. } => alert(ticket, fact),
         Fact::DeploymentSeen(seen) => deployed(ticket, seen, event),
         Fact::ClockStarted { .. }

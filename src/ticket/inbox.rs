@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use super::approval;
 use super::authority;
+use super::campaign;
 use super::duties::{Around, held_apart, requesters, word_of};
 use super::event::Actor;
 use super::number::Number;
@@ -19,6 +20,8 @@ pub enum Why {
     Confirm,
     /// A decision is to be made.
     Decide,
+    /// Lines of a review are to be decided.
+    Review,
     /// It was called for this person.
     Called,
     /// Something is owed.
@@ -34,6 +37,7 @@ impl Why {
         match self {
             Self::Confirm => "confirm",
             Self::Decide => "decide",
+            Self::Review => "review",
             Self::Called => "called",
             Self::Owed => "owed",
             Self::Own => "own",
@@ -81,6 +85,9 @@ pub fn waiting(around: &Around<'_>, ticket: &Ticket, actor: &Actor) -> Vec<Waiti
         return out;
     }
     out.extend(decisions(around, ticket, actor, person).into_iter().map(|t| of(Why::Decide, Some(&t), clock)));
+    if lines_for(around, ticket, actor) > 0 {
+        out.push(of(Why::Review, None, clock));
+    }
     if ticket.escalation.as_ref().is_some_and(|e| e.acknowledged_by.is_none() && actor.has_role(&e.to)) {
         out.push(of(Why::Called, None, clock));
     }
@@ -92,6 +99,17 @@ pub fn waiting(around: &Around<'_>, ticket: &Ticket, actor: &Actor) -> Vec<Waiti
         out.push(of(Why::Own, None, clock));
     }
     out
+}
+
+/// How many lines of a review wait for this person: those that the person is asked about, by name or by a role, and
+/// when the time is over what nobody decided.
+#[must_use]
+pub fn lines_for(around: &Around<'_>, ticket: &Ticket, actor: &Actor) -> i64 {
+    let Some(lines) = ticket.lines.as_ref().filter(|_| !ticket.ended) else { return 0 };
+    let mine = |who: &str| actor.person() == Some(who) || actor.has_role(who);
+    let left = |who: &str| who.starts_with("p_") && !around.people.is_active(who);
+    let takes_over = around.kind.lines.iter().flat_map(|l| &l.otherwise).any(|role| actor.has_role(role));
+    lines.waits.iter().filter(|(who, _)| mine(who) || (takes_over && (left(who) || campaign::overdue(ticket)))).map(|(_, n)| n).sum()
 }
 
 /// The steps on which this person can decide now.

@@ -43,6 +43,7 @@ impl Missing {
         "EvidenceMissing",
         "FieldMissing",
         "Frozen",
+        "LinesOpen",
         "LinkMissing",
         "NotInTheFuture",
         "NotOffered",

@@ -47,6 +47,10 @@ pub enum Refusal {
     NotForYou { what: String },
     /// The requester cannot approve.
     OwnRequest { ticket: Number },
+    /// Nobody decides on a line that is about the person's own access.
+    OwnAccess { ticket: Number, line: i64 },
+    /// The line is decided, and cannot be decided otherwise any more. `mark`: where it stands.
+    LineDecided { ticket: Number, line: i64, mark: &'static str },
     /// Approving needs a person at a console or in chat.
     NotByKey { ticket: Number },
     /// Somebody else must do it: this person did the work, or opened it.
@@ -106,6 +110,7 @@ impl Refusal {
         "EmptyLink",
         "FieldMissing",
         "InTheFuture",
+        "LineDecided",
         "Locked",
         "NoApprovalNeeded",
         "NoDecision",
@@ -124,6 +129,7 @@ impl Refusal {
         "NotByKey",
         "NotForYou",
         "NothingToDo",
+        "OwnAccess",
         "OwnRequest",
         "PasskeyNeeded",
         "ProcedureMissing",
@@ -156,6 +162,8 @@ impl Refusal {
             Self::NotAllowed { .. } => "NotAllowed",
             Self::NotForYou { .. } => "NotForYou",
             Self::OwnRequest { .. } => "OwnRequest",
+            Self::OwnAccess { .. } => "OwnAccess",
+            Self::LineDecided { .. } => "LineDecided",
             Self::NotByKey { .. } => "NotByKey",
             Self::SecondPersonNeeded { .. } => "SecondPersonNeeded",
             Self::PasskeyNeeded { .. } => "PasskeyNeeded",
@@ -199,6 +207,7 @@ impl Refusal {
             Self::NotAllowed { .. }
             | Self::NotForYou { .. }
             | Self::OwnRequest { .. }
+            | Self::OwnAccess { .. }
             | Self::NotByKey { .. }
             | Self::SecondPersonNeeded { .. }
             | Self::PasskeyNeeded { .. }
@@ -245,6 +254,9 @@ impl Refusal {
             Self::NotAllowed { what, roles } => format!("To {what}, one needs to be {}. Ask one of them.", any_of(roles)),
             Self::NotForYou { what } => format!("Only a person, signed in by themselves, can {what}."),
             Self::OwnRequest { ticket } => format!("You asked for {ticket}, so somebody else must approve it."),
+            Self::OwnAccess { ticket, line } => {
+                format!("Line {line} of {ticket} is about your own access, so somebody else must decide on it.")
+            }
             Self::NotByKey { ticket } => {
                 format!("Approving {ticket} needs you in person: please open it in the console or in chat. An API key cannot approve.")
             }
@@ -277,6 +289,9 @@ impl Refusal {
             }
             Self::WrongStatus { ticket, status, transition, offered } => {
                 format!("{ticket} is {status}, so “{transition}” is not possible now. What you can do: {}.", offered.join(", "))
+            }
+            Self::LineDecided { ticket, line, mark } => {
+                format!("Line {line} of {ticket} is decided already: {mark}. What follows from it stands in the record that it opened.")
             }
             Self::TooLateToWithdraw { ticket } => {
                 format!(
@@ -328,6 +343,7 @@ impl Refusal {
             Self::NotAllowed { .. }
             | Self::NotForYou { .. }
             | Self::OwnRequest { .. }
+            | Self::OwnAccess { .. }
             | Self::NotByKey { .. }
             | Self::SecondPersonNeeded { .. }
             | Self::PasskeyNeeded { .. }

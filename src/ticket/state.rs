@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::deployment::DeploymentState;
 use super::event::{Actor, Brought, OwedItem, Pinned, Reminder};
+use super::lines::Lines;
 use super::number::Number;
 use crate::env::Timestamp;
 use crate::ledger::sealed::Commitment;
@@ -119,6 +120,9 @@ pub struct Ticket {
     /// The approval that was only spoken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spoken: Option<Spoken>,
+    /// What is looked at again, line by line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lines: Option<Lines>,
     /// Deployments that were reported on it, each as it was last heard of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deployments: Vec<DeploymentHeld>,

@@ -13,7 +13,9 @@ use super::nearest::nearest;
 use super::number::Number;
 use super::refusal::Refusal;
 use super::state::{Held, SealedRef, Ticket};
-use super::{approval, authority, clock, conditions, consequences, duties, merge, offer, owed, scores, second, severity, spoken, view};
+use super::{
+    approval, authority, campaign, clock, conditions, consequences, duties, merge, offer, owed, scores, second, severity, spoken, view,
+};
 use crate::ledger::sealed::Sealed;
 use crate::procedure::model::{Ask, Transition};
 
@@ -323,6 +325,10 @@ fn record(draft: &mut Draft<'_>, number: &Number, step: &Step, checked: Checked<
             draft.push(NewEvent::on(number, link).by(&pin.kind.digest));
         }
         _ => {}
+    }
+    if ended {
+        // What was to be done is done when a record had to show it.
+        campaign::settle(draft, number, !transition.requires.evidence.is_empty());
     }
     clock::after_step(draft, number, pin, transition, &skipped);
     clock::after_fields(draft, number, pin, &stood);

@@ -40,7 +40,7 @@ use serde_json::Value;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 18] = [
+pub const TARGETS: [(&str, Target); 19] = [
     ("alertmanager", |bytes| delivery("alertmanager", bytes)),
     ("alertmanager-api", |bytes| delivery("prometheus", bytes)),
     ("grafana", |bytes| delivery("grafana", bytes)),

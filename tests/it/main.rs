@@ -34,6 +34,7 @@ mod persons;
 mod real_tools;
 mod replicas;
 mod reports;
+mod reviews;
 mod rows;
 mod schema;
 mod server;

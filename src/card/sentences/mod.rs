@@ -1,6 +1,7 @@
 //! The sentence for each kind of fact. To add a fact: add its arm in the function of its family: [`steps`] of a
 //! ticket, [`presses`] (alerts, clocks, calls), [`outside`] (the log and its people), everyday work here.
 
+mod lines;
 mod outside;
 mod presses;
 mod steps;
@@ -94,6 +95,12 @@ impl Teller<'_> {
             | Fact::ApprovalSpoken { .. }
             | Fact::SpokenApprovalAnswered { .. }
             | Fact::Refused { .. } => self.judged(),
+            Fact::LinesGathering { .. }
+            | Fact::UsersListed { .. }
+            | Fact::LinesListed { .. }
+            | Fact::LinesFrozen { .. }
+            | Fact::LineDecided { .. }
+            | Fact::LineSettled { .. } => self.lines(),
             Fact::FieldsSet { .. }
             | Fact::TaskSettled { .. }
             | Fact::EvidenceWaived { .. }

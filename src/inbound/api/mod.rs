@@ -6,6 +6,7 @@
 mod body;
 pub(in crate::inbound) mod calendar;
 pub(in crate::inbound) mod files;
+pub(in crate::inbound) mod lines;
 pub mod openapi;
 mod query;
 mod read;
@@ -20,6 +21,7 @@ use axum::routing::{get, post};
 
 use super::app::App;
 use super::problem::in_shape;
+use crate::ticket::users;
 
 /// The API's routes.
 pub fn routes() -> Router<App> {
@@ -58,6 +60,10 @@ pub fn routes() -> Router<App> {
         .route("/api/v1/tickets/{number}/escalate", post(write::escalate))
         .route("/api/v1/tickets/{number}/escalation/acknowledge", post(write::acknowledge_escalation))
         .route("/api/v1/tickets/{number}/notifications/{group}/acknowledge", post(write::acknowledge_notification))
+        .route("/api/v1/tickets/{number}/lines", get(lines::list).post(lines::decide))
+        .route("/api/v1/tickets/{number}/lines/csv", get(lines::csv))
+        .route("/api/v1/tickets/{number}/lines/freeze", post(lines::freeze))
+        .route("/api/v1/tickets/{number}/users", post(lines::users).layer(DefaultBodyLimit::max(users::MOST_BYTES)))
         .route("/api/v1/tickets/{number}/{transition}", post(write::take))
         .layer(map_response(in_shape))
 }

@@ -81,6 +81,26 @@ pub const OPERATIONS: &[Operation] = &[
     ("post", "/api/v1/tickets/{number}/escalate", "Call the next tier, or a role", "Escalate"),
     ("post", "/api/v1/tickets/{number}/escalation/acknowledge", "Say that you have seen the escalation", "Empty"),
     ("post", "/api/v1/tickets/{number}/notifications/{group}/acknowledge", "Say, for a notified group, that you have read it", "Empty"),
+    (
+        "post",
+        "/api/v1/tickets/{number}/users",
+        "Hand in a list of a system's users for an access review: the CSV as the body, `system` behind the `?`",
+        "Csv",
+    ),
+    ("post", "/api/v1/tickets/{number}/lines/freeze", "Freeze the lines of a review, and ask everybody about theirs", "Empty"),
+    (
+        "get",
+        "/api/v1/tickets/{number}/lines",
+        "The lines of a review; `mine=true` those you are asked about, `open=true` those that nobody decided, `after`, `limit`",
+        "",
+    ),
+    (
+        "post",
+        "/api/v1/tickets/{number}/lines",
+        "Decide lines of a review, all or none: in a console session or chat only, API keys are refused",
+        "Lines",
+    ),
+    ("get", "/api/v1/tickets/{number}/lines/csv", "The lines of a review and what was decided of each, as CSV", ""),
     ("get", "/api/v1/alerts/{source}/{fingerprint}", "Which ticket has this alert", ""),
     ("get", "/api/v1/deliveries/{delivery}", "What one delivery brought", ""),
 ];
@@ -128,6 +148,8 @@ fn asked(path: &str) -> &'static [(&'static str, &'static str)] {
         "/api/v1/reports/{report}" => &[("from", "string"), ("to", "string"), ("at", "string"), ("role", "string")],
         "/api/v1/tickets/{number}/diff" => &[("from", "integer"), ("to", "integer")],
         "/api/v1/tickets/{number}/events" => &[("after", "integer"), ("limit", "integer")],
+        "/api/v1/tickets/{number}/lines" => &[("mine", "boolean"), ("open", "boolean"), ("after", "integer"), ("limit", "integer")],
+        "/api/v1/tickets/{number}/users" => &[("system", "string")],
         _ => &[],
     }
 }
@@ -141,10 +163,16 @@ fn operation(method: &str, path: &str, summary: &str, body: &str) -> Value {
     if method == "post" {
         parameters.push(json!({ "name": "Idempotency-Key", "in": "header", "schema": { "type": "string", "maxLength": 255 } }));
     }
-    if method == "get" {
+    if method == "get" || body == "Csv" {
         parameters.extend(asked(path).iter().map(|(name, kind)| json!({ "name": name, "in": "query", "schema": { "type": kind } })));
     }
-    let done = if matches!(path, "/api/v1/tickets" | "/api/v1/tickets/{number}/attachments") && method == "post" { "201" } else { "200" };
+    let done = if matches!(path, "/api/v1/tickets" | "/api/v1/tickets/{number}/attachments" | "/api/v1/tickets/{number}/users")
+        && method == "post"
+    {
+        "201"
+    } else {
+        "200"
+    };
     let problem = json!({ "description": "Refused", "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } } });
     let answer = if method == "post" { json!({ "schema": { "$ref": "#/components/schemas/Recorded" } }) } else { json!({}) };
     let mut operation = json!({
@@ -153,7 +181,11 @@ fn operation(method: &str, path: &str, summary: &str, body: &str) -> Value {
         "responses": { done: { "description": "Done", "content": { "application/json": answer } }, "default": problem },
     });
     if !body.is_empty() {
-        let media = if body == "Upload" { "multipart/form-data" } else { "application/json" };
+        let media = match body {
+            "Upload" => "multipart/form-data",
+            "Csv" => "text/csv",
+            _ => "application/json",
+        };
         operation["requestBody"] = json!({ "content": { media: { "schema": { "$ref": format!("#/components/schemas/{body}") } } } });
     }
     operation
@@ -181,6 +213,8 @@ fn schemas(library: Option<&Library>) -> Value {
         "Comment": object(&[("text", text()), ("occurred_at", time()), ("reason", text())], &["text"]),
         "Fields": object(&[("fields", fields()), ("reason", text())], &["fields"]),
         "Upload": object(&[("file", json!({ "type": "string", "format": "binary" })), ("phase", text()), ("captured_at", time())], &["file"]),
+        "Csv": { "type": "string", "description": "Columns account (needed), name, email, role, last_used, privileged; the first line names them" },
+        "Lines": object(&[("lines", json!({ "type": "array", "items": object(&[("line", whole()), ("decision", json!({ "enum": ["keep", "revoke", "change"] })), ("reason", text())], &["line", "decision"]) }))], &["lines"]),
         "Link": object(&[("link", text()), ("to", text()), ("target", text()), ("reason", text())], &["link"]),
         "Reason": object(&[("reason", text())], &["reason"]),
         "Approval": object(&[("transition", text()), ("decision", json!({ "enum": ["approve", "reject", "withdraw"] })), ("reason", text()), ("digest", text())], &["decision", "reason"]),

@@ -19,6 +19,7 @@ use crate::inbound::app::App;
 use crate::inbound::caller::Caller;
 use crate::procedure::model::Kind;
 use crate::ticket::command::Command;
+use crate::ticket::number::Number;
 
 /// Pairs as a browser sends them.
 type Pairs = Vec<(String, String)>;
@@ -90,12 +91,17 @@ pub(super) async fn take(
     };
     match made.await {
         Ok((view, Ok(command), number)) => match ask(&app, &caller, command, &data, &format!("{number} {action}"), &pairs).await {
-            Ok(_) => reply::done(&headers, &format!("{ROOT}/c/{number}"), false),
+            Ok(_) => reply::done(&headers, &back_to(&data, &number), false),
             Err(error) => reply::unanswered(&app, &headers, error, Some((view, data.typed()))),
         },
         Ok((view, Err(wrong), _)) => wrongly_typed(&app, &headers, view, &wrong),
         Err(error) => reply::no_view(&app, &headers, error),
     }
+}
+
+/// Where somebody came from: the inbox, or the ticket's own page.
+fn back_to(data: &Data, number: &Number) -> String {
+    if data.one("back") == Some("inbox") { format!("{ROOT}/inbox") } else { format!("{ROOT}/c/{number}") }
 }
 
 /// Whether the fields are to be kept without taking the step.

@@ -8,6 +8,7 @@
 //! | [`html`] | sentences and moments as HTML |
 //! | [`typed`] | what was typed into a form becomes a command |
 //! | [`routes`] | the addresses and the pages that only look; `act`, `evidence`, `link`, `session`, `stream` do the rest |
+//! | `inbox`, `lines`, `lists` | what waits for the reader; the lines of a review; every ticket of a kind |
 //! | [`assets`] | the style sheet, the script and the icon, inside the binary |
 //!
 //! Pages work without the script: every action is a link to a form or a plain POST that is answered with a
@@ -20,7 +21,10 @@ mod cards;
 pub(in crate::inbound) mod evidence;
 pub mod fragments;
 pub mod html;
+mod inbox;
+mod lines;
 mod link;
+mod lists;
 pub mod render;
 mod reply;
 pub mod routes;

@@ -410,7 +410,7 @@ mod tests {
         let mut desk = samples::ticket_desk();
         let card = card(&scene);
         desk.shell.channels = vec![super::super::views::ChannelLink::of(&card)];
-        desk.room = Room::Ticket { card: Box::new(card.clone()), messages: Vec::new(), may_write: true };
+        desk.room = Room::Ticket { card: Box::new(card.clone()), messages: Vec::new(), may_write: true, lines: None };
         let html = desk_page(&desk);
         assert!(!html.contains("<script>") && !html.contains("\"' onmouseover"), "{html}");
         desk.room = Room::Incidents { open: vec![card], ended: Vec::new() };

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::render::{desk_page, ended_page, people_page, timeline_page};
 use super::view_of::{LATEST, Look};
 use super::views::{Desk, Ended, Entry, Notice, People, PersonLine, ROOT, Room, Timeline};
-use super::{act, assets, evidence, link, reply, session, stream};
+use super::{act, assets, evidence, inbox, lines, link, lists, reply, session, stream};
 use crate::card::words::humanise;
 use crate::desk::query::NoView;
 use crate::inbound::app::App;
@@ -40,6 +40,11 @@ pub fn routes() -> Router<App> {
         .route("/console/declare", get(act::show_declare))
         .route("/console/declare/{kind}", get(act::show_declare_kind).post(act::declare))
         .route("/console/ended", get(ended))
+        .route("/console/inbox", get(inbox::inbox))
+        .route("/console/list/{kind}", get(lists::list))
+        .route("/console/c/{number}/lines", get(lines::show).post(lines::decide))
+        .route("/console/c/{number}/lines.csv", get(lines::table))
+        .route("/console/c/{number}/lines/freeze", post(lines::freeze))
         .route("/console/people", get(people))
         .route("/console/sign-in", get(session::page).post(session::sign_in))
         .route("/console/be", post(session::be))
@@ -48,6 +53,7 @@ pub fn routes() -> Router<App> {
         .route("/console/sign-out", post(session::sign_out))
         .layer(DefaultBodyLimit::max(FORM))
         .route("/console/c/{number}/do/evidence", post(evidence::file).layer(DefaultBodyLimit::max(evidence::MOST)))
+        .route("/console/c/{number}/lines/users", post(lines::users).layer(DefaultBodyLimit::max(lines::MOST)))
         .route("/console/c/{number}/files/{file}", get(evidence::download))
         .route("/console/{*nothing}", any(nothing_here))
         .route("/console/stream", get(stream::stream))
@@ -148,7 +154,7 @@ async fn channel(State(app): State<App>, Visitor(caller): Visitor, Path(name): P
         let mut shell = look.shell(&look.open().await?, Some(&card));
         shell.notice = chat_notice(&app, &card.number).await;
         let may_write = app.desk.allow(&caller.person, Permission::Work).is_ok();
-        Ok(desk_page(&Desk { shell, room: Room::Ticket { card: Box::new(card), messages, may_write } }))
+        Ok(desk_page(&Desk { shell, room: Room::Ticket { card: Box::new(card), messages, may_write, lines: lines::note(&look, &pinned) } }))
     };
     page(&app, &headers, made.await)
 }

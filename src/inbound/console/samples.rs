@@ -175,7 +175,7 @@ pub(super) fn shell(here: Option<&str>) -> Shell {
 pub(super) fn ticket_desk() -> Desk {
     Desk {
         shell: shell(Some("INC-000042")),
-        room: Room::Ticket { card: Box::new(card_of(&busy())), messages: messages(false), may_write: true },
+        room: Room::Ticket { card: Box::new(card_of(&busy())), messages: messages(false), may_write: true, lines: None },
     }
 }
 

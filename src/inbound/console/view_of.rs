@@ -46,6 +46,13 @@ pub(in crate::inbound) struct Pinned {
     response: Option<Arc<Response>>,
 }
 
+impl Pinned {
+    /// The procedure.
+    pub(in crate::inbound) fn kind(&self) -> &Kind {
+        &self.kind
+    }
+}
+
 impl<'a> Look<'a> {
     /// # Errors
     /// Before the first adoption nobody may look.

@@ -135,7 +135,18 @@ pub enum Room {
         messages: Vec<Message>,
         /// Whether the reader may add notes.
         may_write: bool,
+        /// What is said of its lines, when it has some.
+        lines: Option<LinesNote>,
     },
+}
+
+/// What a review's page says of its lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinesNote {
+    /// How far it is, in a sentence.
+    pub text: String,
+    /// How many wait for the reader.
+    pub mine: i64,
 }
 
 /// Tickets whose work has ended, a page at a time.

@@ -16,6 +16,7 @@ use crate::ticket::event::{
     Actor, AdoptedFile, AlertSeen, ApprovedAs, Brought, DeploymentSeen, EpochOpened, Event, EvidenceAttached, Fact, NewTask, OwedItem,
     Pinned, Reminder, TicketOpened, TransitionTaken, Via,
 };
+use crate::ticket::lines::{LineAsked, Verdict};
 
 fn at() -> Timestamp {
     Timestamp::parse("2026-03-01T02:04:00.000001Z").unwrap()
@@ -174,6 +175,19 @@ fn on_tickets() -> Vec<Fact> {
     ]
 }
 
+fn lines() -> Vec<Fact> {
+    let asked = LineAsked { reviewer: "p_1".into(), subject: Some("p_2".into()), record: Some(number(3)), flagged: true };
+    let plain = LineAsked { reviewer: "security-officer".into(), subject: None, record: None, flagged: false };
+    vec![
+        Fact::LinesGathering { until: at() },
+        Fact::UsersListed { system: "prod-db".into(), rows: 2, file: 1 },
+        Fact::LinesListed { first: 1, lines: vec![asked, plain] },
+        Fact::LinesFrozen { lines: 2, from: BTreeMap::from([("access".into(), 1)]), as_of: 9, digest: "03".into() },
+        Fact::LineDecided { line: 1, verdict: Verdict::Revoke, reviewer: "p_1".into(), follow_up: Some(number(3)) },
+        Fact::LineSettled { line: 1, record: number(3), done: true, reviewer: "p_1".into() },
+    ]
+}
+
 fn alerts_and_clocks() -> Vec<Fact> {
     let clock = || "contain".to_owned();
     let reminders = || vec![Reminder { percent: 50, at: at() }];
@@ -233,7 +247,7 @@ fn recorded(seq: i64, fact: Fact) -> Event {
 
 #[test]
 fn every_kind_of_event_keeps_its_bytes() {
-    let facts = [log_and_people(), opened_and_taken(), on_tickets(), alerts_and_clocks()].concat();
+    let facts = [log_and_people(), opened_and_taken(), on_tickets(), alerts_and_clocks(), lines()].concat();
     let mut lines = Vec::new();
     for (seq, fact) in (0..).zip(facts) {
         let event = recorded(seq, fact);
@@ -286,7 +300,7 @@ fn what_was_added_to_a_kind_of_event_keeps_its_bytes_too() {
 
 #[test]
 fn no_kind_of_event_is_left_out() {
-    let facts = [log_and_people(), opened_and_taken(), on_tickets(), alerts_and_clocks()].concat();
+    let facts = [log_and_people(), opened_and_taken(), on_tickets(), alerts_and_clocks(), lines()].concat();
     let covered: std::collections::BTreeSet<_> = facts.iter().map(|f| format!("{:?}", std::mem::discriminant(f))).collect();
     assert_eq!(covered.len(), facts.len(), "each once");
     // The variants as they are written: a new one makes this fail until it has its golden line.

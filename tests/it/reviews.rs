@@ -1,0 +1,228 @@
+//! Access reviews over HTTP, on both databases: frozen, asked about, decided, done, and proven afterwards.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::world::{Answered, Person, World, days, hours, on_both};
+
+/// Two systems with their owners, and who reports to whom.
+const ESTATE: &str = "
+systems:
+  prod-db: { title: Orders database, owner: ora@example.com, roles: { read: { title: Read, most: 400d }, admin: { title: Everything, most: 400d, privileged: true } } }
+  wiki: { title: Wiki, owner: sec@example.com }
+reports_to: { ana@example.com: mia@example.com, ben@example.com: mia@example.com, mia@example.com: mia@example.com }
+";
+
+async fn with_systems(w: &mut World, more: &str) {
+    let mut files = countersign::procedure::built_in();
+    for (path, bytes) in &mut files {
+        if path == "organisation.yaml" {
+            bytes.extend_from_slice(ESTATE.as_bytes());
+            bytes.extend_from_slice(more.as_bytes());
+        }
+    }
+    w.adopts(files, "Two systems.").await;
+    w.hires("ora", &["system-owner"]).await;
+    w.hires("sec", &["security-officer"]).await;
+    w.hires("exe", &["executive"]).await;
+}
+
+/// Decides at the console, on exactly what stands there.
+async fn approves(w: &World, who: &str, ticket: &str) {
+    let person = w.signed_in(who).await;
+    let seen = person.sees(ticket).await;
+    let digest = seen["can"].as_array().into_iter().flatten().filter_map(|c| c["approval"].as_str()).next().unwrap_or_default().to_owned();
+    let body = json!({ "decision": "approve", "reason": "It is needed.", "digest": digest });
+    person.posts(&format!("/api/v1/tickets/{ticket}/approvals"), body).await.done();
+}
+
+/// Access that is live.
+async fn granted(w: &World, whose: &str, role: &str) -> String {
+    let way = if role == "admin" { "privileged" } else { "standard" };
+    let fields = json!({
+        "title": format!("{role} for {whose}"), "type": way, "system": "prod-db", "role": role, "requested_for": w.id_of(whose),
+        "justification": "Runs the month-end reports from the orders database each month.", "expires_at": w.now().plus(days(300)).to_string(),
+    });
+    let acc = w.person("max").posts("/api/v1/tickets", json!({ "kind": "access", "fields": fields })).await.number();
+    approves(w, if whose == "ora" { "sec" } else { "ora" }, &acc).await;
+    if role == "admin" {
+        approves(w, "exe", &acc).await;
+    }
+    w.person("sec").takes("grant", &acc, json!({ "line": "Done." })).await.done();
+    acc
+}
+
+async fn review(w: &World, fields: Value) -> String {
+    let mut all = json!({ "title": "Who may do what", "type": "access" });
+    all.as_object_mut().expect("fields").extend(fields.as_object().cloned().expect("fields"));
+    w.person("sec").posts("/api/v1/tickets", json!({ "kind": "review", "fields": all })).await.number()
+}
+
+async fn lines(person: &Person, review: &str, query: &str) -> Vec<Value> {
+    let shown = person.gets(&format!("/api/v1/tickets/{review}/lines{query}")).await.done();
+    shown["lines"].as_array().cloned().unwrap_or_default()
+}
+
+/// The number of the line about somebody, by name.
+async fn line_of(w: &World, review: &str, name: &str) -> i64 {
+    let all = lines(&w.person("aud"), review, "").await;
+    all.iter().find(|l| l["name"] == name).and_then(|l| l["line"].as_i64()).unwrap_or_else(|| panic!("no line of {name}: {all:?}"))
+}
+
+async fn decides(person: &Person, review: &str, line: i64, decision: &str, reason: &str) -> Answered {
+    let body = json!({ "lines": [{ "line": line, "decision": decision, "reason": reason }] });
+    person.posts(&format!("/api/v1/tickets/{review}/lines"), body).await
+}
+
+/// Hands in a list of a system's users.
+async fn hands_in(w: &World, who: &str, review: &str, system: &str, users: &str) -> Answered {
+    let path = format!("/api/v1/tickets/{review}/users?system={system}");
+    w.person(who).sends(Method::POST, &path, Some(users.as_bytes().to_vec())).await
+}
+
+async fn freezes(w: &World, review: &str) {
+    w.person("sec").posts(&format!("/api/v1/tickets/{review}/lines/freeze"), json!({})).await.done();
+}
+
+/// Shows that access is gone.
+async fn confirmed(w: &World, record: &str) {
+    w.person("sec").files(record, "gone.txt", b"role dropped", Some("deprovisioning"), None).await.done();
+    w.person("sec").takes("confirm", record, json!({})).await.done();
+}
+
+// proves: REV-02, REV-03, REV-04, REV-05, REV-06
+async fn a_campaign_is_frozen_decided_done_and_only_then_complete(w: &mut World) {
+    with_systems(w, "").await;
+    let (anas, oras) = (granted(w, "ana", "admin").await, granted(w, "ora", "read").await);
+    let rev = review(w, json!({ "system": "prod-db" })).await;
+    let users = "account,name,email,role,last_used\nana,Ana,ana@example.com,admin,2026-02-27\nsvc_old,Old job,,read,2024-01-01\n";
+    hands_in(w, "sec", &rev, "nothing", users).await.refused("BadRequest");
+    hands_in(w, "sec", &rev, "wiki", users).await.refused("BadRequest").says("another system");
+    hands_in(w, "sec", &rev, "prod-db", "name\nAna\n").await.refused("BadFields").says("account");
+    hands_in(w, "aud", &rev, "prod-db", users).await.refused("NotAllowed");
+    hands_in(w, "sec", &rev, "prod-db", users).await.done();
+    w.person("sec").takes("complete", &rev, found()).await.refused("LinkMissing");
+    w.person("sec").explains_no_link(&rev, "corrected_by", "The lines say it all.").await.done();
+    w.person("sec").takes("complete", &rev, found()).await.refused("LinesOpen").says("not frozen yet");
+    w.person("aud").posts(&format!("/api/v1/tickets/{rev}/lines/freeze"), json!({})).await.refused("NotAllowed");
+    freezes(w, &rev).await;
+    w.person("sec").posts(&format!("/api/v1/tickets/{rev}/lines/freeze"), json!({})).await.refused("BadRequest").says("frozen already");
+    hands_in(w, "sec", &rev, "prod-db", users).await.refused("BadRequest").says("frozen already");
+
+    // Everything that is live here, everything in the system's list, each once: and what fits nothing says so.
+    let all = lines(&w.person("aud"), &rev, "").await;
+    let told: Vec<(&str, &str, Vec<&str>)> = all
+        .iter()
+        .map(|l| {
+            let flags = l["flags"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            (l["name"].as_str().unwrap_or_default(), l["record"].as_str().unwrap_or_default(), flags)
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("ana", anas.as_str(), vec!["privileged"]),
+            ("Old job", "", vec!["orphan", "unrecorded"]),
+            ("ora", oras.as_str(), vec!["unlisted"]),
+        ]
+    );
+    let frozen = w.log_of("LinesFrozen").await.remove(0);
+    assert_eq!((frozen["data"]["lines"].as_i64(), &frozen["data"]["from"]), (Some(3), &json!({ "access": 2, "users of prod-db": 2 })));
+    assert_eq!(frozen["data"]["digest"], w.person("aud").gets(&format!("/api/v1/tickets/{rev}/lines")).await.done()["digest"]);
+
+    // Each is asked of the manager, else of the system's owner, else of the next authority: nobody of themselves.
+    let (mia, ora, sec) = (w.signed_in("mia").await, w.signed_in("ora").await, w.signed_in("sec").await);
+    assert_eq!(lines(&mia, &rev, "?mine=true").await.len(), 1);
+    let (of_ana, of_job, of_ora) = (line_of(w, &rev, "ana").await, line_of(w, &rev, "Old job").await, line_of(w, &rev, "ora").await);
+    assert_eq!(lines(&ora, &rev, "?mine=true").await[0]["line"], of_job);
+    let waiting = ora.gets("/api/v1/inbox").await.done();
+    assert!(waiting["waiting"].as_array().into_iter().flatten().any(|one| one["why"] == "review"), "{waiting}");
+    decides(&ora, &rev, of_ora, "keep", "It is mine.").await.refused("OwnAccess").with_status(403);
+    decides(&w.signed_in("ben").await, &rev, of_ana, "keep", "").await.refused("NotAllowed");
+    decides(&w.person("mia"), &rev, of_ana, "keep", "").await.refused("NotByKey");
+    decides(&mia, &rev, 4, "keep", "").await.refused("BadRequest").says("no line 4");
+    decides(&mia, &rev, of_ana, "revoke", "").await.refused("ReasonMissing");
+    decides(&ora, &rev, of_job, "keep", "").await.refused("ReasonMissing").says("odd");
+    decides(&mia, &rev, of_ana, "keep", "").await.done();
+    decides(&ora, &rev, of_job, "revoke", "Nobody knows what it does.").await.done();
+    decides(&ora, &rev, of_job, "keep", "On second thoughts.").await.refused("LineDecided").with_status(409);
+    decides(&sec, &rev, of_ora, "revoke", "She owns it, and reads nothing.").await.done();
+    assert_eq!(w.log_of("Refused").await.iter().filter(|e| e["data"]["code"] == "OwnAccess").count(), 1);
+
+    // What was given here is taken away by its own record, anything else by a record that is opened for it.
+    assert_eq!(w.person("aud").sees(&oras).await["status"], "revoked");
+    let rmv = "RMV-000001";
+    let seen = w.person("aud").sees(rmv).await;
+    assert_eq!((&seen["status"], &seen["fields"]["system"], &seen["links"][0]["to"]), (&json!("open"), &json!("prod-db"), &json!(rev)));
+    let attested = w.person("aud").sees(&anas).await;
+    assert!(
+        attested["links"].as_array().into_iter().flatten().any(|l| l["link"] == "attested_in" && l["to"] == rev.as_str()),
+        "{attested}"
+    );
+    w.person("sec").takes("complete", &rev, found()).await.refused("LinesOpen").says("No record shows yet");
+    w.person("sec").takes("confirm", rmv, json!({})).await.refused("EvidenceMissing");
+    // After a restart nothing of it is in anybody's memory.
+    w.stops().await;
+    w.starts().await;
+    confirmed(w, rmv).await;
+    w.person("sec").takes("complete", &rev, found()).await.refused("LinesOpen").says(&oras);
+    confirmed(w, &oras).await;
+    w.person("sec").takes("complete", &rev, found()).await.done();
+    let stands: Vec<Value> = lines(&w.person("aud"), &rev, "").await.into_iter().map(|l| l["stands"].clone()).collect();
+    assert_eq!(stands, ["kept", "revoked", "revoked"]);
+    decides(&w.signed_in("mia").await, &rev, of_ana, "revoke", "Too late.").await.refused("Locked");
+    let table = w.person("aud").gets(&format!("/api/v1/tickets/{rev}/lines/csv")).await.text();
+    assert!(table.lines().count() == 4 && table.contains("Nobody knows what it does."), "{table}");
+}
+on_both!(a_campaign_is_frozen_decided_done_and_only_then_complete);
+
+fn found() -> Value {
+    json!({ "fields": { "findings": "Two of three were not needed any more; both are gone by now.", "outcome": "improve" } })
+}
+
+// proves: REV-01
+async fn a_review_comes_due_each_quarter_freezes_itself_and_what_nobody_decided_escalates(w: &mut World) {
+    let each_quarter =
+        "obligations:\n  access-review: { title: Quarterly access review, cron: \"0 9 1 1,4,7,10 *\", type: access, due: 14d }\n";
+    with_systems(w, each_quarter).await;
+    granted(w, "ana", "admin").await;
+    granted(w, "ora", "admin").await;
+    w.tick().await;
+    w.advance_to("2026-04-01T09:00:00Z").await;
+    w.tick().await;
+    let rev = w.log_of("ObligationRun").await[0]["data"]["opened"].as_str().expect("its record").to_owned();
+    assert_eq!(lines(&w.person("aud"), &rev, "").await, Vec::<Value>::new());
+    w.advance(hours(47)).await;
+    assert_eq!(w.log_of("LinesFrozen").await.len(), 0);
+    w.advance(hours(1)).await;
+    w.tick().await;
+    assert_eq!(w.log_of("LinesFrozen").await.len(), 1, "once, however often one looks");
+    assert_eq!(lines(&w.person("aud"), &rev, "").await.len(), 2);
+    let of_ana = line_of(w, &rev, "ana").await;
+    let sec = w.signed_in("sec").await;
+    decides(&sec, &rev, of_ana, "keep", "").await.refused("NotAllowed");
+    w.advance(days(12)).await;
+    assert_eq!(w.log_of("ClockBreached").await.iter().filter(|e| e["ticket"] == rev.as_str()).count(), 1);
+    let called = w.log_of("Escalated").await.into_iter().find(|e| e["ticket"] == rev.as_str()).expect("somebody is called");
+    assert_eq!(called["data"]["to"], "incident-manager");
+    decides(&sec, &rev, of_ana, "keep", "").await.done();
+    let shown = w.person("aud").gets(&format!("/api/v1/tickets/{rev}/lines?open=true")).await.done();
+    assert_eq!((shown["open"].as_i64(), shown["total"].as_i64()), (Some(1), Some(2)), "decided and overdue are all that there are");
+}
+on_both!(a_review_comes_due_each_quarter_freezes_itself_and_what_nobody_decided_escalates);
+
+// proves: REV-04
+async fn what_was_not_done_after_all_is_decided_anew(w: &mut World) {
+    with_systems(w, "").await;
+    let rev = review(w, json!({})).await;
+    hands_in(w, "sec", &rev, "prod-db", "account\nsvc\n").await.done();
+    freezes(w, &rev).await;
+    let ora = w.signed_in("ora").await;
+    decides(&ora, &rev, 1, "change", "It needs to read only.").await.done();
+    w.person("sec").takes("void", "RMV-000001", json!({ "reason": "The job writes as well." })).await.done();
+    assert_eq!(lines(&ora, &rev, "?mine=true&open=true").await.len(), 1, "it is hers again");
+    decides(&ora, &rev, 1, "keep", "The job writes as well.").await.done();
+    decides(&ora, &rev, 1, "revoke", "It was switched off today.").await.done();
+    assert_eq!(w.person("aud").sees("RMV-000002").await["fields"]["type"], "revoke");
+}
+on_both!(what_was_not_done_after_all_is_decided_anew);
