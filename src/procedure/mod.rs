@@ -13,6 +13,7 @@ mod load_deployments;
 mod load_estate;
 mod load_field;
 mod load_kind;
+mod load_offers;
 mod load_organisation;
 mod load_response;
 mod load_rota;
