@@ -119,6 +119,9 @@ pub struct Ticket {
     /// The approval that was only spoken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spoken: Option<Spoken>,
+    /// When those who can decide were last asked once more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nudged: Option<Timestamp>,
     /// Deployments that were reported on it, each as it was last heard of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deployments: Vec<DeploymentHeld>,
