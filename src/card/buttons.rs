@@ -18,6 +18,8 @@ pub enum Action {
     Declare(String),
     /// Take a step of the procedure.
     Step(String),
+    /// Open a record that the procedure offers, linked.
+    Offer(String),
     /// Set or correct fields.
     Edit,
     /// Add a note.
@@ -42,6 +44,8 @@ pub enum Action {
     Decide(String),
     /// Take back one's own decision on this step.
     Withdraw(String),
+    /// Ask those who can decide once more.
+    Nudge,
     /// Call the next tier, or a role.
     Escalate,
     /// "I have seen it", after an escalation.
@@ -56,6 +60,7 @@ impl fmt::Display for Action {
         match self {
             Self::Declare(kind) => write!(f, "declare.{kind}"),
             Self::Step(transition) => write!(f, "step.{transition}"),
+            Self::Offer(name) => write!(f, "offer.{name}"),
             Self::Edit => f.write_str("edit"),
             Self::Note => f.write_str("note"),
             Self::Evidence(None) => f.write_str("evidence"),
@@ -70,6 +75,7 @@ impl fmt::Display for Action {
             Self::Unlink(link) => write!(f, "unlink.{link}"),
             Self::Decide(transition) => write!(f, "decide.{transition}"),
             Self::Withdraw(transition) => write!(f, "withdraw.{transition}"),
+            Self::Nudge => f.write_str("nudge"),
             Self::Escalate => f.write_str("escalate"),
             Self::Seen => f.write_str("seen"),
             Self::ReadBy(group) => write!(f, "read-by.{group}"),
@@ -95,6 +101,7 @@ impl FromStr for Action {
         Ok(match (verb, of) {
             ("declare", Some(kind)) => Self::Declare(kind.to_owned()),
             ("step", Some(transition)) => Self::Step(transition.to_owned()),
+            ("offer", Some(name)) => Self::Offer(name.to_owned()),
             ("edit", None) => Self::Edit,
             ("note", None) => Self::Note,
             ("evidence", phase) => Self::Evidence(phase.map(str::to_owned)),
@@ -107,6 +114,7 @@ impl FromStr for Action {
             ("unlink", Some(of)) => Self::Unlink(counted(of)?),
             ("decide", Some(transition)) => Self::Decide(transition.to_owned()),
             ("withdraw", Some(transition)) => Self::Withdraw(transition.to_owned()),
+            ("nudge", None) => Self::Nudge,
             ("escalate", None) => Self::Escalate,
             ("seen", None) => Self::Seen,
             ("read-by", Some(group)) => Self::ReadBy(group.to_owned()),
@@ -165,7 +173,10 @@ pub fn possible<'a>(scene: &Scene<'a>) -> Vec<&'a Transition> {
     let applies = |t: &Transition| scene.applies(&t.name);
     let starts_here =
         |t: &Transition| t.from.iter().any(|from| from.status == status && from.when.as_ref().is_none_or(|when| scene.holds(when)));
-    scene.kind.transitions.values().filter(|t| !t.automatic && applies(t) && starts_here(t)).collect()
+    // What is proposed first is offered until it was: then it waits for its approval.
+    let proposed = |t: &Transition| t.proposes && t.from.iter().any(|from| from.status == status) && !starts_here(t);
+    let offered = |t: &Transition| (!t.automatic && starts_here(t)) || proposed(t);
+    scene.kind.transitions.values().filter(|t| applies(t) && offered(t)).collect()
 }
 
 /// The next step along the procedure, whoever may take it.
@@ -187,6 +198,8 @@ pub fn main(scene: &Scene<'_>) -> Vec<Button> {
         first.style = Style::Primary;
     }
     out.extend(approvals::decisions(scene));
+    out.extend(approvals::nudge(scene));
+    out.extend(offers(scene, true));
     out.extend(steps.iter().filter(|t| is_outcome(t)).map(|t| step(scene, t)));
     if scene.ticket.escalation.as_ref().is_some_and(|e| e.acknowledged_by.is_none()) && !scene.ticket.ended && scene.may_work() {
         out.push(Button::click("I have seen it", "Stops the paging; the step itself is still to be taken.", Action::Seen));
@@ -206,6 +219,7 @@ pub fn more(scene: &Scene<'_>) -> Vec<Button> {
         out.push(Button::form("Link", "To the cause, the remedy, a dashboard, another ticket.", Action::Link(None)));
         out.push(Button::form("Escalate", "Call the next person on call, or a role.", Action::Escalate));
     }
+    out.extend(offers(scene, false));
     out.extend(approvals::withdrawals(scene));
     let rest = possible(scene).into_iter().filter(|t| !is_forward(t) && !is_outcome(t) && scene.may_take(t));
     out.extend(rest.map(|t| step(scene, t)));
@@ -219,24 +233,30 @@ pub fn for_others(scene: &Scene<'_>) -> Vec<String> {
     others.map(|t| format!("“{}” is for {}.", scene.label(t), any_of(&t.by))).collect()
 }
 
+/// Records that the procedure offers, those to be seen at first sight or the others; only for who may work here.
+fn offers(scene: &Scene<'_>, prominent: bool) -> Vec<Button> {
+    let mine = scene.offers().into_iter().filter(|(_, first)| *first == prominent && scene.may_work());
+    mine.map(|(offer, _)| Button::form(&offer.label, &offer.help, Action::Offer(offer.name.clone()))).collect()
+}
+
 /// A step's button.
-fn step(scene: &Scene<'_>, transition: &Transition) -> Button {
+fn step<'k>(scene: &Scene<'k>, transition: &'k Transition) -> Button {
     let careful = !is_forward(transition) && !is_outcome(transition) && !transition.unmerges;
     let ellipsis = if careful { "…" } else { "" };
     Button {
-        label: format!("{}{ellipsis}", scene.label(transition)),
+        label: format!("{}{ellipsis}", scene.label_with(transition)),
         help: transition.help.clone(),
         action: Action::Step(transition.name.clone()),
         style: if careful { Style::Careful } else { Style::Plain },
-        opens_form: opens_form(transition),
+        opens_form: scene.with_then(transition).into_iter().any(|t| opens_form(scene, t)),
         binding: Some(scene.binding(transition)),
     }
 }
 
 /// A step of which the form would be empty takes effect at one click.
-fn opens_form(transition: &Transition) -> bool {
+fn opens_form<'k>(scene: &Scene<'k>, transition: &'k Transition) -> bool {
     let wants_fields = transition.wants.iter().any(|owed| matches!(owed.what, crate::procedure::model::OwedWhat::Field(_)));
-    !transition.asks.is_empty() || !transition.requires.fields.is_empty() || wants_fields
+    !transition.asks.is_empty() || !transition.requires.fields.is_empty() || wants_fields || scene.asks_more(transition)
 }
 
 /// It leads on along the procedure: nothing is merged or taken back. A reason alone marks a side exit (void); a step
@@ -258,7 +278,8 @@ pub fn title(scene: &Scene<'_>, action: &Action) -> String {
     let task = |n: &i64| scene.ticket.tasks.iter().find(|t| t.task == *n).map_or_else(|| format!("Task {n}"), |t| t.text.clone());
     match action {
         Action::Declare(_) => format!("New {}", uncapitalise(&scene.kind.title)),
-        Action::Step(name) => phase(name),
+        Action::Step(name) => scene.kind.transitions.get(name).map_or_else(|| humanise(name), |t| scene.label_with(t)),
+        Action::Offer(name) => scene.kind.offers.get(name).map_or_else(|| humanise(name), |o| o.label.clone()),
         Action::Edit => "Edit fields".to_owned(),
         Action::Note => "Add a note".to_owned(),
         Action::Evidence(None) => "Add evidence".to_owned(),
@@ -272,6 +293,7 @@ pub fn title(scene: &Scene<'_>, action: &Action) -> String {
         Action::Unlink(_) => "Take the link back".to_owned(),
         Action::Decide(name) => format!("Approve or reject: {}", phase(name)),
         Action::Withdraw(name) => format!("Take back your decision: {}", phase(name)),
+        Action::Nudge => "Ask again".to_owned(),
         Action::Escalate => "Escalate".to_owned(),
         Action::Seen => "I have seen it".to_owned(),
         Action::ReadBy(group) => format!("Read by {}", humanise(group)),
