@@ -54,7 +54,6 @@ pub(super) fn read_freezes(page: &Page, bytes: &[u8], zone: chrono_tz::Tz, syste
 #[cfg(test)]
 mod tests {
     use super::super::load;
-    use super::*;
     use crate::env::Timestamp;
     use crate::procedure::model::Library;
 

@@ -222,8 +222,13 @@ fn clocks(out: &mut String, kind: &Kind) {
         let points = kind.remind.iter().map(|p| format!("{p} %")).collect::<Vec<_>>();
         line(out, format_args!("\nReminders at {} of the time.", list(&points, "and")));
     }
-    if let Some(Escalate { to, every, until }) = &kind.escalate {
-        line(out, format_args!("A breach is taken to {}, one every {}, until {until}.", list(to, "then"), say(*every)));
+    if let Some(Escalate { to, every, until, rounds, pages }) = &kind.escalate {
+        let times = if *rounds > 1 { format!(", {rounds} times over") } else { String::new() };
+        line(out, format_args!("A breach is taken to {}, one every {}{times}, until {until}.", list(to, "then"), say(*every)));
+        if let Some(pages) = pages {
+            let (when, answer) = (pages.when.source(), say(pages.answer));
+            line(out, format_args!("Who is on call is called at once when `{when}`; no answer within {answer} goes to the next."));
+        }
     }
     if let Some(matrix) = &kind.matrix {
         proposed(out, kind, matrix);

@@ -85,6 +85,8 @@ pub enum Command {
     TellRoom { ticket: Number, news: RoomNews, channel: Sealed },
     /// What was said in the ticket's channel, as a file; from the scheduler only.
     AttachTranscript(AttachEvidence),
+    /// Somebody whom we do not know answered a page in a pager outside; from the scheduler only.
+    AnswerPage { ticket: Number, service: String, answer: String, agent: Sealed },
     /// A deadline came due; from the scheduler only.
     Fire { ticket: Number, deadline: String, came_due: Timestamp },
     /// An obligation of the organisation came due at `due`; the times in `missed` passed unnoticed. With no `due` it counts
@@ -137,6 +139,7 @@ impl Command {
             Self::NoticeJoin { .. } => "NoticeJoin",
             Self::TellRoom { .. } => "TellRoom",
             Self::AttachTranscript(_) => "AttachTranscript",
+            Self::AnswerPage { .. } => "AnswerPage",
             Self::Fire { .. } => "Fire",
             Self::Oblige { .. } => "Oblige",
         }
@@ -167,6 +170,7 @@ impl Command {
             | Self::Withhold { ticket, .. }
             | Self::NoticeJoin { ticket, .. }
             | Self::TellRoom { ticket, .. }
+            | Self::AnswerPage { ticket, .. }
             | Self::Fire { ticket, .. } => Some(ticket),
         }
     }

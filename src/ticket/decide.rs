@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::command::Command;
 use super::correlation::{AlertRecord, GroupRecord, Repeat};
 use super::draft::Draft;
-use super::event::{Actor, Fact, NewEvent, Via};
+use super::event::{Actor, Fact, NewEvent, Shift, Via};
 use super::number::Number;
 use super::refusal::Refusal;
 use super::state::Ticket;
@@ -61,6 +61,10 @@ pub trait PeopleView {
     fn by_email(&self, email: &str) -> Option<String> {
         let _ = email;
         None
+    }
+    /// What the calendar of shifts says, where there is one.
+    fn shifts(&self) -> &[Shift] {
+        &[]
     }
 }
 
@@ -138,6 +142,7 @@ pub fn decide(ctx: &Context<'_>, world: &dyn World, command: &Command) -> Result
         Command::NoticeJoin { ticket, person, handle } => heard::joined(&mut draft, ticket, person.as_deref(), handle)?,
         Command::TellRoom { ticket, news, channel } => heard::room(&mut draft, ticket, news, channel)?,
         Command::AttachTranscript(file) => notes::attach_transcript(&mut draft, file)?,
+        Command::AnswerPage { ticket, service, answer, agent } => escalate::answered_elsewhere(&mut draft, ticket, service, answer, agent)?,
         Command::Fire { ticket, deadline, came_due } => deadlines::fire(&mut draft, ticket, deadline, *came_due)?,
         Command::Oblige { obligation, due, missed } => {
             if *ctx.actor != Actor::Scheduler {

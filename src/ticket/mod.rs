@@ -42,6 +42,7 @@ mod opens;
 mod owed;
 pub mod receive;
 pub mod refusal;
+pub mod rota;
 pub mod scores;
 pub mod second;
 mod severity;

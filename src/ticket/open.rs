@@ -9,7 +9,7 @@ use super::missing::Missing;
 use super::number::Number;
 use super::offer::may;
 use super::refusal::Refusal;
-use super::{clock, conditions, consequences, fields, scores, severity, take};
+use super::{clock, conditions, consequences, escalate, fields, scores, severity, take};
 use crate::env::Timestamp;
 use crate::procedure::model::{Kind, Response};
 
@@ -174,6 +174,7 @@ fn record(draft: &mut Draft<'_>, kind: &Kind, response: Option<&Response>, openi
     draft.push(event);
     let pin = Pinning { kind, response };
     clock::on_open(draft, &number, pin);
+    escalate::page(draft, &number, pin);
     consequences::after(draft, &number, pin, json!({ "kind": "TicketOpened" }));
     number
 }

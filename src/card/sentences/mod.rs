@@ -44,6 +44,8 @@ impl Teller<'_> {
             | Fact::ObligationBegan { .. }
             | Fact::ObligationRun { .. }
             | Fact::ObligationMissed { .. }
+            | Fact::OnCallChanged { .. }
+            | Fact::RotaRead { .. }
             | Fact::ClockStepConfirmed { .. } => self.log(),
             Fact::PersonAdded { .. }
             | Fact::RolesChanged { .. }
@@ -87,6 +89,8 @@ impl Teller<'_> {
             | Fact::GroupNotified { .. }
             | Fact::NotificationOverdue { .. }
             | Fact::OwedReminded { .. }
+            | Fact::PageAnswered { .. }
+            | Fact::MorningTold { .. }
             | Fact::NotificationAcknowledged { .. } => self.called(),
             Fact::ApprovalDecided { .. }
             | Fact::ApprovalWithdrawn { .. }

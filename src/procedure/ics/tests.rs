@@ -26,8 +26,10 @@ fn problem(text: &str) -> String {
     found.problems.join(" ")
 }
 
-/// What an event says, in which zone it is read, and its first slots.
-const VECTORS: &[(&str, &str, &[(&str, &str)])] = &[
+/// What an event says, in which zone it is read, and its slots.
+type Vector = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+const VECTORS: &[Vector] = &[
     // A whole day is the local day, 23, 24 or 25 hours long.
     (
         "DTSTART;VALUE=DATE:20260308\nDTEND;VALUE=DATE:20260309",
