@@ -292,6 +292,7 @@ fn alerts_clocks_and_calls_say_what_presses() {
     Incident manager is being called now (tier 2).
     Ana Lima called on call (tier 1): “it was a drill”.
     Ana Lima has seen it.
+    Bo Chen was up at night, and is told what is owed.
     Legal must read this, and say so by 05:17.
     Communications should know of this.
     Ana Lima has read it for legal.
@@ -349,6 +350,7 @@ fn the_log_and_the_directory_speak_plainly() {
     Ana Lima added Bo Chen, as incident manager and responder.
     Ana Lima changed the roles of Bo Chen to no role.
     Ana Lima disabled Bo Chen, whose accounts stopped at once: “it was a drill”.
+    Nobody is on call now.
     Ana Lima issued the key k_1 to Bo Chen.
     Ana Lima revoked the key k_1 of Bo Chen.
     Bo Chen signed in (one time link).
