@@ -9,6 +9,7 @@ mod authentication;
 mod log;
 mod mapping;
 mod network;
+mod paging;
 mod secret;
 mod section;
 mod slack;
@@ -24,6 +25,7 @@ pub use authentication::{Auth, Covers, Encoding, Hmac};
 pub use log::{Log, Witness, WitnessService};
 pub use mapping::{Mapping, Pairs};
 pub use network::{IpRange, NotARange};
+pub use paging::{PAGERDUTY_API, PagerDuty, Paging};
 pub use secret::Secret;
 pub use slack::{Notes, SLACK_API, Slack};
 pub use source::{Format, MAX_BODY, MAX_BODY_PAGERDUTY, SourceConfig};
@@ -31,6 +33,7 @@ pub use tree::{At, Problem};
 
 use address::parse_url;
 use log::{read_log, read_witness};
+use paging::read_paging;
 use section::{Report, Section};
 use slack::read_slack;
 use tree::{Kind, Node, overlay, read_document};
@@ -67,6 +70,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpRange>,
     /// Slack, if it is used.
     pub slack: Option<Slack>,
+    /// The calendar of shifts, and how people are paged beside chat.
+    pub on_call: Paging,
     /// Who may send alerts.
     pub sources: Vec<SourceConfig>,
     /// What works but deserves a look, each a sentence.
@@ -168,6 +173,7 @@ impl Config {
         let log = read_log(top.section("log"), &public_url, report);
         let witness = top.section("witness").and_then(|section| read_witness(section, &log.origin));
         let slack = top.section("slack").and_then(read_slack);
+        let on_call = top.section("on_call").map(read_paging).unwrap_or_default();
         let sources: Vec<_> = top.sections("source").into_iter().filter_map(SourceConfig::read).collect();
         check_sources(&sources, report);
         for later in LATER_SECTIONS {
@@ -195,6 +201,7 @@ impl Config {
             witness,
             trusted_proxies,
             slack,
+            on_call,
             sources,
             warnings: Vec::new(),
         })

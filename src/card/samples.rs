@@ -317,6 +317,7 @@ pub(crate) fn opened() -> Ticket {
         ]
         .into_iter()
         .collect(),
+        woken: std::collections::BTreeMap::new(),
         owed: Vec::new(),
         approvals: BTreeMap::new(),
         escalation: None,

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::beside::{self, Beside};
 use super::doctor_machine::{clock, disk, open_to_others, serve};
-use super::{doctor_slack, keyfile, say, service};
+use super::{doctor_oncall, doctor_slack, keyfile, say, service};
 use crate::config::{Config, Database};
 use crate::desk::founding;
 use crate::desk::request::{Ask, Request};
@@ -134,6 +134,7 @@ async fn examine(config: &Config, env: &Env) -> Vec<Finding> {
                 Ok(beside) => {
                     findings.extend(desk(config, &beside).await);
                     findings.extend(doctor_slack::noted(config, &beside).await);
+                    findings.extend(doctor_oncall::examine(config, &beside).await);
                 }
             }
         }

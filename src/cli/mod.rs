@@ -8,6 +8,7 @@ pub mod bundle;
 pub mod demo;
 pub mod doctor;
 mod doctor_machine;
+mod doctor_oncall;
 mod doctor_slack;
 pub mod epoch;
 pub mod export;

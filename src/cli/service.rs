@@ -22,6 +22,11 @@ use crate::inbound::listen::{Bounds, Doors};
 use crate::inbound::{App, router, slack, witness as witness_service};
 use crate::ledger::key::VerifierKey;
 use crate::outbound::http::{Client, host_of};
+use crate::outbound::page::chat::Direct;
+use crate::outbound::page::pagerduty::PagerDuty;
+use crate::outbound::page::webhook::Webhook;
+use crate::outbound::page::{Pager, deliver_once};
+use crate::outbound::shifts::Shifts;
 use crate::outbound::slack::Slack;
 use crate::outbound::slack::deliver::PLATFORM as SLACK;
 use crate::outbound::witness::Witness;
@@ -55,6 +60,10 @@ pub struct Service {
     pub witnesses: Arc<Vec<Witness>>,
     /// Slack, if it is used.
     pub slack: Option<Arc<Slack>>,
+    /// How people are paged.
+    pub pagers: Vec<Arc<dyn Pager>>,
+    /// The calendar of shifts, if there is one.
+    pub shifts: Option<Arc<Shifts>>,
 }
 
 /// A service that listens.
@@ -140,8 +149,13 @@ impl Service {
             desk.tells_on(SLACK);
         }
         let chat = slack.clone().map(|slack| slack as Arc<dyn Chat>);
+        let pagers = pagers_of(&config, chat.as_ref())?;
+        for pager in &pagers {
+            desk.pages_by(pager.channel());
+        }
+        let shifts = config.on_call.calendar.clone().map(Shifts::new).transpose()?.map(Arc::new);
         let app = App::new(desk, Arc::new(config), witness, chat, demo);
-        Ok(Self { app, publisher, witnesses: Arc::new(witnesses), slack })
+        Ok(Self { app, publisher, witnesses: Arc::new(witnesses), slack, pagers, shifts })
     }
 
     /// Starts to listen, and to do what time asks.
@@ -164,6 +178,12 @@ impl Service {
         }
         if let Some(slack) = &self.slack {
             tasks.push(tokio::spawn(speaker(Arc::clone(slack), self.app.desk.clone(), stopped.clone())));
+        }
+        for pager in self.pagers {
+            tasks.push(tokio::spawn(paging(pager, self.app.desk.clone(), stopped.clone())));
+        }
+        if let Some(shifts) = self.shifts {
+            tasks.push(tokio::spawn(reading_shifts(shifts, self.app.desk.clone(), stopped.clone())));
         }
         let routes = router(self.app.clone());
         let doors = Doors::new(Bounds::default(), self.app.config.trusted_proxies.clone(), Arc::clone(&self.app.metrics));
@@ -284,6 +304,62 @@ async fn cosigners(witnesses: Arc<Vec<Witness>>, desk: Desk, mut stopped: watch:
                 Ok(Err(error)) => tracing::warn!(%error, "the outbox could not be read; it is read again"),
                 Err(_) => tracing::warn!("the outbox could not be read in time; it is read again"),
             }
+        }
+    }
+}
+
+/// The ways in which people are paged, as configured.
+fn pagers_of(config: &Config, chat: Option<&Arc<dyn Chat>>) -> anyhow::Result<Vec<Arc<dyn Pager>>> {
+    let mut pagers: Vec<Arc<dyn Pager>> = Vec::new();
+    if let Some(chat) = chat {
+        pagers.push(Arc::new(Direct::new(SLACK, Arc::clone(chat))));
+    }
+    if let Some((url, secret)) = config.on_call.webhook.clone() {
+        pagers.push(Arc::new(Webhook::new(url, secret, &config.public_url)?));
+    }
+    if let Some(settings) = config.on_call.pagerduty.clone() {
+        pagers.push(Arc::new(PagerDuty::new(settings, &config.public_url)?));
+    }
+    Ok(pagers)
+}
+
+/// Pages people: as soon as something was recorded, and what was put off when its time comes.
+async fn paging(pager: Arc<dyn Pager>, desk: Desk, mut stopped: watch::Receiver<bool>) {
+    let mut sizes = desk.sizes();
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(TICK) => {}
+            Ok(()) = sizes.changed() => {}
+            _ = stopped.wait_for(|stop| *stop) => return,
+        }
+        if desk.is_held() {
+            continue;
+        }
+        let sent = async {
+            while deliver_once(pager.as_ref(), &desk).await? && !*stopped.borrow() {}
+            Ok::<(), crate::desk::StoreError>(())
+        };
+        match sent.await {
+            _ if desk.is_replaced() => return,
+            Ok(()) => {}
+            Err(error) => tracing::warn!(%error, "the outbox could not be read; it is read again"),
+        }
+    }
+}
+
+async fn reading_shifts(shifts: Arc<Shifts>, desk: Desk, mut stopped: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(TICK) => {}
+            _ = stopped.wait_for(|stop| *stop) => return,
+        }
+        if desk.is_replaced() {
+            return;
+        }
+        if !desk.is_held()
+            && let Err(error) = shifts.look(&desk).await
+        {
+            tracing::warn!(%error, "the calendar of shifts could not be kept; it is read again");
         }
     }
 }

@@ -283,6 +283,7 @@ impl Clerk {
         let before = known.size;
         let mut overlay = Overlay::new(known, desk.env.now());
         overlay.platforms = desk.platforms();
+        overlay.pagers = desk.pagers();
         let mut outcomes = in_time(read_ahead(&mut commit, &mut overlay, requests)).await?;
         // Whatever breaks down here leaves nothing behind: the overlay and what is known are thrown away.
         let decided = catch_unwind(AssertUnwindSafe(|| decide_all(&mut overlay, &mut outcomes, requests)));

@@ -18,7 +18,7 @@ use crate::procedure::model::{Kind, Library, Response};
 use crate::store::Store;
 use crate::store::commit::{Commit, Head, SealedRow, Secret};
 use crate::ticket::decide::{KindLookup, PeopleView};
-use crate::ticket::event::{Event, Fact};
+use crate::ticket::event::{Event, Fact, Shift};
 use crate::ticket::evolve::evolve;
 use crate::ticket::number::Number;
 use crate::ticket::state::Ticket;
@@ -148,11 +148,20 @@ impl Known {
                 head.schema
             )));
         }
+        let procedures = Procedures::load(store, before).await?;
+        let mut directory = read_directory(store).await?;
+        if procedures.current().is_some_and(|library| library.organisation.estate.on_call.is_some()) {
+            for kind in ["RotaRead", "OnCallChanged"] {
+                if let Some((seq, bytes)) = store.latest_of_kind(kind).await? {
+                    directory.note_on_call(&read_event(seq, &bytes)?.fact);
+                }
+            }
+        }
         Ok(Self {
             edge: read_edge(store, &head).await?,
             counters: store.counters().await?,
-            directory: Arc::new(read_directory(store).await?),
-            procedures: Arc::new(Procedures::load(store, before).await?),
+            directory: Arc::new(directory),
+            procedures: Arc::new(procedures),
             refusals: Recorded::of(store.refusals_before(i64::MAX, i64::MAX).await?),
             tickets: HashMap::new(),
             elsewhere: Elsewhere::default(),
@@ -254,6 +263,9 @@ impl Known {
             self.origin.clone_from(&epoch.origin);
         }
         self.refusals.note(event);
+        if let Fact::RotaRead { .. } | Fact::OnCallChanged { .. } = &event.fact {
+            Arc::make_mut(&mut self.directory).note_on_call(&event.fact);
+        }
         if let (Fact::TicketOpened(_), Some(number)) = (&event.fact, &event.ticket) {
             let count = i64::try_from(number.count()).unwrap_or(i64::MAX);
             self.counters.insert(number.prefix().to_owned(), count);
@@ -334,5 +346,9 @@ impl PeopleView for Directory {
     fn by_email(&self, email: &str) -> Option<String> {
         let email = email.to_lowercase();
         Self::by_email(self, &email).filter(|p| !p.state.disabled).map(|p| p.state.id.clone())
+    }
+
+    fn shifts(&self) -> &[Shift] {
+        Self::shifts(self)
     }
 }

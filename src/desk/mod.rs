@@ -18,6 +18,7 @@
 //! - [`tick`]: what time does: deadlines, repeats to tell, forgeries to count;
 //! - [`obligations`]: what comes due again and again;
 //! - [`campaign`]: reviews of many lines;
+//! - [`oncall`]: whose turn it is, what the calendar of shifts says, and who is paged;
 //! - [`heartbeat`]: monitoring tools that fall silent;
 //! - [`publish`]: signed checkpoints, and the refusal to sign when the log is not the one we know;
 //! - [`rooms`]: where tickets stand in chat, and what is to be told there;
@@ -44,6 +45,7 @@ pub mod known;
 pub mod matching;
 mod moved;
 pub mod obligations;
+pub mod oncall;
 mod outcome;
 pub mod overlay;
 pub mod prepare;
@@ -148,6 +150,8 @@ pub(crate) struct Inner {
     pub(crate) looks: AtomicU64,
     /// Chat platforms that are told of tickets.
     platforms: RwLock<BTreeSet<&'static str>>,
+    /// Ways in which people are paged: channels of the outbox.
+    pagers: RwLock<BTreeSet<&'static str>>,
     people: mpsc::Sender<Queued>,
     machines: mpsc::Sender<Queued>,
     /// So many requests the clerk waits for, if it does, and how it hears that they are there.
@@ -224,6 +228,7 @@ impl Desk {
             committing: AtomicU64::new(0),
             looks: AtomicU64::new(0),
             platforms: RwLock::default(),
+            pagers: RwLock::default(),
             people,
             machines,
             wanted: AtomicI64::new(i64::MAX),
@@ -310,6 +315,11 @@ impl Desk {
     /// From now on, what happens to tickets is told on this chat platform.
     pub fn tells_on(&self, platform: &'static str) {
         self.inner.platforms.write().unwrap_or_else(PoisonError::into_inner).insert(platform);
+    }
+
+    /// From now on, people are paged this way as well: a channel of the outbox ([`oncall`]).
+    pub fn pages_by(&self, channel: &'static str) {
+        self.inner.pagers.write().unwrap_or_else(PoisonError::into_inner).insert(channel);
     }
 
     /// Leaves the database whole in its file, once nobody asks any more.
@@ -401,6 +411,10 @@ impl Desk {
 impl Inner {
     pub(crate) fn platforms(&self) -> BTreeSet<&'static str> {
         self.platforms.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn pagers(&self) -> BTreeSet<&'static str> {
+        self.pagers.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn publish_snapshot(&self, snapshot: Snapshot) {

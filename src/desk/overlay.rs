@@ -8,7 +8,7 @@ use super::append::{Rows, not_before, render};
 use super::known::Known;
 use super::projections::{alert_row, latest_of, ticket_row};
 use super::request::{Answer, Request, Unanswered};
-use super::rooms;
+use super::{oncall, rooms};
 use crate::env::Timestamp;
 use crate::ledger::merkle::Hash;
 use crate::people::{self, accounts};
@@ -53,6 +53,8 @@ pub struct Overlay<'k> {
     loud: BTreeMap<Number, bool>,
     /// Chat platforms that are told.
     pub platforms: BTreeSet<&'static str>,
+    /// Ways in which people are paged.
+    pub pagers: BTreeSet<&'static str>,
     /// Clocks that were missed, for the metric.
     pub breaches: u64,
 }
@@ -114,6 +116,7 @@ impl<'k> Overlay<'k> {
             touched_accounts: BTreeSet::new(),
             loud: BTreeMap::new(),
             platforms: BTreeSet::new(),
+            pagers: BTreeSet::new(),
             codes: Codes::default(),
             breaches: 0,
         }
@@ -165,6 +168,7 @@ impl<'k> Overlay<'k> {
             *self.loud.entry(number.clone()).or_default() |= urgent;
         }
         self.known.apply(event, &rows.sealed);
+        self.batch.outbox.extend(oncall::pages(event, self.known, &self.pagers, self.now));
         if let Some(id) = people::directory::subject(&event.fact) {
             self.touched_people.insert(id.to_owned());
             if matches!(event.fact, Fact::PersonDisabled { .. }) {

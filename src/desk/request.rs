@@ -11,7 +11,7 @@ use crate::ledger::sealed::Sealed;
 use crate::people::{PeopleCommand, PeopleRefusal};
 use crate::procedure::model::Library;
 use crate::ticket::command::Command;
-use crate::ticket::event::{EpochOpened, Via};
+use crate::ticket::event::{EpochOpened, Shift, Via};
 use crate::ticket::number::Number;
 use crate::ticket::refusal::Refusal;
 
@@ -179,6 +179,15 @@ pub enum Ask {
         command: String,
         /// On which ticket.
         ticket: Option<Number>,
+    },
+    /// Whose turn it is on call, if that changed; from the scheduler only.
+    ChangeTurn,
+    /// What the calendar of shifts says, if that is news; from the scheduler only.
+    LearnRota {
+        /// As far as its names are known people.
+        shifts: Vec<Shift>,
+        /// Shifts of nobody whom we know.
+        unknown: i64,
     },
     /// "The clock is right": commits go on after a jump.
     ConfirmClock,

@@ -76,6 +76,7 @@ impl Desk {
         }
         self.fire_deadlines().await?;
         self.meet_obligations().await?;
+        self.change_turn().await;
         let new_hour = {
             let mut forgeries = self.inner().forgeries.lock().unwrap_or_else(PoisonError::into_inner);
             let hour = now.seconds() / 3600;

@@ -85,6 +85,14 @@ impl Overlay<'_> {
             Ask::MatchAddress { email } => self.match_address(request, &actor, &email)?,
             Ask::StopAccount { handle } => self.stop_account(request, &actor, &handle.to_string())?,
             Ask::RefuseAccount { fault, command, ticket } => return Err(self.refuse_account(request, &actor, fault, &command, ticket)),
+            Ask::ChangeTurn => {
+                let events = self.turn_changed(&actor)?;
+                self.append(request, &actor, events)?
+            }
+            Ask::LearnRota { shifts, unknown } => {
+                let events = self.rota_read(&actor, shifts, unknown);
+                self.append(request, &actor, events)?
+            }
             Ask::CatchUp => Answer::default(),
             Ask::Try => {
                 self.batch.trial = true;

@@ -13,7 +13,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::intake::{self, Intake};
-use super::{api, calendar, console, deliver, health, log, slack, witness};
+use super::{api, calendar, console, deliver, health, log, pagerduty, slack, witness};
 use crate::config::Config;
 use crate::desk::Desk;
 use crate::desk::chat::Chat;
@@ -97,6 +97,7 @@ pub fn router(app: App) -> Router {
             deliver::routes()
                 .merge(witness::routes())
                 .merge(calendar::routes())
+                .merge(pagerduty::routes())
                 .merge(slack::routes())
                 .layer(from_fn_with_state(strangers, intake::within)),
         )

@@ -26,6 +26,7 @@ pub mod hooks;
 pub mod intake;
 pub mod listen;
 pub mod log;
+pub mod pagerduty;
 pub mod problem;
 pub mod slack;
 pub mod witness;

@@ -205,11 +205,29 @@ impl Client {
         self.ask(Asking { url, body: Some((content_type, body)), bearer: None, at_most: MOST_BYTES }).await
     }
 
+    /// Posts a body with further headers, and reads the answer.
+    ///
+    /// # Errors
+    /// As [`Client::post`].
+    pub async fn post_with(
+        &self,
+        url: &str,
+        content_type: &'static str,
+        body: Vec<u8>,
+        headers: &[(&'static str, String)],
+    ) -> Result<Answered, HttpError> {
+        self.send(Asking { url, body: Some((content_type, body)), bearer: None, at_most: MOST_BYTES }, headers).await
+    }
+
     /// Asks and reads the answer.
     ///
     /// # Errors
     /// As [`Client::post`].
     pub async fn ask(&self, asking: Asking<'_>) -> Result<Answered, HttpError> {
+        self.send(asking, &[]).await
+    }
+
+    async fn send(&self, asking: Asking<'_>, headers: &[(&'static str, String)]) -> Result<Answered, HttpError> {
         let url = reqwest::Url::parse(asking.url).map_err(|_| HttpError::Address)?;
         self.check(&url)?;
         let request = match asking.body {
@@ -220,6 +238,7 @@ impl Client {
             Some(token) => request.bearer_auth(token),
             None => request,
         };
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
         let mut response = request.send().await.map_err(|e| HttpError::NoAnswer(why(&e)))?;
         let status = response.status().as_u16();
         let named = response.headers().get(reqwest::header::RETRY_AFTER);

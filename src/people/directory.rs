@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::accounts::Account;
 use super::secret;
 use crate::procedure::model::{Organisation, Permission};
-use crate::ticket::event::{Event, Fact};
+use crate::ticket::event::{Event, Fact, Shift};
 
 /// A person's state: the projection that the database keeps. No name, no address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +94,32 @@ pub struct Directory {
     keys: BTreeMap<String, String>,
     accounts: BTreeMap<String, Account>,
     handles: BTreeMap<String, String>,
+    shifts: Vec<Shift>,
+    turn: Option<String>,
+}
+
+/// Who is on call.
+impl Directory {
+    /// Learns what an event says of it.
+    pub fn note_on_call(&mut self, fact: &Fact) {
+        match fact {
+            Fact::RotaRead { shifts, .. } => self.shifts.clone_from(shifts),
+            Fact::OnCallChanged { to, .. } => self.turn.clone_from(to),
+            _ => {}
+        }
+    }
+
+    /// What the calendar of shifts says.
+    #[must_use]
+    pub fn shifts(&self) -> &[Shift] {
+        &self.shifts
+    }
+
+    /// Whose turn it was when that was last recorded.
+    #[must_use]
+    pub fn turn(&self) -> Option<&str> {
+        self.turn.as_deref()
+    }
 }
 
 /// Chat accounts.

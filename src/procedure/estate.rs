@@ -195,6 +195,11 @@ pub struct Rota {
     pub overrides: Vec<Override>,
     /// Who is asked when the rota does not answer: an e-mail address or a role.
     pub manager: Option<WhoWritten>,
+    /// A calendar outside says whose shift it is; its address, which is a secret, stands in the configuration. Layers are
+    /// asked after it.
+    pub calendar: bool,
+    /// PagerDuty's id of a user → that person's e-mail address.
+    pub pagerduty: BTreeMap<String, String>,
 }
 
 /// People who take turns week by week, perhaps only for some hours of the day (follow the sun).

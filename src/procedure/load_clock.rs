@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 
 use super::finding::At;
 use super::load_kind::{EVENT, TICKET};
-use super::model::{Channel, Clock, ClockStart, Escalate, Field, FieldType, Hours, Notify, Opens};
+use super::model::{Channel, Clock, ClockStart, Escalate, Field, FieldType, Hours, Notify, Opens, Pages};
 use super::nearest::nearest;
 use super::reader::{Page, Section, Sort, members, named_members, short};
 use super::rules::Timing;
@@ -204,8 +204,18 @@ pub(super) fn read_escalate(page: &Page, node: &Node, at: At) -> Option<Escalate
     }
     let every = section.need("every", "how long each tier has").and_then(|n| page.duration(n, MINUTE, 30 * DAY));
     let until = section.need("until", "the status that ends it").and_then(|n| page.named(n, Sort::Status));
+    let rounds = section.get("rounds").and_then(|n| page.integer(n, 1, 20)).unwrap_or(1);
+    let pages = section.get("pages").and_then(|n| read_pages(page, n, section.at("pages")));
     section.done();
-    Some(Escalate { to, every: every?.0, until: until? })
+    Some(Escalate { to, every: every?.0, until: until?, rounds: u32::try_from(rounds).unwrap_or(1), pages })
+}
+
+fn read_pages(page: &Page, node: &Node, at: At) -> Option<Pages> {
+    let section = Section::of(page, node, at, "`pages`")?;
+    let when = section.need("when", "when somebody is called at once").and_then(|n| page.expression(n, TICKET));
+    let answer = section.need("answer", "how long each has to answer").and_then(|n| page.duration(n, MINUTE, DAY));
+    section.done();
+    Some(Pages { when: when?, answer: answer?.0 })
 }
 
 /// Reads `notifies`.

@@ -60,6 +60,7 @@ pub(super) fn read_kind(page: &Page, section: Section<'_, '_>, file_name: &str, 
     let steps = transitions.map(|n| read_transitions(page, n, &statuses, &ended, &fields)).unwrap_or_default();
     let severities = severities(&fields);
     let clocks = section.get("clocks").map(|n| read_clocks(page, n, &fields)).unwrap_or_default();
+    pauses_have_reasons(page, section.at("clocks"), &clocks, &statuses, &steps.transitions);
     let subject = section.get("subject").and_then(|n| {
         let name = page.named(n, Sort::Field)?;
         if fields.get(&name).is_some_and(|f| !matches!(f.of, super::model::FieldType::Person)) {
@@ -98,6 +99,30 @@ pub(super) fn read_kind(page: &Page, section: Section<'_, '_>, file_name: &str, 
     let prefix_at = section.get("prefix").map_or(section.at, |n| n.at);
     section.done();
     KindDraft { kind, statuses_at, fields_at, transitions_at: steps.at, prefix_at, owed_at: steps.owed_at }
+}
+
+/// A clock stands still only where somebody said why: every step there asks for a reason.
+fn pauses_have_reasons(
+    page: &Page,
+    at: At,
+    clocks: &IndexMap<String, super::model::Clock>,
+    statuses: &[String],
+    steps: &IndexMap<String, super::model::Transition>,
+) {
+    for clock in clocks.values() {
+        for status in &clock.pauses {
+            let mute = steps.values().find(|step| step.to == *status && !step.asks.contains(&super::model::Ask::Reason));
+            if let Some(step) = mute {
+                let (clock, step) = (&clock.name, &step.name);
+                page.find(
+                    at,
+                    format!("Clock `{clock}` pauses in `{status}`, but `{step}` leads there without a reason; add `asks: reason` to it."),
+                );
+            } else if statuses.first() == Some(status) {
+                page.find(at, format!("Clock `{}` pauses in `{status}`, where a ticket starts: nobody would have said why.", clock.name));
+            }
+        }
+    }
 }
 
 fn prefix(page: &Page, node: &Node) -> Option<String> {

@@ -1,20 +1,29 @@
 //! Reads `on_call` of `organisation.yaml`.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 
 use super::estate::{Layer, Override, Rota};
 use super::finding::At;
 use super::load_estate::{address, span, who};
 use super::load_organisation::{parse_time, zone};
-use super::reader::{Page, Section, named_members, short};
+use super::reader::{Page, Section, members, named_members, short};
 use super::yaml::Node;
 
-/// `{ zone, manager, layers: { name: { people, from, at, days, hours, zone } }, overrides: [{ person, from, to }] }`
+/// `{ zone, manager, layers: { name: { people, from, at, days, hours, zone } }, overrides: [{ person, from, to }], calendar,
+/// pagerduty: { PABC123: address } }`
 pub(super) fn read_rota(page: &Page, node: &Node, at: At, here: chrono_tz::Tz) -> Option<Rota> {
     let section = Section::of(page, node, at, "`on_call`")?;
     let zone = section.get("zone").and_then(|n| zone(page, n)).unwrap_or(here);
     let manager = section.get("manager").and_then(|n| who(page, n));
-    let layers = section.need("layers", "who takes turns").map(|n| layers(page, n, zone)).unwrap_or_default();
+    let calendar = section.get("calendar").and_then(|n| page.truth(n)).unwrap_or(false);
+    let turns = if calendar { section.get("layers") } else { section.need("layers", "who takes turns") };
+    let layers = turns.map(|n| layers(page, n, zone)).unwrap_or_default();
+    let mut pagerduty = BTreeMap::new();
+    for (key, value) in section.get("pagerduty").map(|n| members(page, n, 500, "users")).unwrap_or_default() {
+        pagerduty.extend(address(page, value).map(|address| (key.text.clone(), address)));
+    }
     let mut overrides = Vec::new();
     if let Some(node) = section.get("overrides") {
         for item in page.list(node, 500) {
@@ -28,7 +37,7 @@ pub(super) fn read_rota(page: &Page, node: &Node, at: At, here: chrono_tz::Tz) -
         }
     }
     section.done();
-    Some(Rota { zone, layers, overrides, manager })
+    Some(Rota { zone, layers, overrides, manager, calendar, pagerduty })
 }
 
 fn layers(page: &Page, node: &Node, here: chrono_tz::Tz) -> Vec<Layer> {

@@ -309,6 +309,36 @@ fn clocks_have_a_target_for_everybody() {
     mistake("by_severity: { sev1: channel,", "by_severity: { sev1: chanel,", "chanel", "`chanel` is neither `channel` nor `thread`.");
 }
 
+#[test]
+fn a_clock_stands_still_only_where_somebody_said_why() {
+    let told = |pauses: &str, reason: &str| {
+        let mut folder = folder();
+        let text = INCIDENT.replace("within: { sev1: 15m,", &format!("{pauses}within: {{ sev1: 15m,"));
+        folder[2].1 = text.replace("phase: true, help: It begins.,", &format!("phase: true, help: It begins., {reason}")).into_bytes();
+        findings(folder).iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    };
+    assert!(told("pauses: working, ", "").contains("Clock `take` pauses in `working`, but `start` leads there without a reason"));
+    let reopens = "Clock `take` pauses in `working`, but `reopen` leads there without a reason";
+    assert!(told("pauses: working, ", "asks: reason, ").contains(reopens));
+    assert!(told("pauses: open, ", "").contains("where a ticket starts"));
+    assert!(told("pauses: nowhere, ", "").contains("`nowhere` is not a status"), "only named states pause");
+    assert_eq!(told("pauses: closed, ", ""), "", "whoever closes gives a reason");
+}
+
+#[test]
+fn paging_says_when_and_how_long() {
+    let told = |more: &str| {
+        let mut folder = folder();
+        folder[2].1 = INCIDENT.replace("until: working }", &format!("until: working, {more} }}")).into_bytes();
+        findings(folder).iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(told("rounds: 3, pages: { when: \"ticket.severity == 'sev1'\", answer: 5m }"), "");
+    assert!(told("rounds: 0").contains("rounds") || told("rounds: 0").contains('0'), "{}", told("rounds: 0"));
+    assert!(told("pages: { when: \"ticket.severity == 'sev1'\" }").contains("lacks `answer`"));
+    assert!(!told("pages: { when: \"ticket.\", answer: 5m }").is_empty());
+    assert!(!told("pages: { when: \"ticket.severity == 'sev1'\", answer: 2d }").is_empty(), "an answer within a day");
+}
+
 // proves: SLA-05
 #[test]
 fn the_matrix_is_complete() {

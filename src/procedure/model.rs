@@ -434,6 +434,19 @@ pub struct Escalate {
     pub every: Duration,
     /// The status that ends it (a status name; leaving the status in which it began also ends it).
     pub until: String,
+    /// How often the tiers are gone through, from 1.
+    pub rounds: u32,
+    /// Who is on call is called at once.
+    pub pages: Option<Pages>,
+}
+
+/// Who is on call hears at once, without any target having been missed.
+#[derive(Debug, Clone)]
+pub struct Pages {
+    /// On `ticket`: as soon as this holds, while the ticket stands where it was opened.
+    pub when: Expression,
+    /// How long each of those who are called has before the next one is.
+    pub answer: Duration,
 }
 
 /// Who owes what was left for later, and by when.

@@ -225,8 +225,13 @@ fn clocks(out: &mut String, kind: &Kind) {
         let points = kind.remind.iter().map(|p| format!("{p} %")).collect::<Vec<_>>();
         line(out, format_args!("\nReminders at {} of the time.", list(&points, "and")));
     }
-    if let Some(Escalate { to, every, until }) = &kind.escalate {
-        line(out, format_args!("A breach is taken to {}, one every {}, until {until}.", list(to, "then"), say(*every)));
+    if let Some(Escalate { to, every, until, rounds, pages }) = &kind.escalate {
+        let times = if *rounds > 1 { format!(", {rounds} times over") } else { String::new() };
+        line(out, format_args!("A breach is taken to {}, one every {}{times}, until {until}.", list(to, "then"), say(*every)));
+        if let Some(pages) = pages {
+            let (when, answer) = (pages.when.source(), say(pages.answer));
+            line(out, format_args!("Who is on call is called at once when `{when}`; no answer within {answer} goes to the next."));
+        }
     }
     if let Some(matrix) = &kind.matrix {
         proposed(out, kind, matrix);
@@ -388,7 +393,8 @@ mod tests {
             "- Needed now: a second person (if `ticket.severities_seen.exists(s, s in ['sev1', 'sev2'])`).",
             "| acknowledge | when it is opened | acknowledge, false_positive, merge or void | 15m | 30m | 4 h of business | 8 h of business |",
             "Reminders at 50 %, 75 % and 90 % of the time.",
-            "A breach is taken to on-call.next, on-call.manager then incident-manager, one every 15m, until acknowledged.",
+            "A breach is taken to on-call.next, on-call.manager then incident-manager, one every 15m, 3 times over, until acknowledged.",
+            "Who is on call is called at once when `ticket.severity in ['sev1', 'sev2']`; no answer within 5m goes to the next.",
             "## Response: Outage (`outage`)",
             "- Calls `contain` \"Mitigated\".",
             "- [ ] Watch the error rate for 30 minutes",

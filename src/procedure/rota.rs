@@ -6,11 +6,17 @@ use super::estate::{Layer, Rota};
 use crate::env::Timestamp;
 
 impl Rota {
+    /// Who takes over at `at`, if somebody does: an e-mail address.
+    #[must_use]
+    pub fn taken_over(&self, at: Timestamp) -> Option<&str> {
+        self.overrides.iter().rev().find(|o| o.starts <= at && at < o.ends).map(|o| o.person.as_str())
+    }
+
     /// Who is asked at `at`, in this order: whoever takes over, then each layer's turn, then those after them. E-mail
     /// addresses, each once.
     #[must_use]
     pub fn order(&self, at: Timestamp) -> Vec<&str> {
-        let taken_over = self.overrides.iter().rev().find(|o| o.starts <= at && at < o.ends).map(|o| o.person.as_str());
+        let taken_over = self.taken_over(at);
         let live: Vec<(&Layer, usize)> = self.layers.iter().filter_map(|layer| Some((layer, turn(layer, at)?))).collect();
         let first = live.iter().filter_map(|(layer, turn)| layer.people.get(*turn));
         let after = live.iter().flat_map(|(layer, turn)| layer.people.iter().cycle().skip(turn + 1).take(layer.people.len() - 1));

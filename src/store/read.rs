@@ -541,6 +541,14 @@ impl Store {
         sqlx::query(sql::EVENTS_OF_KIND).bind(kind).fetch_all(self.readers()).await?.iter().map(numbered).collect()
     }
 
+    /// The latest event of one kind.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn latest_of_kind(&self, kind: &str) -> Result<Option<(i64, Vec<u8>)>, StoreError> {
+        sqlx::query(sql::EVENT_LATEST_OF_KIND).bind(kind).fetch_optional(self.readers()).await?.as_ref().map(numbered).transpose()
+    }
+
     /// What the database says that the time is, in microseconds, if it has a clock of its own.
     ///
     /// # Errors

@@ -27,6 +27,8 @@ pub const NAME_KEY: &str = "UPDATE ledger_head SET vkey = $1 WHERE id = 1 AND vk
 pub const EVENTS_FROM: &str = "SELECT seq, bytes FROM event WHERE seq >= $1 ORDER BY seq LIMIT $2";
 /// Events of one kind, in order. There is no index for it: for what is asked once in a while.
 pub const EVENTS_OF_KIND: &str = "SELECT seq, bytes FROM event WHERE kind = $1 ORDER BY seq";
+/// The latest event of one kind.
+pub const EVENT_LATEST_OF_KIND: &str = "SELECT seq, bytes FROM event WHERE kind = $1 ORDER BY seq DESC LIMIT 1";
 /// Leaf hashes of a range.
 pub const LEAVES: &str = "SELECT leaf FROM event WHERE seq >= $1 AND seq < $2 ORDER BY seq";
 /// One ticket's events with revision above $2, at most $3.
@@ -332,6 +334,7 @@ pub const ALL: &[&str] = &[
     NAME_KEY,
     EVENTS_FROM,
     EVENTS_OF_KIND,
+    EVENT_LATEST_OF_KIND,
     LEAVES,
     EVENTS_OF_TICKET,
     EVENT,

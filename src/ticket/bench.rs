@@ -546,6 +546,8 @@ pub(super) fn incident() -> Kind {
             to: vec!["on-call.next".into(), "incident-manager".into()],
             every: 15 * MINUTE,
             until: "acknowledged".into(),
+            rounds: 1,
+            pages: None,
         }),
         owed_to: OwedTo { who: "owner".into(), at: NaiveTime::from_hms_opt(9, 0, 0).unwrap() },
         notifies: vec![Notify {

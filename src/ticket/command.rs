@@ -99,6 +99,8 @@ pub enum Command {
     FreezeLines(FreezeLines),
     /// Lines of a review are decided, all or none.
     DecideLines { ticket: Number, choices: Vec<LineChoice> },
+    /// Somebody whom we do not know answered a page in a pager outside; from the scheduler only.
+    AnswerPage { ticket: Number, service: String, answer: String, agent: Sealed },
     /// A deadline came due; from the scheduler only.
     Fire { ticket: Number, deadline: String, came_due: Timestamp },
     /// An obligation of the organisation came due at `due`; the times in `missed` passed unnoticed. With no `due` it counts
@@ -157,6 +159,7 @@ impl Command {
             Self::ListUsers { .. } => "ListUsers",
             Self::FreezeLines(_) => "FreezeLines",
             Self::DecideLines { .. } => "DecideLines",
+            Self::AnswerPage { .. } => "AnswerPage",
             Self::Fire { .. } => "Fire",
             Self::Oblige { .. } => "Oblige",
         }
@@ -191,6 +194,7 @@ impl Command {
             | Self::NoticeJoin { ticket, .. }
             | Self::TellRoom { ticket, .. }
             | Self::DecideLines { ticket, .. }
+            | Self::AnswerPage { ticket, .. }
             | Self::Fire { ticket, .. } => Some(ticket),
         }
     }

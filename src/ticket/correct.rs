@@ -8,7 +8,7 @@ use super::event::{Fact, NewEvent};
 use super::number::Number;
 use super::refusal::Refusal;
 use super::state::Held;
-use super::{clock, consequences, duties, scores, severity, take};
+use super::{clock, consequences, duties, escalate, scores, severity, take};
 use crate::ledger::sealed::Sealed;
 
 pub(super) fn set_fields(draft: &mut Draft<'_>, number: &Number, given: &Fields, reason: Option<&Sealed>) -> Result<(), Refusal> {
@@ -51,6 +51,7 @@ pub(super) fn set_fields(draft: &mut Draft<'_>, number: &Number, given: &Fields,
     }
     draft.push(event);
     clock::after_fields(draft, number, pin, &before);
+    escalate::page(draft, number, pin);
     consequences::after(draft, number, pin, json!({ "kind": "FieldsSet" }));
     consequences::follow(draft, number)
 }

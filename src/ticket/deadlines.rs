@@ -21,14 +21,14 @@ use crate::procedure::calendar::next_working_day_at;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deadline {
     /// Says what it is, and is unique within the ticket: `clock:contain:50`, `clock:contain:due`, `escalation:2`,
-    /// `notified:legal`, `owed`.
+    /// `notified:legal`, `morning:p_1`, `owed`.
     pub id: String,
     /// When.
     pub at: Timestamp,
 }
 
 /// Everything that the ticket waits for now, in no particular order. An ended ticket's clocks, escalations and debts
-/// rest; groups must still say that they read it.
+/// rest; groups must still say that they read it, and whoever was woken is still told.
 #[must_use]
 pub fn deadlines(ticket: &Ticket) -> Vec<Deadline> {
     let mut out = Vec::new();
@@ -37,6 +37,7 @@ pub fn deadlines(ticket: &Ticket) -> Vec<Deadline> {
             out.push(Deadline { id: format!("notified:{group}"), at });
         }
     }
+    out.extend(ticket.woken.iter().map(|(person, at)| Deadline { id: format!("morning:{person}"), at: *at }));
     if ticket.ended {
         return out;
     }
@@ -89,6 +90,11 @@ pub(super) fn fire(draft: &mut Draft<'_>, number: &Number, id: &str, came_due: T
             let group = id.strip_prefix("notified:").unwrap_or_default().to_owned();
             let fact = Fact::NotificationOverdue { group, due: pending.at };
             draft.push(NewEvent::on(number, fact).by(&pin.kind.digest));
+            Ok(())
+        }
+        (Some("morning"), ..) => {
+            let person = id.strip_prefix("morning:").unwrap_or_default().to_owned();
+            draft.push(NewEvent::on(number, Fact::MorningTold { person, came_due }).by(&pin.kind.digest));
             Ok(())
         }
         (Some("owed"), ..) => ask(draft, number, pin, came_due),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::command::Command;
 use super::correlation::{AlertRecord, GroupRecord, Repeat};
 use super::draft::Draft;
-use super::event::{Actor, Fact, NewEvent, Via};
+use super::event::{Actor, Fact, NewEvent, Shift, Via};
 use super::number::Number;
 use super::refusal::Refusal;
 use super::state::Ticket;
@@ -73,6 +73,10 @@ pub trait PeopleView {
     fn by_email(&self, email: &str) -> Option<String> {
         let _ = email;
         None
+    }
+    /// What the calendar of shifts says, where there is one.
+    fn shifts(&self) -> &[Shift] {
+        &[]
     }
 }
 
@@ -156,6 +160,7 @@ pub fn decide(ctx: &Context<'_>, world: &dyn World, command: &Command) -> Result
         Command::ListUsers { file, system, rows } => campaign::list_users(&mut draft, file, system, *rows)?,
         Command::FreezeLines(freeze) => campaign::freeze(&mut draft, freeze)?,
         Command::DecideLines { ticket, choices } => campaign::decide(&mut draft, ticket, choices)?,
+        Command::AnswerPage { ticket, service, answer, agent } => escalate::answered_elsewhere(&mut draft, ticket, service, answer, agent)?,
         Command::Fire { ticket, deadline, came_due } => deadlines::fire(&mut draft, ticket, deadline, *came_due)?,
         Command::Oblige { obligation, due, missed } => {
             if *ctx.actor != Actor::Scheduler {

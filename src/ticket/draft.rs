@@ -12,6 +12,7 @@ use super::evolve::{changes_latest_only, evolve};
 use super::fields::{self, FieldProblem};
 use super::number::Number;
 use super::refusal::Refusal;
+use super::rota;
 use super::state::Ticket;
 use crate::env::Timestamp;
 use crate::procedure::model::{FieldType, Kind, Permission, Response};
@@ -100,17 +101,9 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Who stands behind a place of the rota now: `on-call`, `on-call.next`, `on-call.manager`. None when the rota does not
-    /// say, or `place` is a role.
+    /// Who stands behind a place of the rota now ([`rota::place`]).
     pub fn on_call(&self, place: &str) -> Option<String> {
-        let rota = self.ctx.library.organisation.estate.on_call.as_ref()?;
-        let mut active = rota.order(self.ctx.now).into_iter().filter_map(|email| self.ctx.people.by_email(email));
-        match place {
-            "on-call" => active.next(),
-            "on-call.next" => active.nth(1),
-            "on-call.manager" => rota.manager.as_ref().and_then(|who| self.ctx.people.by_email(who)),
-            _ => None,
-        }
+        rota::place(&self.ctx.library.organisation, self.ctx.people, place, self.ctx.now)
     }
 
     /// The procedure that the ticket is pinned to.

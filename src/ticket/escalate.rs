@@ -6,15 +6,35 @@ use super::number::Number;
 use super::offer::may;
 use super::refusal::Refusal;
 use super::state::EscalationState;
+use super::{rota, view};
 use crate::ledger::sealed::Sealed;
+use crate::procedure::model::Escalate;
+
+/// Who is on call: the place of the rota, and what the other places begin with.
+const ON_CALL: &str = "on-call";
 
 /// After a missed target: the first tier is called, unless somebody is being called already. Leaving the status ends
 /// it ([`super::evolve`]), and so does somebody who says that they have seen it; a later clock calls anew.
 pub(super) fn begin(draft: &mut Draft<'_>, number: &Number, pin: Pinning<'_>, clock: &str) {
-    let under_way = draft.find(number).is_some_and(|t| t.escalation.as_ref().is_some_and(|e| e.acknowledged_by.is_none()));
+    let waits = |e: &EscalationState| e.acknowledged_by.is_none() && e.next.is_some();
+    let under_way = draft.find(number).is_some_and(|t| t.escalation.as_ref().is_some_and(waits));
     if !under_way {
         call(draft, number, pin, Some(clock), 0, None);
     }
+}
+
+/// Whoever is on call is called at once, where the procedure says so and the organisation has a rota.
+pub(super) fn page(draft: &mut Draft<'_>, number: &Number, pin: Pinning<'_>) {
+    let Some(pages) = pin.kind.escalate.as_ref().and_then(|e| e.pages.as_ref()) else { return };
+    let Some(ticket) = draft.find(number) else { return };
+    let untouched = pin.kind.statuses.first() == Some(&ticket.status) && ticket.escalation.is_none();
+    // A condition that cannot be evaluated calls somebody: better once too often.
+    let wanted = untouched && pages.when.holds(&view::variables(ticket, pin.kind, pin.response)).unwrap_or(true);
+    let Some(person) = draft.on_call(ON_CALL).filter(|_| wanted) else { return };
+    let next = Some(draft.ctx.now.plus(pages.answer));
+    let morning = rota::morning_after(&draft.ctx.library.organisation, draft.ctx.now);
+    let fact = Fact::Escalated { clock: None, from_tier: 0, to_tier: 0, to: ON_CALL.to_owned(), next, person: Some(person), morning };
+    draft.push(NewEvent::on(number, fact).by(&pin.kind.digest));
 }
 
 /// Nobody said in time that they have seen it.
@@ -24,20 +44,46 @@ pub(super) fn next_tier(draft: &mut Draft<'_>, number: &Number, pin: Pinning<'_>
     Ok(())
 }
 
-/// Calls the tier after `from_tier`, or the role that a person named. `false` when there is nobody left to call.
+/// The tiers of a procedure, gone through as often as it says.
+struct Tiers<'p>(Option<&'p Escalate>);
+
+impl Tiers<'_> {
+    /// The place or role of a tier, from 1.
+    fn get(&self, n: i64) -> Option<&str> {
+        let escalate = self.0?;
+        let at = usize::try_from(n - 1).ok()?;
+        let all = escalate.to.len().saturating_mul(usize::try_from(escalate.rounds).unwrap_or(1));
+        (at < all).then(|| escalate.to[at % escalate.to.len()].as_str())
+    }
+
+    /// The first tier from `n` on behind which somebody may stand: a place of the rota where nobody does is passed over.
+    fn from(&self, draft: &Draft<'_>, mut n: i64) -> Option<(i64, &str)> {
+        let rota = draft.ctx.library.organisation.estate.on_call.is_some();
+        while let Some(to) = self.get(n) {
+            if !(rota && to.starts_with(ON_CALL) && draft.on_call(to).is_none()) {
+                return Some((n, to));
+            }
+            n += 1;
+        }
+        None
+    }
+}
+
+/// Calls the tier after `from_tier`, or the role that a person named. Nothing happens when there is nobody left to call.
 fn call(draft: &mut Draft<'_>, number: &Number, pin: Pinning<'_>, clock: Option<&str>, from_tier: i64, by_hand: Option<(&str, &Sealed)>) {
-    let tiers = pin.kind.escalate.as_ref().map_or(&[][..], |e| e.to.as_slice());
-    let to_tier = from_tier + 1;
-    let tier = |n: i64| usize::try_from(n - 1).ok().and_then(|i| tiers.get(i));
-    let to = match by_hand {
-        Some((to, _)) => Some(to.to_owned()),
-        None => tier(to_tier).cloned(),
+    let tiers = Tiers(pin.kind.escalate.as_ref());
+    let found = match by_hand {
+        Some((to, _)) => Some((from_tier + 1, to.to_owned())),
+        None => tiers.from(draft, from_tier + 1).map(|(n, to)| (n, to.to_owned())),
     };
-    let Some(to) = to else { return };
-    let every = pin.kind.escalate.as_ref().map(|e| e.every);
-    let next = if tier(to_tier + 1).is_some() { every.map(|e| draft.ctx.now.plus(e)) } else { None };
-    let person = draft.on_call(&to);
-    let fact = Fact::Escalated { clock: clock.map(str::to_owned), from_tier, to_tier, to, next, person };
+    let Some((to_tier, to)) = found else { return };
+    // What began with a page goes on as fast.
+    let answer = tiers.0.and_then(|e| e.pages.as_ref()).map(|pages| pages.answer).filter(|_| clock.is_none() && by_hand.is_none());
+    let every = answer.or(tiers.0.map(|e| e.every));
+    let next = if tiers.from(draft, to_tier + 1).is_some() { every.map(|e| draft.ctx.now.plus(e)) } else { None };
+    let person = draft.on_call(&to).or_else(|| draft.ctx.people.is_active(&to).then(|| to.clone()));
+    let morning = person.as_ref().and_then(|_| rota::morning_after(&draft.ctx.library.organisation, draft.ctx.now));
+    let fact = Fact::Escalated { clock: clock.map(str::to_owned), from_tier, to_tier, to, next, person, morning };
     let mut event = NewEvent::on(number, fact).by(&pin.kind.digest);
     if let Some((_, reason)) = by_hand {
         event = event.seal("reason", reason.clone());
@@ -62,7 +108,10 @@ pub(super) fn by_hand(draft: &mut Draft<'_>, number: &Number, to: Option<&str>, 
     let Some(to) = to.or(next) else {
         return Err(Refusal::BadRequest { because: "say which role to call; this procedure names none".into() });
     };
-    let known = draft.ctx.library.organisation.roles.contains_key(to) || tiers.iter().any(|t| t == to) || draft.ctx.people.is_active(to);
+    let known = draft.ctx.library.organisation.roles.contains_key(to)
+        || to == ON_CALL
+        || tiers.iter().any(|t| t == to)
+        || draft.ctx.people.is_active(to);
     if !known {
         return Err(Refusal::NoSuchPerson {
             person: format!("“{}”", to.chars().filter(|c| !c.is_control()).take(60).collect::<String>())
@@ -80,12 +129,29 @@ pub(super) fn acknowledge(draft: &mut Draft<'_>, number: &Number) -> Result<(), 
     let pin = draft.pinning(ticket)?;
     match &ticket.escalation {
         Some(EscalationState { acknowledged_by: None, tier, .. }) => {
-            let fact = Fact::EscalationAcknowledged { tier: *tier };
+            let morning = rota::morning_after(&draft.ctx.library.organisation, draft.ctx.now);
+            let fact = Fact::EscalationAcknowledged { tier: *tier, morning };
             draft.push(NewEvent::on(number, fact).by(&pin.kind.digest));
             Ok(())
         }
         _ => Err(Refusal::NoEscalation { ticket: number.clone() }),
     }
+}
+
+/// A pager outside says that somebody answered there whom we do not know: that is recorded, and stops nothing.
+pub(super) fn answered_elsewhere(
+    draft: &mut Draft<'_>,
+    number: &Number,
+    service: &str,
+    answer: &str,
+    agent: &Sealed,
+) -> Result<(), Refusal> {
+    draft.house("say that somebody answered a page elsewhere")?;
+    let ticket = draft.ticket(number)?;
+    let pin = draft.pinning(ticket)?;
+    let fact = Fact::PageAnswered { service: service.to_owned(), answer: answer.to_owned() };
+    draft.push(NewEvent::on(number, fact).by(&pin.kind.digest).seal("agent", agent.clone()));
+    Ok(())
 }
 
 /// A group says that it read this; anybody of the group may.

@@ -200,9 +200,20 @@ pub enum Fact {
         /// Who that is now by the rota, when it says so.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         person: Option<String>,
+        /// It is night where that person is on call: when they are told what is owed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        morning: Option<Timestamp>,
     },
-    /// Somebody said that they have seen the escalation.
-    EscalationAcknowledged { tier: i64 },
+    /// Somebody said that they have seen the escalation; `morning` as above, for whoever said it.
+    EscalationAcknowledged {
+        tier: i64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        morning: Option<Timestamp>,
+    },
+    /// A pager outside says that somebody answered there whom we do not know: it stops nothing. Sealed: `agent`.
+    PageAnswered { service: String, answer: String },
+    /// Whoever was called in the night is told what is owed.
+    MorningTold { person: String, came_due: Timestamp },
     /// A group must say that it read this.
     GroupNotified { group: String, due: Option<Timestamp> },
     /// It did.
@@ -243,6 +254,12 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         self_approved: bool,
     },
+
+    // ── who is on call ──────────────────────────────────────────────────────────────────────────────────
+    /// The turn changed: who was on call, and who is.
+    OnCallChanged { from: Option<String>, to: Option<String> },
+    /// What the calendar of shifts says, as far as its names are known people; `unknown`: shifts of nobody whom we know.
+    RotaRead { shifts: Vec<Shift>, unknown: i64 },
 
     // ── what must be done again and again ───────────────────────────────────────────────────────────────
     /// From this moment on the obligation counts.
@@ -364,6 +381,10 @@ impl Fact {
             Self::MergeUndone { .. } => "MergeUndone",
             Self::Escalated { .. } => "Escalated",
             Self::EscalationAcknowledged { .. } => "EscalationAcknowledged",
+            Self::PageAnswered { .. } => "PageAnswered",
+            Self::MorningTold { .. } => "MorningTold",
+            Self::OnCallChanged { .. } => "OnCallChanged",
+            Self::RotaRead { .. } => "RotaRead",
             Self::GroupNotified { .. } => "GroupNotified",
             Self::NotificationAcknowledged { .. } => "NotificationAcknowledged",
             Self::NotificationOverdue { .. } => "NotificationOverdue",
@@ -398,6 +419,17 @@ impl Fact {
             Self::Refused { .. } => "Refused",
         }
     }
+}
+
+/// Somebody is on call for a time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shift {
+    /// Who, a person's id.
+    pub person: String,
+    /// From this moment on.
+    pub from: Timestamp,
+    /// The first moment after it.
+    pub to: Timestamp,
 }
 
 /// See [`Fact::EpochOpened`].

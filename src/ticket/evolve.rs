@@ -68,6 +68,7 @@ fn open(number: Number, opened: &TicketOpened, event: &Event) -> Ticket {
         links: Vec::new(),
         clocks: BTreeMap::new(),
         owed: Vec::new(),
+        woken: BTreeMap::new(),
         approvals: BTreeMap::new(),
         escalation: None,
         notified: BTreeMap::new(),
@@ -121,6 +122,7 @@ fn apply(ticket: &mut Ticket, fact: &Fact, event: &Event) {
             }
         }
         Fact::Escalated { .. } | Fact::EscalationAcknowledged { .. } => escalation(ticket, fact, event),
+        Fact::MorningTold { person, .. } => drop(ticket.woken.remove(person)),
         Fact::GroupNotified { .. } | Fact::NotificationAcknowledged { .. } | Fact::NotificationOverdue { .. } => {
             notification(ticket, fact, event);
         }
@@ -156,6 +158,9 @@ fn apply(ticket: &mut Ticket, fact: &Fact, event: &Event) {
         // A second opening cannot be; a refusal, and what is said or done in chat beside it, changes nothing; the rest never stand on a ticket.
         Fact::TicketOpened(_)
         | Fact::Refused { .. }
+        | Fact::PageAnswered { .. }
+        | Fact::OnCallChanged { .. }
+        | Fact::RotaRead { .. }
         | Fact::NoteRevised { .. }
         | Fact::ContentWithheld { .. }
         | Fact::ChannelOpened { .. }
@@ -307,7 +312,10 @@ fn links(ticket: &mut Ticket, fact: &Fact, event: &Event) {
 
 fn escalation(ticket: &mut Ticket, fact: &Fact, event: &Event) {
     match fact {
-        Fact::Escalated { clock, to_tier, to, next, .. } => {
+        Fact::Escalated { clock, to_tier, to, next, person, morning, .. } => {
+            if let (Some(person), Some(morning)) = (person, morning) {
+                ticket.woken.insert(person.clone(), *morning);
+            }
             ticket.escalation = Some(EscalationState {
                 tier: *to_tier,
                 to: to.clone(),
@@ -318,7 +326,10 @@ fn escalation(ticket: &mut Ticket, fact: &Fact, event: &Event) {
                 next: *next,
             });
         }
-        Fact::EscalationAcknowledged { .. } => {
+        Fact::EscalationAcknowledged { morning, .. } => {
+            if let (Some(person), Some(morning)) = (event.actor.person(), morning) {
+                ticket.woken.insert(person.to_owned(), *morning);
+            }
             if let Some(under_way) = &mut ticket.escalation {
                 under_way.acknowledged_by = event.actor.person().map(str::to_owned);
                 under_way.next = None;

@@ -49,6 +49,7 @@ mod owed;
 pub mod population;
 pub mod receive;
 pub mod refusal;
+pub mod rota;
 pub mod scores;
 pub mod second;
 mod severity;

@@ -9,7 +9,7 @@ use super::missing::Missing;
 use super::number::Number;
 use super::offer::may;
 use super::refusal::Refusal;
-use super::{campaign, clock, conditions, consequences, fields, scores, severity, take};
+use super::{campaign, clock, conditions, consequences, escalate, fields, scores, severity, take};
 use crate::env::Timestamp;
 use crate::procedure::model::{Kind, Response};
 
@@ -190,6 +190,7 @@ fn record(draft: &mut Draft<'_>, kind: &Kind, response: Option<&Response>, openi
     let pin = Pinning { kind, response };
     campaign::begin(draft, &number, pin);
     clock::on_open(draft, &number, pin);
+    escalate::page(draft, &number, pin);
     consequences::after(draft, &number, pin, json!({ "kind": "TicketOpened" }));
     number
 }

@@ -111,6 +111,9 @@ pub struct Ticket {
     pub brought: BTreeMap<Number, Brought>,
     /// The ticket that this one was merged into, and the status it had.
     pub merged_into: Option<(Number, String)>,
+    /// Who was called in the night, and when they are told what is owed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub woken: BTreeMap<String, Timestamp>,
     /// Approvals by which a step was taken, and on which later steps rely.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub granted: BTreeMap<String, Granted>,

@@ -112,6 +112,18 @@ async fn a_calendar_subscribes_to_freezes_and_planned_changes_by_a_secret_addres
     assert_eq!(client.gets(&of_ben).await.status, 200);
     w.disables("ben").await;
     client.gets(&of_ben).await.refused("NotFound");
+    // At the console, too: what is frozen, and an address for whoever asks.
+    let mia = w.signed_in("mia").await;
+    let page = mia.gets("/console/calendar").await.text();
+    assert!(page.contains("Month-end") && page.contains("The books close.") && page.contains("orders"), "{page}");
+    let made = mia.submits("/console/calendar", &[]).await.text();
+    let of_mia =
+        made.split("https://countersign.example.com").nth(1).and_then(|rest| rest.split('<').next()).expect("an address").to_owned();
+    assert_eq!(client.gets(&of_mia).await.status, 200, "{of_mia}");
+    mia.submits("/console/calendar/stop", &[]).await.text();
+    client.gets(&of_mia).await.refused("NotFound");
+    let nobody = w.signed_in("nil").await.submits("/console/calendar", &[]).await;
+    assert!(nobody.status == 403 && !nobody.text().contains("/calendar/cs_"), "{}", nobody.text());
     // Guesses are counted, not recorded one by one.
     w.advance(days(1)).await;
     let forged = w.log_of("ForgeriesCounted").await;

@@ -45,6 +45,8 @@ impl Teller<'_> {
             | Fact::ObligationBegan { .. }
             | Fact::ObligationRun { .. }
             | Fact::ObligationMissed { .. }
+            | Fact::OnCallChanged { .. }
+            | Fact::RotaRead { .. }
             | Fact::ClockStepConfirmed { .. } => self.log(),
             Fact::PersonAdded { .. }
             | Fact::RolesChanged { .. }
@@ -90,6 +92,8 @@ impl Teller<'_> {
             | Fact::NotificationOverdue { .. }
             | Fact::OwedReminded { .. }
             | Fact::Nudged { .. }
+            | Fact::PageAnswered { .. }
+            | Fact::MorningTold { .. }
             | Fact::NotificationAcknowledged { .. } => self.called(),
             Fact::ApprovalDecided { .. }
             | Fact::ApprovalWithdrawn { .. }

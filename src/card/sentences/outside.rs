@@ -61,6 +61,22 @@ impl Teller<'_> {
             Fact::ObligationMissed { obligation, due } => {
                 Words::of(format!("“{}” came due at ", one_line(obligation, 60))).time(*due).text(" and was missed.")
             }
+            Fact::OnCallChanged { from, to } => match (from, to) {
+                (Some(from), Some(to)) => {
+                    Words::new().name(self.person(to)).text(" is on call now, after ").name(self.person(from)).text(".")
+                }
+                (None, Some(to)) => Words::new().name(self.person(to)).text(" is on call now."),
+                (_, None) => Words::of("Nobody is on call now."),
+            },
+            Fact::RotaRead { shifts, unknown } => {
+                let shifts = count(i64::try_from(shifts.len()).unwrap_or(i64::MAX), "shift", "shifts");
+                let unknown = if *unknown > 0 {
+                    format!(" {} of nobody whom we know.", count(*unknown, "more is", "more are"))
+                } else {
+                    String::new()
+                };
+                Words::of(format!("The calendar of shifts says {shifts} now.{unknown}"))
+            }
             _ => Words::new(),
         };
         said(Tone::Quiet, text)

@@ -19,6 +19,14 @@ impl Teller<'_> {
                 Tone::Pressing,
                 self.who().text(" called ").name(called(to)).text(format!(" (tier {to_tier})")).then(self.because(&["reason"])),
             ),
+            Fact::Escalated { to, to_tier: 0, person, .. } => {
+                let who = person.as_deref().unwrap_or(to);
+                said(Tone::Pressing, Words::new().name(capitalise(&called(who))).text(" is on call and is being called now."))
+            }
+            Fact::Escalated { to, to_tier, person: Some(person), .. } => said(
+                Tone::Pressing,
+                Words::new().name(called(person)).text(format!(" is being called now ({}, tier {to_tier}).", to.replace(['-', '.'], " "))),
+            ),
             Fact::Escalated { to, to_tier, .. } => {
                 said(Tone::Pressing, Words::new().name(capitalise(&called(to))).text(format!(" is being called now (tier {to_tier}).")))
             }
@@ -28,6 +36,17 @@ impl Teller<'_> {
                 let more = if to.len() > NAMED { " and others" } else { "" };
                 let text = format!(" asks {}{more} to decide on “{}”.", list(&names, "and"), self.step(transition));
                 said(Tone::Pressing, self.who().text(text))
+            }
+            Fact::PageAnswered { service, answer } => said(
+                Tone::Quiet,
+                Words::of(format!(
+                    "Somebody whom I do not know {} this in {}; it stops nothing.",
+                    one_line(answer, 40),
+                    capitalise(&one_line(service, 40))
+                )),
+            ),
+            Fact::MorningTold { person, .. } => {
+                said(Tone::Quiet, Words::new().name(self.person(person)).text(" was up at night, and is told what is owed."))
             }
             Fact::GroupNotified { group, due } => {
                 let group = Words::new().name(capitalise(&called(group)));

@@ -244,7 +244,15 @@ fn alerts_clocks_and_calls_say_what_presses() {
         tick(Fact::ClockBreached { clock: acknowledge(), due: at("03:17"), owner: None }),
         tick(Fact::ClockRetargeted { clock: acknowledge(), due: at("03:32"), reminders: vec![] }),
         tick(Fact::ClockStopped { clock: acknowledge(), elapsed_seconds: 1_900, late: true }),
-        tick(Fact::Escalated { clock: Some(acknowledge()), from_tier: 0, to_tier: 1, to: "p_bo".into(), next: None, person: None }),
+        tick(Fact::Escalated {
+            clock: Some(acknowledge()),
+            from_tier: 0,
+            to_tier: 1,
+            to: "p_bo".into(),
+            next: None,
+            person: None,
+            morning: None,
+        }),
         tick(Fact::Escalated {
             clock: Some(acknowledge()),
             from_tier: 1,
@@ -252,9 +260,14 @@ fn alerts_clocks_and_calls_say_what_presses() {
             to: "incident-manager".into(),
             next: None,
             person: None,
+            morning: None,
         }),
-        by_ana(Fact::Escalated { clock: None, from_tier: 0, to_tier: 1, to: "on-call".into(), next: None, person: None }, &["reason"]),
-        by_ana(Fact::EscalationAcknowledged { tier: 1 }, &[]),
+        by_ana(
+            Fact::Escalated { clock: None, from_tier: 0, to_tier: 1, to: "on-call".into(), next: None, person: None, morning: None },
+            &["reason"],
+        ),
+        by_ana(Fact::EscalationAcknowledged { tier: 1, morning: None }, &[]),
+        tick(Fact::MorningTold { person: "p_bo".into(), came_due: at("09:00") }),
         tick(Fact::GroupNotified { group: "legal".into(), due: Some(at("05:17")) }),
         tick(Fact::GroupNotified { group: "communications".into(), due: None }),
         by_ana(Fact::NotificationAcknowledged { group: "legal".into() }, &[]),
@@ -279,6 +292,7 @@ fn alerts_clocks_and_calls_say_what_presses() {
     Incident manager is being called now (tier 2).
     Ana Lima called on call (tier 1): “it was a drill”.
     Ana Lima has seen it.
+    Bo Chen was up at night, and is told what is owed.
     Legal must read this, and say so by 05:17.
     Communications should know of this.
     Ana Lima has read it for legal.
@@ -320,6 +334,7 @@ fn the_log_and_the_directory_speak_plainly() {
         outside(Fact::PersonAdded { person: bo(), roles: roles(&["incident-manager", "responder"]) }, &["name", "email"]),
         outside(Fact::RolesChanged { person: bo(), roles: roles(&[]) }, &[]),
         outside(Fact::PersonDisabled { person: bo() }, &["reason"]),
+        outside(Fact::OnCallChanged { from: Some(bo()), to: None }, &[]),
         outside(Fact::KeyIssued { person: bo(), key: "k_1".into(), sha256: String::new(), opens: None }, &[]),
         outside(Fact::KeyRevoked { person: bo(), key: "k_1".into() }, &[]),
         outside(Fact::SignedIn { person: bo(), session: String::new(), method: "one_time_link".into(), link: None }, &[]),
@@ -335,6 +350,7 @@ fn the_log_and_the_directory_speak_plainly() {
     Ana Lima added Bo Chen, as incident manager and responder.
     Ana Lima changed the roles of Bo Chen to no role.
     Ana Lima disabled Bo Chen, whose accounts stopped at once: “it was a drill”.
+    Nobody is on call now.
     Ana Lima issued the key k_1 to Bo Chen.
     Ana Lima revoked the key k_1 of Bo Chen.
     Bo Chen signed in (one time link).

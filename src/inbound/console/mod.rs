@@ -17,6 +17,7 @@
 
 pub(in crate::inbound) mod act;
 pub mod assets;
+mod calendar;
 mod cards;
 pub(in crate::inbound) mod evidence;
 pub mod fragments;

@@ -9,7 +9,7 @@ use askama::filters::HtmlSafe;
 use super::assets;
 use super::fragments::{CardPart, ChannelsPart, IncidentsPart, KnownPart, MessagePart, tone_class};
 use super::html::{self, Moment, Sentence, Stamp};
-use super::views::{Desk, Ended, Entry, FormView, LinkView, People, PersonLine, Plain, ROOT, Room, Shell, SignIn, Timeline};
+use super::views::{CalendarView, Desk, Ended, Entry, FormView, LinkView, People, PersonLine, Plain, ROOT, Room, Shell, SignIn, Timeline};
 use crate::card::buttons::{Action, Button, Style};
 use crate::card::form::{Choice, Form, FormField, Input, Needed};
 use crate::card::words::Words;
@@ -84,6 +84,12 @@ pub fn sign_in_page(view: &SignIn) -> String {
 #[must_use]
 pub fn link_page(view: &LinkView) -> String {
     LinkPage { view }.to_string()
+}
+
+/// Freezes ahead, and the address of one's own calendar.
+#[must_use]
+pub fn calendar_page(view: &CalendarView, now: Timestamp) -> String {
+    CalendarPage { view, now }.to_string()
 }
 
 /// A page that says one thing.
@@ -270,6 +276,19 @@ struct SignInPage<'a> {
 #[template(path = "console/link.html")]
 struct LinkPage<'a> {
     view: &'a LinkView,
+}
+
+#[derive(Template)]
+#[template(path = "console/calendar.html")]
+struct CalendarPage<'a> {
+    view: &'a CalendarView,
+    now: Timestamp,
+}
+
+impl CalendarPage<'_> {
+    fn moment(&self, at: &Timestamp) -> Moment {
+        Moment { at: *at, now: self.now }
+    }
 }
 
 #[derive(Template)]

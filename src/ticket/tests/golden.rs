@@ -14,7 +14,7 @@ use crate::ticket::bench::number;
 use crate::ticket::deployment::DeploymentState;
 use crate::ticket::event::{
     Actor, AdoptedFile, AlertSeen, ApprovedAs, Brought, DeploymentSeen, EpochOpened, Event, EvidenceAttached, Fact, NewTask, OwedItem,
-    Pinned, Reminder, TicketOpened, TransitionTaken, Via,
+    Pinned, Reminder, Shift, TicketOpened, TransitionTaken, Via,
 };
 use crate::ticket::lines::{LineAsked, Verdict};
 
@@ -70,6 +70,8 @@ fn log_and_people() -> Vec<Fact> {
         Fact::AccountLinked { account: "a_1".into(), person: person.clone(), method: "code".into() },
         Fact::AccountUnlinked { account: "a_1".into(), person: person.clone(), why: "deactivated".into() },
         Fact::LinkCodeIssued { person, expires_at: at() },
+        Fact::OnCallChanged { from: None, to: Some("p_1".into()) },
+        Fact::RotaRead { shifts: vec![Shift { person: "p_1".into(), from: at(), to: at() }], unknown: 1 },
         Fact::ObligationBegan { obligation: "access-review".into(), from: at() },
         Fact::ObligationRun { obligation: "access-review".into(), due: at(), opened: Some(number(3)) },
         Fact::ObligationMissed { obligation: "access-review".into(), due: at() },
@@ -155,8 +157,11 @@ fn on_tickets() -> Vec<Fact> {
             to: "on-call.next".into(),
             next: Some(at()),
             person: None,
+            morning: None,
         },
-        Fact::EscalationAcknowledged { tier: 1 },
+        Fact::EscalationAcknowledged { tier: 1, morning: None },
+        Fact::PageAnswered { service: "pagerduty".into(), answer: "acknowledged".into() },
+        Fact::MorningTold { person: "p_1".into(), came_due: at() },
         Fact::GroupNotified { group: group(), due: Some(at()) },
         Fact::NotificationAcknowledged { group: group() },
         Fact::NotificationOverdue { group: group(), due: at() },
@@ -275,7 +280,26 @@ fn with_what_was_added() -> Vec<Fact> {
     vec![
         Fact::TransitionTaken(TransitionTaken { authored: true, approved, ..taken }),
         Fact::FieldsSet { fields: BTreeMap::new(), sealed_fields: vec!["title".into()], authored: true },
-        Fact::Escalated { clock: None, from_tier: 0, to_tier: 1, to: "on-call".into(), next: None, person: Some("p_1".into()) },
+        Fact::Escalated {
+            clock: None,
+            from_tier: 0,
+            to_tier: 1,
+            to: "on-call".into(),
+            next: None,
+            person: Some("p_1".into()),
+            morning: None,
+        },
+        Fact::Escalated {
+            clock: None,
+            from_tier: 0,
+            to_tier: 0,
+            to: "on-call".into(),
+            next: Some(at()),
+            person: Some("p_1".into()),
+            morning: Some(at()),
+        },
+        Fact::EscalationAcknowledged { tier: 0, morning: Some(at()) },
+        Fact::KeyIssued { person: "p_1".into(), key: "c_1".into(), sha256: "5f".repeat(32), opens: Some("calendar".into()) },
         Fact::ApprovalDecided {
             transition: "approve".into(),
             stage: 0,

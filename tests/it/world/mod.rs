@@ -8,6 +8,7 @@
 
 pub mod answer;
 pub mod database;
+pub mod pager;
 pub mod person;
 pub mod proof;
 pub mod slack;
@@ -353,6 +354,18 @@ impl World {
             "after all this time Slack was not told: {}",
             self.database.texts("SELECT payload FROM outbox WHERE channel = 'slack' LIMIT 3").await.join(" ")
         );
+    }
+
+    /// Waits until every page that is due was sent; what waits for its time goes on waiting.
+    pub async fn pages_are_sent(&self) {
+        until("every page that is due is sent", async || {
+            let waits = self.database.number("SELECT COUNT(*) FROM outbox WHERE channel LIKE 'page:%'").await;
+            if waits > 0 {
+                self.clock.advance(Duration::from_millis(500));
+            }
+            waits == 0
+        })
+        .await;
     }
 
     /// Stops every replica, as SIGTERM does.
@@ -727,6 +740,9 @@ impl World {
     async fn finish(mut self) {
         if !self.closed && !self.replicas.is_empty() && self.settings.contains("[slack]") {
             self.slack_is_told().await;
+        }
+        if !self.closed && !self.replicas.is_empty() && (self.settings.contains("[slack]") || self.settings.contains("[on_call]")) {
+            self.pages_are_sent().await;
         }
         self.stops().await;
         if !self.closed {

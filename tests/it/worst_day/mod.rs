@@ -13,3 +13,4 @@ mod rolling;
 mod slack_killed;
 mod time;
 mod upgrade;
+mod year;

@@ -1,0 +1,182 @@
+//! Direct messages: to whoever is called, to a group that must read something, at a change of turn, and in the morning to
+//! whoever was called in the night. They say numbers and severities only; the card is one press away.
+
+use std::sync::Arc;
+
+use super::{NotPaged, Page, Pager, Sent};
+use crate::card::buttons::{self, Action, Button};
+use crate::card::words::{Words, count, list, number_word};
+use crate::desk::chat::{Chat, ChatError, Deed, Does, Offer, Pressed, Reply};
+use crate::desk::oncall::CHAT;
+use crate::desk::rooms::{Telling, users_of};
+use crate::env::Timestamp;
+use crate::ticket::event::Fact;
+use crate::ticket::state::Ticket;
+
+/// Tickets that one message names.
+const NAMED: usize = 10;
+
+/// Direct messages on a chat platform.
+pub struct Direct {
+    platform: &'static str,
+    chat: Arc<dyn Chat>,
+}
+
+impl From<ChatError> for NotPaged {
+    fn from(error: ChatError) -> Self {
+        match error {
+            ChatError::Refused(word) if word == "ratelimited" => Self::NotNow(word),
+            ChatError::Silent => Self::NotNow("nothing".to_owned()),
+            other => Self::Refused(other.to_string()),
+        }
+    }
+}
+
+impl Direct {
+    /// Messages on `platform`, through `chat`.
+    #[must_use]
+    pub fn new(platform: &'static str, chat: Arc<dyn Chat>) -> Self {
+        Self { platform, chat }
+    }
+
+    async fn tell(&self, page: &Page<'_>) -> Result<(), NotPaged> {
+        let team = self.chat.identity().await?.team;
+        let users = users_of(&page.desk.snapshot(), self.platform, &team);
+        let mut failed = None;
+        for person in page.desk.called_by(&page.event) {
+            let Some(reply) = said(page, &person).await? else { continue };
+            for user in users.get(&person).into_iter().flatten() {
+                if let Err(error) = self.chat.tell(user, &reply).await {
+                    failed = Some(error);
+                }
+            }
+        }
+        failed.map_or(Ok(()), |error| Err(error.into()))
+    }
+}
+
+impl Pager for Direct {
+    fn channel(&self) -> &'static str {
+        CHAT
+    }
+
+    fn send<'a>(&'a self, page: &'a Page<'_>) -> Sent<'a> {
+        Box::pin(self.tell(page))
+    }
+}
+
+/// What one person is told of the event; none when it is no news any more.
+async fn said(page: &Page<'_>, person: &str) -> Result<Option<Reply>, NotPaged> {
+    let now = page.desk.now();
+    Ok(match (&page.event.fact, &page.telling) {
+        (Fact::Escalated { next, .. }, Some(telling)) => called(telling, *next),
+        (Fact::GroupNotified { group, due }, Some(telling)) => Some(must_read(telling, group, *due)),
+        (Fact::OnCallChanged { from, to }, _) => {
+            let open = page.desk.open_where(|t| t.kind == "incident" && !t.ended).await?;
+            let name = |id: &Option<String>| id.as_deref().map(|id| page.desk.snapshot().directory.name_of(id));
+            if to.as_deref() == Some(person) {
+                Some(turn_begins(page.desk.turn_ends(now), name(from), &open))
+            } else {
+                Some(turn_ends(name(to)))
+            }
+        }
+        (Fact::MorningTold { .. }, _) => {
+            let owing = page.desk.open_where(|t| t.owed.iter().any(|o| o.who == person)).await?;
+            Some(morning(person, &owing))
+        }
+        _ => None,
+    })
+}
+
+fn offer(telling: &Telling, button: &Button, primary: bool) -> Offer {
+    let pressed = Pressed::of(&telling.ticket.number, &telling.ticket.status, button);
+    Offer { label: button.label.clone(), does: Does::Press(pressed), primary }
+}
+
+fn show(telling: &Telling) -> Offer {
+    Offer { label: "Show".to_owned(), does: Does::Press(Pressed::plain(Some(&telling.ticket.number), Deed::Show)), primary: false }
+}
+
+/// Somebody is needed now. Whoever was called before somebody else took it is not called any more.
+fn called(telling: &Telling, next: Option<Timestamp>) -> Option<Reply> {
+    let ticket = &telling.ticket;
+    if ticket.escalation.as_ref().is_none_or(|e| e.acknowledged_by.is_some()) {
+        return None;
+    }
+    let mut words = Words::new().ticket(&ticket.number).text(format!(" ({}) needs you now.", ticket.severity()));
+    if let Some(next) = next {
+        words = words.text(" Without an answer the next person is called at ").time(next).text(".");
+    }
+    let main = telling.scene(|scene| buttons::main(scene).into_iter().find(|b| matches!(b.action, Action::Step(_))));
+    let seen = Button::click("I have seen it", "Nobody else is called.", Action::Seen);
+    let mut offers: Vec<Offer> = main.iter().map(|button| offer(telling, button, true)).collect();
+    offers.push(offer(telling, &seen, false));
+    offers.push(show(telling));
+    Some(Reply { paragraphs: vec![words], buttons: offers, ..Reply::default() })
+}
+
+fn must_read(telling: &Telling, group: &str, due: Option<Timestamp>) -> Reply {
+    let group_name = group.replace('-', " ");
+    let words = Words::of(format!("For {group_name}: ")).ticket(&telling.ticket.number).text(format!(" ({})", telling.ticket.severity()));
+    let words = match due {
+        Some(due) => words.text(" concerns you. Please read it, and say so by ").time(due).text("."),
+        None => words.text(" concerns you."),
+    };
+    let read = Button::click("I have read it", "Says so for the whole group.", Action::ReadBy(group.to_owned()));
+    let mut offers = vec![show(telling)];
+    if due.is_some() {
+        offers.push(offer(telling, &read, true));
+    }
+    Reply { paragraphs: vec![words], buttons: offers, ..Reply::default() }
+}
+
+fn turn_begins(until: Option<Timestamp>, before: Option<String>, open: &[Ticket]) -> Reply {
+    let mut words = Words::of("You are on call now");
+    if let Some(until) = until {
+        words = words.text(", until ").time(until);
+    }
+    words = words.text(".");
+    if let Some(before) = before {
+        words = words.text(" ").name(before).text(" was before you.");
+    }
+    let mut paragraphs = vec![words];
+    paragraphs.push(if open.is_empty() {
+        Words::of("No incident is open.")
+    } else {
+        let text = count(i64::try_from(open.len()).unwrap_or(i64::MAX), "incident is open", "incidents are open");
+        open.iter().take(NAMED).fold(Words::of(format!("{text}:")), |words, ticket| {
+            words.text(" ").ticket(&ticket.number).text(format!(" ({}, {})", ticket.severity(), ticket.status))
+        })
+    });
+    Reply { paragraphs, ..Reply::default() }
+}
+
+fn turn_ends(after: Option<String>) -> Reply {
+    let words = match after {
+        Some(after) => Words::of("Your turn on call is over. ").name(after).text(" has it from here. Thank you."),
+        None => Words::of("Your turn on call is over. Thank you. Nobody follows you on the rota; please tell whoever keeps it."),
+    };
+    Reply { paragraphs: vec![words], ..Reply::default() }
+}
+
+/// One message, however many tickets it was.
+fn morning(person: &str, owing: &[Ticket]) -> Reply {
+    let mut words = Words::of("You were up at night; thank you.");
+    if owing.is_empty() {
+        return Reply { paragraphs: vec![words.text(" Nothing is owed by you.")], ..Reply::default() };
+    }
+    for ticket in owing.iter().take(NAMED) {
+        let owed: Vec<_> = ticket.owed.iter().filter(|o| o.who == person).collect();
+        let things = if owed.len() == 1 { "one thing".to_owned() } else { format!("{} things", number_word(owed.len())) };
+        words = words.text(" ").ticket(&ticket.number).text(format!(" owes {things}"));
+        if let Some(by) = owed.iter().map(|o| o.due).min() {
+            words = words.text(" by ").time(by);
+        }
+        words = words.text(".");
+    }
+    let steps: std::collections::BTreeSet<String> =
+        owing.iter().flat_map(|t| &t.owed).filter(|o| o.who == person).map(|o| format!("“{}”", o.by)).collect();
+    let steps: Vec<String> = steps.into_iter().collect();
+    words = words.text(format!(" Before {}, at your own time of day.", list(&steps, "and")));
+    Reply { paragraphs: vec![words], ..Reply::default() }
+}
