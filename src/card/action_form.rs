@@ -39,6 +39,10 @@ pub fn form(scene: &Scene<'_>, action: &Action, people: &[Choice], organisation:
             (link_fields(scene, link.as_deref()), "Give a ticket, or an address, or the reason why there is none.", "Link")
         }
         Action::Escalate => (escalate(organisation), "They are called at once.", "Escalate"),
+        Action::Line(line) => {
+            scene.ticket.lines.as_ref().and_then(|lines| lines.mark(*line))?;
+            (line_fields(), "What is not kept is taken away or changed by a record of its own.", "Record my decision")
+        }
         Action::Seen | Action::ReadBy(_) => (Vec::new(), "", "I have seen it"),
     };
     Some(Form { intro: intro.to_owned(), fields, ..Form::new(buttons::title(scene, action), action.clone(), submit) })
@@ -91,6 +95,16 @@ fn edit(scene: &Scene<'_>, people: &[Choice]) -> Vec<FormField> {
     let help = "Needed when a value is set against what follows from the others.";
     fields.push(FormField::plain("reason", "Why", help, Input::Text(2_000), Needed::No));
     fields
+}
+
+fn line_fields() -> Vec<FormField> {
+    let verdicts = [("keep", "Keep"), ("revoke", "Revoke"), ("change", "Change")];
+    let verdicts = verdicts.map(|(value, label)| Choice { value: value.into(), label: label.into() }).to_vec();
+    let help = "Needed unless it is simply kept.";
+    vec![
+        FormField::plain("verdict", "Your decision", "It is recorded under your name.", Input::Choice(verdicts), Needed::Now),
+        FormField::plain("reason", "Why", help, Input::Text(2_000), Needed::No),
+    ]
 }
 
 fn note() -> Vec<FormField> {
