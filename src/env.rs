@@ -128,6 +128,11 @@ pub trait Clock: Send + Sync {
     fn is_the_worlds(&self) -> bool {
         true
     }
+    /// Lets so much time pass at once, where the clock is a demonstration's; `false` where time cannot be told to.
+    fn pass(&self, by: Duration) -> bool {
+        let _ = by;
+        false
+    }
 }
 
 /// Gives unpredictable bytes.
@@ -150,6 +155,13 @@ impl Env {
     #[must_use]
     pub fn system() -> Self {
         Self { clock: Arc::new(SystemClock { start: Instant::now() }), entropy: Arc::new(SystemEntropy) }
+    }
+
+    /// The operating system's clock, which a demonstration lets run ahead, and its entropy.
+    #[must_use]
+    pub fn demonstration() -> Self {
+        let clock = AheadClock { system: SystemClock { start: Instant::now() }, ahead: AtomicI64::new(0) };
+        Self { clock: Arc::new(clock), entropy: Arc::new(SystemEntropy) }
     }
 
     /// A clock that only moves when told, with the system's entropy.
@@ -205,6 +217,43 @@ impl Clock for SystemClock {
         since_boot()?;
         let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
         Some(id.trim().to_owned()).filter(|id| !id.is_empty())
+    }
+}
+
+/// The system's clock, ahead by as much as somebody let pass.
+struct AheadClock {
+    system: SystemClock,
+    /// Microseconds.
+    ahead: AtomicI64,
+}
+
+impl AheadClock {
+    fn ahead(&self) -> Duration {
+        Duration::from_micros(u64::try_from(self.ahead.load(Ordering::SeqCst)).unwrap_or(0))
+    }
+}
+
+impl Clock for AheadClock {
+    fn now(&self) -> Timestamp {
+        self.system.now().plus(self.ahead())
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.system.monotonic() + self.ahead()
+    }
+
+    // The next process is not as far ahead.
+    fn boot(&self) -> Option<String> {
+        None
+    }
+
+    fn is_the_worlds(&self) -> bool {
+        false
+    }
+
+    fn pass(&self, by: Duration) -> bool {
+        self.ahead.fetch_add(i64::try_from(by.as_micros()).unwrap_or(0), Ordering::SeqCst);
+        true
     }
 }
 

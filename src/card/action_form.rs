@@ -45,6 +45,10 @@ pub fn form(scene: &Scene<'_>, action: &Action, people: &[Choice], organisation:
         }
         Action::Escalate => (escalate(organisation), "They are called at once.", "Escalate"),
         Action::Nudge => (Vec::new(), "They see that you ask again.", "Ask again"),
+        Action::Line(line) => {
+            scene.ticket.lines.as_ref().and_then(|lines| lines.mark(*line))?;
+            (line_fields(), "What is not kept is taken away or changed by a record of its own.", "Record my decision")
+        }
         Action::Seen | Action::ReadBy(_) => (Vec::new(), "", "I have seen it"),
     };
     Some(Form { intro: intro.to_owned(), fields, ..Form::new(buttons::title(scene, action), action.clone(), submit) })
@@ -109,6 +113,16 @@ fn edit(scene: &Scene<'_>, people: &[Choice]) -> Vec<FormField> {
     let help = "Needed when a value is set against what follows from the others.";
     fields.push(FormField::plain("reason", "Why", help, Input::Text(2_000), Needed::No));
     fields
+}
+
+fn line_fields() -> Vec<FormField> {
+    let verdicts = [("keep", "Keep"), ("revoke", "Revoke"), ("change", "Change")];
+    let verdicts = verdicts.map(|(value, label)| Choice { value: value.into(), label: label.into() }).to_vec();
+    let help = "Needed unless it is simply kept.";
+    vec![
+        FormField::plain("verdict", "Your decision", "It is recorded under your name.", Input::Choice(verdicts), Needed::Now),
+        FormField::plain("reason", "Why", help, Input::Text(2_000), Needed::No),
+    ]
 }
 
 fn note() -> Vec<FormField> {

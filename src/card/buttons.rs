@@ -52,6 +52,8 @@ pub enum Action {
     Seen,
     /// A notified group says that it read this.
     ReadBy(String),
+    /// Decide on the line of this number.
+    Line(i64),
 }
 
 impl fmt::Display for Action {
@@ -79,6 +81,7 @@ impl fmt::Display for Action {
             Self::Escalate => f.write_str("escalate"),
             Self::Seen => f.write_str("seen"),
             Self::ReadBy(group) => write!(f, "read-by.{group}"),
+            Self::Line(line) => write!(f, "line.{line}"),
         }
     }
 }
@@ -118,6 +121,7 @@ impl FromStr for Action {
             ("escalate", None) => Self::Escalate,
             ("seen", None) => Self::Seen,
             ("read-by", Some(group)) => Self::ReadBy(group.to_owned()),
+            ("line", Some(of)) => Self::Line(counted(of)?),
             _ => return Err(NoSuchAction),
         })
     }
@@ -297,6 +301,7 @@ pub fn title(scene: &Scene<'_>, action: &Action) -> String {
         Action::Escalate => "Escalate".to_owned(),
         Action::Seen => "I have seen it".to_owned(),
         Action::ReadBy(group) => format!("Read by {}", humanise(group)),
+        Action::Line(line) => format!("Decide on line {line}"),
     }
 }
 
@@ -374,6 +379,7 @@ mod tests {
             Action::TaskDone(3),
             Action::Link(Some("caused_by".into())),
             Action::ReadBy("on-call.manager".into()),
+            Action::Line(12),
         ];
         for action in actions {
             assert_eq!(action.to_string().parse(), Ok(action));

@@ -127,7 +127,7 @@ pub fn help() -> Vec<Words> {
     [
         "/incident declare TITLE · list · show · note TEXT · evidence · assign @somebody · lead @somebody · severity sev2 WHY",
         "/incident acknowledge, contain, eradicate, recover, close … LINE · escalate WHY · page @somebody WHY · merge INC-000042",
-        "/countersign link · whoami · inbox · oncall · audit",
+        "/review lines REV-000042 · /countersign link · whoami · inbox · oncall · audit",
         "Without anything behind it, a command opens its form. In a ticket's channel its number can be left out.",
     ]
     .map(Words::of)

@@ -11,9 +11,10 @@ use tokio::net::TcpListener;
 use super::monitor::{Monitor, SOURCE};
 use super::serve::told_to_stop;
 use super::service::{Running, Service};
-use super::{keyfile, people, say, story};
+use super::{demo_estate, keyfile, people, say, story};
 use crate::config::Config;
-use crate::env::Env;
+use crate::env::{Env, Timestamp};
+use crate::store::Store;
 
 /// The log's name.
 const ORIGIN: &str = "demo.invalid/log";
@@ -87,6 +88,7 @@ pub async fn run(env: &Env, args: Args) -> anyhow::Result<ExitCode> {
     say::line("This is a demonstration of Countersign: nothing in it is evidence of anything.");
     say::line(format!("  Open http://{}/ and choose who you are: responder, incident manager, auditor, ...", demo.service.address));
     say::line("  Alerts arrive by themselves: 200 in a storm that becomes one incident, then something else, then the all-clear.");
+    say::line("  “What to try” leads through a change, an access and a call by night; time passes there when you say so.");
     say::line(format!("  The data is in {}. Ctrl-C ends it.", data.display()));
     let monitor = Monitor::new(&format!("http://{}", demo.service.address), &demo.token, env.clone())?;
     let playing = async {
@@ -144,6 +146,9 @@ pub async fn start(data: &Path, listener: TcpListener, env: &Env) -> anyhow::Res
     private_folder(&witness_data)?;
     let witness_key = keyfile::cosigner(&witness_data.join("witness.key"), WITNESS, env)?.verifier().to_string();
     let token = hex::encode(env.bytes::<24>());
+    let playbooks = data.join("playbooks");
+    demo_estate::write(&playbooks).with_context(|| format!("the playbooks cannot be written to {}", playbooks.display()))?;
+    where_it_left_off(data, env).await?;
     let config = configuration(
         data,
         address,
@@ -155,6 +160,7 @@ pub async fn start(data: &Path, listener: TcpListener, env: &Env) -> anyhow::Res
             ("SOURCE__0__NAME", SOURCE),
             ("SOURCE__0__FORMAT", "alertmanager"),
             ("SOURCE__0__AUTH__BEARER", &token),
+            ("PLAYBOOKS", &playbooks.display().to_string()),
         ],
     )?;
     let service = Service::open(config.clone(), env.clone(), true).await?;
@@ -173,6 +179,19 @@ pub async fn start(data: &Path, listener: TcpListener, env: &Env) -> anyhow::Res
     let witness = witness.start(witness_listener)?;
     let service = service.start(listener)?;
     Ok(Demo { config, service, witness, token })
+}
+
+/// A demonstration that goes on in a folder goes on at the time that its record has come to.
+async fn where_it_left_off(data: &Path, env: &Env) -> anyhow::Result<()> {
+    let path = data.join("countersign.db");
+    if !path.exists() {
+        return Ok(());
+    }
+    let head = Store::open_existing(&format!("sqlite:{}", path.display())).await?.head().await?;
+    if let Some(last) = head.and_then(|head| Timestamp::from_micros(head.last_at)) {
+        env.clock.pass(last.since(env.now()));
+    }
+    Ok(())
 }
 
 /// A configuration that takes nothing from this machine's environment.

@@ -15,7 +15,7 @@ pub struct Answered {
     pub body: Value,
 }
 
-/// Somebody with an API key.
+/// Somebody with an API key, or signed in at the console.
 #[derive(Clone)]
 pub struct Hand {
     /// What they are called.
@@ -24,7 +24,15 @@ pub struct Hand {
     pub person: String,
     client: reqwest::Client,
     base: String,
-    key: String,
+    pass: Pass,
+}
+
+/// How somebody proves who they are.
+#[derive(Clone)]
+enum Pass {
+    Key(String),
+    /// The session's cookie.
+    Session(String),
 }
 
 impl Hand {
@@ -34,7 +42,29 @@ impl Hand {
     /// When no client can be made.
     pub fn new(name: &'static str, person: String, base: &str, key: String) -> anyhow::Result<Self> {
         let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).no_proxy().build()?;
-        Ok(Self { name, person, client, base: base.to_owned(), key })
+        Ok(Self { name, person, client, base: base.to_owned(), pass: Pass::Key(key) })
+    }
+
+    /// The same person, signed in at the console as a demonstration lets one: what only a person may do needs that.
+    ///
+    /// # Errors
+    /// With what was answered.
+    pub async fn at_the_console(&self) -> anyhow::Result<Self> {
+        let stay = reqwest::redirect::Policy::none();
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).no_proxy().redirect(stay).build()?;
+        let request = client.post(format!("{}/console/be", self.base)).header("content-type", "application/x-www-form-urlencoded");
+        let answer = request.body(format!("person={}", self.person)).send().await?;
+        let cookies = answer.headers().get_all("set-cookie").iter().filter_map(|value| value.to_str().ok());
+        let cookie = cookies.filter_map(|cookie| cookie.split(';').next()).find(|pair| pair.contains("session="));
+        let cookie = cookie.with_context(|| format!("signing in as {} was answered {}", self.name, answer.status()))?.to_owned();
+        Ok(Self { pass: Pass::Session(cookie), ..self.clone() })
+    }
+
+    fn proved(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+        match &self.pass {
+            Pass::Key(key) => request.bearer_auth(key),
+            Pass::Session(cookie) => request.header("cookie", cookie),
+        }
     }
 
     /// Reads JSON; anything but 200 is an error.
@@ -59,7 +89,7 @@ impl Hand {
     /// # Errors
     /// With what was answered.
     pub async fn bytes(&self, path: &str) -> anyhow::Result<Vec<u8>> {
-        let answer = self.client.get(format!("{}{path}", self.base)).bearer_auth(&self.key).send().await?;
+        let answer = self.proved(self.client.get(format!("{}{path}", self.base))).send().await?;
         let (status, bytes) = (answer.status(), answer.bytes().await?);
         if !status.is_success() {
             bail!("GET {path} was answered {status}: {}", String::from_utf8_lossy(&bytes));
@@ -72,7 +102,7 @@ impl Hand {
     /// # Errors
     /// When there is no answer, or it is not JSON.
     pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Answered> {
-        let answer = self.client.post(format!("{}{path}", self.base)).bearer_auth(&self.key).json(body).send().await?;
+        let answer = self.proved(self.client.post(format!("{}{path}", self.base))).json(body).send().await?;
         answered(path, answer).await
     }
 
@@ -94,7 +124,7 @@ impl Hand {
     /// With what was answered.
     pub async fn files(&self, path: &str, name: &str, content: &[u8], phase: &str) -> anyhow::Result<Value> {
         let form = Form::new().text("phase", phase.to_owned()).part("file", Part::bytes(content.to_vec()).file_name(name.to_owned()));
-        let answer = self.client.post(format!("{}{path}", self.base)).bearer_auth(&self.key).multipart(form).send().await?;
+        let answer = self.proved(self.client.post(format!("{}{path}", self.base))).multipart(form).send().await?;
         let answer = answered(path, answer).await?;
         if !(200..300).contains(&answer.status) {
             bail!("{}: POST {path} was answered {}: {}", self.name, answer.status, answer.body);

@@ -6,6 +6,7 @@
 pub mod beside;
 pub mod bundle;
 pub mod demo;
+mod demo_estate;
 pub mod doctor;
 mod doctor_machine;
 mod doctor_oncall;
@@ -23,11 +24,13 @@ mod monitor;
 pub mod people;
 mod people_import;
 pub mod playbooks;
+pub mod reviews;
 pub mod say;
 pub mod selection;
 pub mod serve;
 pub mod service;
 mod story;
+mod story_time;
 pub mod verify;
 mod verify_database;
 mod zone;
@@ -63,6 +66,8 @@ enum Command {
     People(people::Args),
     /// The procedures: check them, adopt changed ones, read them.
     Playbooks(playbooks::Args),
+    /// Access reviews: hand in lists of users, freeze the lines, read them.
+    Reviews(reviews::Args),
     /// The log's signing key.
     Keys(keys::Args),
     /// Look at everything that the service stands on, and say what to do. Exit code 1 when something fails.
@@ -101,7 +106,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(load(cli.config)?, env, args).await,
         Command::People(args) => people::run(&load(cli.config)?, &env, args).await,
         Command::Playbooks(args) => playbooks::run(|| load(cli.config), &env, args).await,
-        Command::Demo(args) => demo::run(&env, args).await,
+        Command::Reviews(args) => reviews::run(&load(cli.config)?, &env, args).await,
+        Command::Demo(args) => demo::run(&Env::demonstration(), args).await,
         Command::Doctor(args) => doctor::run(load(cli.config), &env, args).await,
         Command::Export(args) => export::run(&load(cli.config)?, &env, args).await,
         Command::Verify(args) => verify::run(args).await,

@@ -22,22 +22,26 @@ use crate::ledger::verify::Outside;
 use crate::ledger::witness::cosigned_at;
 
 /// How long the witness may take to cosign.
-const PATIENCE: u32 = 120;
+pub(super) const PATIENCE: u32 = 120;
 /// Between two looks.
-const LOOK: Duration = Duration::from_millis(250);
+pub(super) const LOOK: Duration = Duration::from_millis(250);
 
 /// Everybody who acts, and what they act on.
-struct Stage<'a> {
-    demo: &'a Demo,
+pub(super) struct Stage<'a> {
+    pub(super) demo: &'a Demo,
     data: &'a Path,
-    env: &'a Env,
+    pub(super) env: &'a Env,
     monitor: Monitor,
-    ana: Hand,
-    chidi: Hand,
-    eve: Hand,
+    pub(super) ana: Hand,
+    pub(super) bo: Hand,
+    pub(super) chidi: Hand,
+    pub(super) dana: Hand,
+    pub(super) eve: Hand,
     storm: Vec<Firing>,
     /// The incident's number, once it is there.
     incident: String,
+    /// The number of the incident about something else.
+    pub(super) other: String,
     told: usize,
 }
 
@@ -49,6 +53,9 @@ pub async fn tell(demo: &Demo, data: &Path, env: &Env) -> bool {
         stage.storm().await?;
         stage.work().await?;
         stage.close().await?;
+        stage.chase().await?;
+        stage.change().await?;
+        stage.access().await?;
         stage.prove().await
     };
     match told.await {
@@ -73,19 +80,19 @@ impl<'a> Stage<'a> {
         };
         let administrator = by_email("fay@demo.invalid")?;
         let mut hands = Vec::new();
-        for (name, email) in [("Ana", "ana@demo.invalid"), ("Chidi", "chidi@demo.invalid"), ("Eve", "eve@demo.invalid")] {
-            let person = by_email(email)?;
+        for name in ["Ana", "Bo", "Chidi", "Dana", "Eve"] {
+            let person = by_email(&format!("{}@demo.invalid", name.to_lowercase()))?;
             let (_, key) = people::make_key(desk, Some(administrator.clone()), &person).await?;
             hands.push(Hand::new(name, person, &base, key)?);
         }
-        let [ana, chidi, eve] = <[Hand; 3]>::try_from(hands).map_err(|_| anyhow::anyhow!("three people were expected"))?;
+        let [ana, bo, chidi, dana, eve] = <[Hand; 5]>::try_from(hands).map_err(|_| anyhow::anyhow!("five people were expected"))?;
         let monitor = Monitor::new(&base, &demo.token, env.clone())?;
         let storm = monitor::storm(env.now());
-        Ok(Self { demo, data, env, monitor, ana, chidi, eve, storm, incident: String::new(), told: 0 })
+        Ok(Self { demo, data, env, monitor, ana, bo, chidi, dana, eve, storm, incident: String::new(), other: String::new(), told: 0 })
     }
 
     /// Says that a step held.
-    fn held(&mut self, sentence: impl AsRef<str>) {
+    pub(super) fn held(&mut self, sentence: impl AsRef<str>) {
         self.told += 1;
         say::line(format!("{:>3}. {}", self.told, sentence.as_ref()));
     }
@@ -132,6 +139,7 @@ impl<'a> Stage<'a> {
         let other = other.iter().flat_map(|d| &d.tickets).next().cloned().unwrap_or_default();
         ensure!(other != self.incident && numbers.contains(&other.as_str()), "the other alert became {other:?}");
         self.held(format!("A repeated delivery opens nothing; an alert about something else opens {other}."));
+        self.other = other;
         Ok(())
     }
 

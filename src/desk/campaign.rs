@@ -1,16 +1,16 @@
 //! Reviews of many lines: reading what they look at off the log, and their lines for people to read and decide.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use serde_json::Value;
 use tokio::io::AsyncReadExt as _;
 
 use super::known::read_event;
 use super::query::NoView;
-use super::request::{Answer, Ask, Unanswered};
+use super::request::{Answer, Ask, Request, Unanswered};
 use super::{Desk, Snapshot};
 use crate::env::Timestamp;
-use crate::ledger::sealed::Sealed;
 use crate::people::{Directory, Person};
 use crate::procedure::model::{Kind, Library, Permission};
 use crate::procedure::rules::LinesRule;
@@ -291,33 +291,38 @@ impl Desk {
         }
     }
 
-    /// The request that decides lines: number, verdict and reason of each. What the lines say is read off the log.
-    ///
-    /// # Errors
-    /// When there is no such ticket.
-    pub async fn deciding_lines(&self, number: &Number, wanted: Vec<(i64, Verdict, Option<Sealed>)>) -> Result<Command, NoView> {
+    /// Fills in what the lines say that a request decides on: read off the log, whatever the adapter thinks of them. A line
+    /// that cannot be read stays empty, and the desk refuses it.
+    pub(super) async fn with_lines(&self, mut request: Request) -> Request {
+        if let Ask::Ticket(command) = &mut request.ask
+            && let Command::DecideLines { ticket, choices } = command.as_mut()
+            && choices.len() <= campaign::MOST_CHOICES
+            && let Err(error) = self.fill(&ticket.clone(), choices).await
+        {
+            tracing::debug!(%error, "lines that were decided cannot be read");
+        }
+        request
+    }
+
+    async fn fill(&self, number: &Number, choices: &mut [LineChoice]) -> Result<(), NoView> {
         let review = self.review(number).await?;
         let mut listings: BTreeMap<i64, (Vec<LineAsked>, Vec<LineShown>)> = BTreeMap::new();
-        let mut choices = Vec::new();
-        for (line, verdict, reason) in wanted.into_iter().take(campaign::MOST_CHOICES + 1) {
-            let listing = review.lines().and_then(|l| l.listing(line));
-            let (asked, shown) = match listing {
-                // The desk says that there is no such line.
-                None => (None, None),
-                Some((first, seq)) => {
-                    let read = match listings.entry(seq) {
-                        std::collections::btree_map::Entry::Occupied(read) => read.into_mut(),
-                        std::collections::btree_map::Entry::Vacant(place) => place.insert(self.listing(seq).await?),
-                    };
-                    let place = usize::try_from(line - first).unwrap_or(usize::MAX);
-                    (read.0.get(place).cloned(), read.1.get(place).cloned())
-                }
+        for choice in choices {
+            *choice = LineChoice::of(choice.line, choice.verdict, choice.reason.take());
+            let Some((first, seq)) = review.lines().and_then(|l| l.listing(choice.line)) else { continue };
+            let read = match listings.entry(seq) {
+                Entry::Occupied(read) => read.into_mut(),
+                Entry::Vacant(place) => place.insert(self.listing(seq).await?),
             };
-            let asked = asked.unwrap_or(LineAsked { reviewer: String::new(), subject: None, record: None, flagged: false });
-            let opening = if verdict == Verdict::Keep { Fields::new() } else { self.opening(&review, line, verdict, shown) };
-            choices.push(LineChoice { line, verdict, reason, asked, opening });
+            let place = usize::try_from(choice.line - first).unwrap_or(usize::MAX);
+            if let Some(asked) = read.0.get(place) {
+                choice.asked = asked.clone();
+                if choice.verdict != Verdict::Keep {
+                    choice.opening = self.opening(&review, choice.line, choice.verdict, read.1.get(place).cloned());
+                }
+            }
         }
-        Ok(Command::DecideLines { ticket: number.clone(), choices })
+        Ok(())
     }
 
     /// Fields of the record by which something is taken away or changed.

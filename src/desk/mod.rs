@@ -268,6 +268,7 @@ impl Desk {
     /// # Errors
     /// A refusal (somebody may not, or it is not possible now), or that nothing could be stored.
     pub async fn ask(&self, request: Request) -> Result<Answer, Unanswered> {
+        let request = self.with_lines(request).await;
         // Only what may look at other tickets is kept for another turn: to copy what a delivery brings would cost too much.
         let again = request.looks_elsewhere().then(|| request.clone());
         let mut answer = self.ask_once(request).await;

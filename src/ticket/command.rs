@@ -393,6 +393,15 @@ pub struct Listing {
     pub sealed: Sealed,
 }
 
+impl LineChoice {
+    /// What somebody decides. What the line says, the desk reads off the log.
+    #[must_use]
+    pub fn of(line: i64, verdict: Verdict, reason: Option<Sealed>) -> Self {
+        let asked = LineAsked { reviewer: String::new(), subject: None, record: None, flagged: false };
+        Self { line, verdict, reason, asked, opening: Fields::new() }
+    }
+}
+
 /// What somebody decides of a line. `asked` and `opening` are the desk's, off the event that lists the line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LineChoice {

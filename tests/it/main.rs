@@ -24,6 +24,7 @@ mod deployments;
 mod documents;
 mod exports;
 mod hostile;
+mod inbox;
 mod integrity;
 mod learning;
 mod life;

@@ -21,7 +21,7 @@ use crate::inbound::caller::Caller;
 use crate::inbound::code::Code;
 use crate::inbound::problem::Problem;
 use crate::procedure::model::Permission;
-use crate::ticket::command::{AttachEvidence, Command};
+use crate::ticket::command::{AttachEvidence, Command, LineChoice};
 use crate::ticket::lines::Verdict;
 use crate::ticket::number::Number;
 use crate::ticket::users;
@@ -157,9 +157,9 @@ pub(super) async fn decide(State(app): State<App>, Path(ticket): Path<String>, a
     let number = number(&ticket)?;
     let mut wanted = Vec::new();
     for line in &asked.body.lines {
-        wanted.push((line.line, line.decision, text(&app, "reason", line.reason.clone(), body::MOST_TEXT)?));
+        wanted.push(LineChoice::of(line.line, line.decision, text(&app, "reason", line.reason.clone(), body::MOST_TEXT)?));
     }
-    let command = app.desk.deciding_lines(&number, wanted).await?;
+    let command = Command::DecideLines { ticket: number, choices: wanted };
     let answer = ask(&app, &asked.caller, asked.key.as_deref(), &asked.path, &asked.bytes, command).await?;
     Ok(recorded(&app, &answer, StatusCode::OK).await)
 }

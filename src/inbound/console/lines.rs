@@ -27,6 +27,7 @@ use crate::inbound::app::App;
 use crate::inbound::caller::Caller;
 use crate::inbound::problem::Problem;
 use crate::ticket::campaign;
+use crate::ticket::command::{Command, LineChoice};
 use crate::ticket::duties::Around;
 use crate::ticket::event::Actor;
 use crate::ticket::fields;
@@ -272,7 +273,7 @@ pub(super) async fn show(
 }
 
 /// What was chosen for each line; a line without a choice is left alone.
-fn choices(app: &App, pairs: &[(String, String)]) -> Result<Vec<(i64, Verdict, Option<crate::ledger::sealed::Sealed>)>, String> {
+fn choices(app: &App, pairs: &[(String, String)]) -> Result<Vec<LineChoice>, String> {
     let values: BTreeMap<&str, &str> = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let mut out = Vec::new();
     for (name, value) in &values {
@@ -280,7 +281,7 @@ fn choices(app: &App, pairs: &[(String, String)]) -> Result<Vec<(i64, Verdict, O
         let Some(verdict) = Verdict::named(value) else { continue };
         let reason = values.get(format!("reason.{line}").as_str()).copied().unwrap_or_default();
         let reason = fields::text(reason, MOST_REASON).map_err(|problem| format!("The reason of line {line} {problem}."))?;
-        out.push((line, verdict, reason.map(|text| app.desk.seal(text))));
+        out.push(LineChoice::of(line, verdict, reason.map(|text| app.desk.seal(text))));
     }
     if out.is_empty() { Err("Choose keep, revoke or change for at least one line.".to_owned()) } else { Ok(out) }
 }
@@ -296,18 +297,15 @@ pub(super) async fn decide(
     let truth = |name: &str| data.one(name) == Some("true");
     let asked = Asked { mine: truth("mine"), open: truth("open"), after: data.one("after").and_then(|a| a.parse().ok()).unwrap_or(0) };
     let again = |status: StatusCode, text: String| answer(&app, &caller, &headers, &name, asked, &data, Some((status, text)));
-    let wanted = match choices(&app, &pairs) {
-        Ok(wanted) => wanted,
+    let choices = match choices(&app, &pairs) {
+        Ok(choices) => choices,
         Err(text) => return again(StatusCode::UNPROCESSABLE_ENTITY, text).await,
     };
-    let made = async {
-        let number = number(&name)?;
-        Ok::<_, NoView>((app.desk.deciding_lines(&number, wanted).await?, number))
-    };
-    let (command, number) = match made.await {
-        Ok(made) => made,
+    let number = match number(&name) {
+        Ok(number) => number,
         Err(error) => return reply::no_view(&app, &headers, error),
     };
+    let command = Command::DecideLines { ticket: number.clone(), choices };
     let key = data.one("dedupe").filter(|key| key.len() <= 200);
     let body = serde_json::to_vec(&pairs).unwrap_or_default();
     match app.desk.ask(caller.request(Ask::Ticket(Box::new(command)), key, &format!("{number} lines"), &body)).await {

@@ -9,6 +9,7 @@
 //! | [`typed`] | what was typed into a form becomes a command |
 //! | [`routes`] | the addresses and the pages that only look; `act`, `evidence`, `link`, `session`, `stream` do the rest |
 //! | `inbox`, `lines`, `lists` | what waits for the reader; the lines of a review; every ticket of a kind |
+//! | `tour` | what to try in a demonstration |
 //! | [`assets`] | the style sheet, the script and the icon, inside the binary |
 //!
 //! Pages work without the script: every action is a link to a form or a plain POST that is answered with a
@@ -31,6 +32,7 @@ mod reply;
 pub mod routes;
 mod session;
 mod stream;
+mod tour;
 pub mod typed;
 pub(in crate::inbound) mod view_of;
 pub mod views;

@@ -95,6 +95,9 @@ async fn start(app: &App, peer: Peer, headers: &HeaderMap, link: Option<String>,
 fn back(headers: &HeaderMap) -> String {
     let from = headers.get(header::REFERER).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let path = from.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..])).unwrap_or_default();
+    if let Some(page) = ["/console/inbox", "/console/try"].into_iter().find(|page| path == *page) {
+        return page.to_owned();
+    }
     let ticket = path.strip_prefix("/console/c/").filter(|rest| rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));
     ticket.map_or_else(|| format!("{ROOT}/"), |number| format!("{ROOT}/c/{number}"))
 }

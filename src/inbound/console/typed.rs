@@ -11,8 +11,9 @@ use crate::card::scene::Scene;
 use crate::env::Timestamp;
 use crate::ledger::sealed::Sealed;
 use crate::procedure::model::{Kind, Library};
-use crate::ticket::command::{Command, Fields, Offer, Open, Step, Take};
+use crate::ticket::command::{Command, Fields, LineChoice, Offer, Open, Step, Take};
 use crate::ticket::fields;
+use crate::ticket::lines::Verdict;
 use crate::ticket::number::Number;
 
 /// Inputs of one form at most.
@@ -236,6 +237,11 @@ pub fn command(scene: &Scene<'_>, form: &Form, reading: &Reading<'_>) -> Result<
         Action::Nudge => Some(Command::Nudge { ticket }),
         Action::Seen => Some(Command::AcknowledgeEscalation { ticket }),
         Action::ReadBy(group) => Some(Command::AcknowledgeNotification { ticket, group: group.clone() }),
+        Action::Line(line) => {
+            let reason = reader.text("reason", "The reason", 2_000);
+            let verdict = reader.chosen("verdict").and_then(|chosen| Verdict::named(&chosen));
+            verdict.map(|verdict| Command::DecideLines { ticket, choices: vec![LineChoice::of(*line, verdict, reason)] })
+        }
         Action::Declare(_) | Action::Evidence(_) => None,
     };
     reader.done(command)

@@ -11,7 +11,7 @@ use super::arrival::Outcome;
 use super::forms::{self, Context};
 use super::speaker::{Origin, Speaker, speaker, text};
 use super::state::Filled;
-use super::{linking, lookups};
+use super::{lines, linking, lookups};
 use crate::card::buttons::Action;
 use crate::card::chat;
 use crate::card::form::{FIELD, Form, Needed, Typed};
@@ -126,6 +126,14 @@ async fn of_kind(app: &App, speaker: &Speaker, kind: &Kind, typing: &Typing<'_>)
         "" | "declare" | "request" => return declare(app, speaker, kind, typing).await,
         "help" => return help(),
         "list" => return lookups::list(app, speaker, &kind.prefix).await,
+        "lines" if kind.lines.is_some() => {
+            let number = match number_and_text(&kind.prefix, rest).0 {
+                Some(number) => Some(number),
+                None => app.desk.ticket_at("slack", typing.channel, "").await.unwrap_or_default().filter(|n| n.prefix() == kind.prefix),
+            };
+            let Some(number) = number else { return Outcome::says(chat::which_ticket(typing.command, word)) };
+            return lines::lines(app, speaker, &number).await;
+        }
         _ => {}
     }
     let known = WORDS.contains(&word) || kind.transitions.get(word).is_some_and(|t| takes(t) || decides(t));

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::arrival::Outcome;
 use super::speaker::Speaker;
 use super::state::Filled;
-use super::{files, linking};
+use super::{files, lines, linking};
 use crate::card::action_form::{declare_form, form};
 use crate::card::buttons::Action;
 use crate::card::chat;
@@ -99,7 +99,11 @@ pub(super) async fn make<'a>(
         (action, Some(number), Some(person)) => {
             let look = Look::new(app, person)?;
             let pinned = look.ticket(number).await?;
-            (form_of(&look, &pinned, &action.to_string())?, Shown::On(Box::new((look, pinned))))
+            let mut form = form_of(&look, &pinned, &action.to_string())?;
+            if let Action::Line(line) = action {
+                form.statement = lines::line_facts(app, person, number, *line).await?;
+            }
+            (form, Shown::On(Box::new((look, pinned))))
         }
         (action, Some(number), None) => (blank(app, &library, action, number).await?, Shown::Blank),
         (_, None, _) => return Err(no_such()),

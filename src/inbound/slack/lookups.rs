@@ -18,12 +18,12 @@ use crate::ticket::number::Number;
 /// Tickets that a list shows.
 const MOST: usize = 20;
 
-fn says(text: impl Into<String>) -> Outcome {
+pub(super) fn says(text: impl Into<String>) -> Outcome {
     Outcome::says(Words::of(text))
 }
 
 /// The reader, or the way to become one.
-fn reader<'s>(app: &App, speaker: &'s Speaker) -> Result<&'s Person, Outcome> {
+pub(super) fn reader<'s>(app: &App, speaker: &'s Speaker) -> Result<&'s Person, Outcome> {
     speaker.person.as_ref().ok_or_else(|| Outcome::Says(forms::not_linked(app, false)))
 }
 

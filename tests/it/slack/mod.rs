@@ -5,6 +5,7 @@ mod commands;
 mod forged;
 mod forms;
 mod hand;
+mod reviews;
 mod said;
 mod sockets;
 mod tools;

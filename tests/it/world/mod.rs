@@ -517,10 +517,15 @@ impl World {
         let mut files = countersign::procedure::built_in();
         files.push(("kinds/entry.yaml".to_owned(), ENTRY.as_bytes().to_vec()));
         self.adopts(files, "Entries are kept here.").await;
+        self.opens_many("entry", tickets).await;
+    }
+
+    /// Opens so many tickets of a kind that wants a title only, straight at the desk.
+    pub async fn opens_many(&self, kind: &str, tickets: usize) {
         let (desk, person) = (self.desk().clone(), self.id_of("ana"));
         let open = |n: usize| {
             let open = Open {
-                kind: "entry".to_owned(),
+                kind: kind.to_owned(),
                 fields: BTreeMap::from([("title".to_owned(), FieldInput::Sealed(desk.seal(format!("Entry {n}"))))]),
                 response: None,
                 occurred_at: None,
@@ -532,7 +537,7 @@ impl World {
             desk.ask(Request { who, via, ip: None, envelope: None, dedupe: None, ask: Ask::Ticket(Box::new(Command::Open(open))) })
         };
         let opened = stream::iter(0..tickets).map(open).buffer_unordered(1000).collect::<Vec<_>>().await;
-        assert!(opened.iter().all(Result::is_ok), "an entry was not opened");
+        assert!(opened.iter().all(Result::is_ok), "a ticket was not opened");
     }
 
     /// Stops somebody.
