@@ -152,6 +152,15 @@ impl<'a> Reader<'a> {
         })
     }
 
+    fn note(&mut self, ticket: Number) -> Option<Command> {
+        self.needed("note", "A note", fields::MAX_TEXT).map(|note| Command::AddNote {
+            ticket,
+            note,
+            occurred_at: self.time("occurred_at"),
+            reason: self.text("reason", "The reason", fields::MAX_LINE),
+        })
+    }
+
     /// The value, unless something cannot be understood. What is only empty is left to the desk.
     fn done<T>(mut self, value: Option<T>) -> Result<T, Typed> {
         match value {
@@ -193,12 +202,7 @@ pub fn command(scene: &Scene<'_>, form: &Form, reading: &Reading<'_>) -> Result<
             let fields = reader.fields(scene.kind, form);
             Some(Command::SetFields { ticket, fields, reason: reader.text("reason", "The reason", 2_000) })
         }
-        Action::Note => reader.needed("note", "A note", fields::MAX_TEXT).map(|note| Command::AddNote {
-            ticket,
-            note,
-            occurred_at: reader.time("occurred_at"),
-            reason: reader.text("reason", "The reason", fields::MAX_LINE),
-        }),
+        Action::Note => reader.note(ticket),
         Action::WaiveEvidence(phase) => {
             reader.needed("reason", "A reason", 2_000).map(|reason| Command::WaiveEvidence { ticket, phase: phase.clone(), reason })
         }
@@ -236,6 +240,16 @@ pub fn command(scene: &Scene<'_>, form: &Form, reading: &Reading<'_>) -> Result<
         Action::ReadBy(group) => Some(Command::AcknowledgeNotification { ticket, group: group.clone() }),
         Action::Declare(_) | Action::Evidence(_) => None,
     };
+    reader.done(command)
+}
+
+/// The command of a note's form alone: nothing of the ticket is looked at.
+///
+/// # Errors
+/// What is wrong, at its fields, with everything that was typed.
+pub fn note(ticket: Number, reading: &Reading<'_>) -> Result<Command, Typed> {
+    let mut reader = Reader::new(reading);
+    let command = reader.note(ticket);
     reader.done(command)
 }
 

@@ -2,9 +2,14 @@
 
 mod accounts;
 mod commands;
+mod fetched;
 mod forged;
 mod forms;
 mod hand;
+mod held;
+mod minimal;
+mod order;
 mod said;
 mod sockets;
+mod threads;
 mod tools;
