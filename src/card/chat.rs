@@ -2,6 +2,7 @@
 
 use super::words::{Words, list};
 use crate::ticket::guard::Found;
+use crate::ticket::number::Number;
 
 /// The account is nobody's yet.
 #[must_use]
@@ -101,6 +102,71 @@ pub fn withheld(of: &str, found: &[Found], masked: bool) -> Words {
 pub fn withheld_field(found: &[Found]) -> String {
     let things: Vec<String> = found.iter().map(|f| f.words().to_owned()).collect();
     format!("This looks like {}. Please take it out.", list(&things, "and"))
+}
+
+/// It is saved, and nothing else is to be said of it.
+pub const SAVED: &str = "That is saved now.";
+/// The app is not installed in Slack any more, or its tokens were revoked there.
+pub const APP_IS_GONE: &str = "The app was removed from Slack, or its tokens were revoked there. Install it again (Slack: OAuth & Permissions), put the new token into slack.bot_token, and restart. Nothing is lost: it is said as soon as the token works.";
+/// A file that was announced in Slack never came.
+pub const FILE_NEVER_CAME: &str =
+    "A file that somebody sent for this ticket in Slack could not be fetched, for hours. File it here by hand.";
+/// A form that was sent is not saved yet.
+pub const STILL_SAVING_FORM: &str =
+    "I am still saving that. Everything you typed stays here; please send it once more in a few seconds. It is recorded only once.";
+
+/// The fields of a form were kept without taking its step.
+#[must_use]
+pub fn saved_without_the_step() -> Words {
+    Words::of("What you filled in is saved. The ticket stands where it stood; take the step when you are ready.")
+}
+
+/// A button or a form of something that there is not any more.
+#[must_use]
+pub fn no_such_action() -> Words {
+    Words::of(
+        "I don't know this button any more; it may be an old one. Type /incident show with the ticket's number to see what can be done.",
+    )
+}
+
+/// A form that somebody else made.
+#[must_use]
+pub fn not_my_form() -> Words {
+    Words::of("I did not make this form, so nothing of it was recorded. Please open it again with a command or a button of mine.")
+}
+
+/// A form was recorded before, with something else in it.
+#[must_use]
+pub fn form_recorded_before() -> Words {
+    Words::of("This form was recorded when you sent it before, as it was then. To change something, please open it again.")
+}
+
+/// A file cannot be had from the platform now.
+#[must_use]
+pub fn file_follows() -> Words {
+    Words::of(
+        "Slack does not hand that file over right now. I keep trying, and tell you if it does not work. There is nothing you need to do.",
+    )
+}
+
+/// A file is not to be had any more.
+#[must_use]
+pub fn file_gone(why: &str) -> String {
+    format!("I could not fetch that file ({why}). Please send it again, or file it in the console.")
+}
+
+/// A file was not to be had for hours.
+#[must_use]
+pub fn file_never_came(ticket: &Number) -> Words {
+    Words::of("I tried for hours, and Slack did not hand over the file that you sent for ")
+        .ticket(ticket)
+        .text(". Please file it in the console.")
+}
+
+/// What is decided must be read where content is shown.
+#[must_use]
+pub fn decided_in_the_console(number: &Number) -> Words {
+    Words::of("What is decided on ").ticket(number).text(" is not shown in chat. The console shows all of it, and takes your decision.")
 }
 
 /// Nothing was saved in time; the answer follows.

@@ -143,6 +143,28 @@ impl Form {
         }
     }
 
+    /// The same form of a ticket where no content is shown: what stands in a field stays in it, unseen, and everything else
+    /// begins empty. How bad the ticket is, a card says there as well.
+    #[must_use]
+    pub fn without_content(mut self) -> Self {
+        let shown = |field: &FormField| !field.name.starts_with(FIELD) || field.values.is_empty() || field.name == "field.severity";
+        let before = self.fields.len();
+        self.fields.retain(shown);
+        if self.fields.len() < before {
+            self.notices
+                .push(Words::of("What is known already is not shown here. It stays as it is; the console shows it and changes it."));
+        }
+        for field in self.fields.iter_mut().filter(|field| field.name != "field.severity") {
+            field.values.clear();
+        }
+        if matches!(self.action, Action::TaskDone(_) | Action::TaskWaive(_)) {
+            self.title = "Task".to_owned();
+        }
+        self.statement.clear();
+        self.first = self.first.map(|_| Words::of("Somebody else must do this; the console says who."));
+        self
+    }
+
     /// The form with what was typed kept in place, each error at its field. An error of a field that the form does
     /// not show stands above all of them.
     #[must_use]

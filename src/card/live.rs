@@ -61,6 +61,8 @@ pub struct Card {
     pub more: Vec<Button>,
     /// The ways forward that are for others than the reader, and for whom.
     pub for_others: Vec<String>,
+    /// Chat shows its number, its status and links alone.
+    pub bare: bool,
     /// The reader may do everyday work on it: notes, tasks, files.
     pub may_work: bool,
     /// Revision of the ticket that this shows.
@@ -170,6 +172,7 @@ pub fn card(scene: &Scene<'_>) -> Card {
         buttons: buttons::main(scene),
         more: buttons::more(scene),
         for_others: buttons::for_others(scene),
+        bare: scene.is_sensitive(),
         may_work: scene.may_work(),
         rev: ticket.rev,
         seq: ticket.seq,

@@ -184,6 +184,12 @@ impl<'a> Scene<'a> {
         when.holds(&self.variables).unwrap_or(false)
     }
 
+    /// Whether the procedure says that chat bears no content of this ticket.
+    #[must_use]
+    pub fn is_sensitive(&self) -> bool {
+        self.kind.channel.sensitive.as_ref().is_some_and(|when| self.holds(when))
+    }
+
     /// The ticket as conditions see it.
     #[must_use]
     pub fn variables(&self) -> &Variables {

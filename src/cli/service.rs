@@ -172,6 +172,8 @@ impl Service {
         ];
         if self.app.chat.is_some() {
             tasks.push(tokio::spawn(slack::transcript::keep(self.app.clone(), stopped.clone())));
+            tasks.push(tokio::spawn(slack::files::owed::fetch(self.app.clone(), stopped.clone())));
+            tasks.push(tokio::spawn(slack::linking::complete_held(self.app.clone(), stopped.clone())));
         }
         if self.app.chat.is_some() && self.app.config.slack.as_ref().is_some_and(|slack| slack.app_token.is_some()) {
             tasks.push(tokio::spawn(slack::socket::listen(self.app.clone(), stopped.clone())));
@@ -209,6 +211,7 @@ impl Running {
         }
         // A disk or a database that hangs keeps nobody from ending: what is recorded is recorded, and the next start signs it.
         let last_words = async {
+            self.app.talk.after.settled().await;
             // What was counted in memory for the running minute.
             self.app.desk.tell_all_forgeries().await;
             if !self.app.desk.is_replaced()

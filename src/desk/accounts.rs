@@ -22,6 +22,7 @@ use super::refusals::hour_of;
 use super::request::{AccountFault, Answer, Ask, ChatAccount, Refused, Request, Unanswered, Who};
 use crate::desk::chat::Handle;
 use crate::env::Timestamp;
+use crate::ledger::sealed::Sealed;
 use crate::people::decide::linked;
 use crate::procedure::model::{Library, Permission};
 use crate::store::StoreError;
@@ -114,6 +115,7 @@ impl Overlay<'_> {
             (Ask::Ticket(command), _) => matches!(
                 **command,
                 Command::Open(_)
+                    | Command::AddNote { .. }
                     | Command::HearNote { .. }
                     | Command::ReviseNote { .. }
                     | Command::Withhold { .. }
@@ -121,7 +123,12 @@ impl Overlay<'_> {
             ),
             (ask, _) => matches!(
                 ask,
-                Ask::TypeLinkCode { .. } | Ask::ConfirmLink | Ask::RefuseLink | Ask::MatchAddress { .. } | Ask::RefuseAccount { .. }
+                Ask::TypeLinkCode { .. }
+                    | Ask::ConfirmLink
+                    | Ask::RefuseLink
+                    | Ask::MatchAddress { .. }
+                    | Ask::RefuseAccount { .. }
+                    | Ask::HoldForm { .. }
             ),
         };
         if may {
@@ -151,14 +158,34 @@ impl Overlay<'_> {
         if !self.tells(actor, self.library()?.organisation.refusals_per_hour) {
             return Ok(());
         }
-        // What does not look like a name is not repeated: it may be anything.
-        let transition = transition.filter(|t| t.len() <= 40 && t.bytes().all(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'-')));
+        let transition = transition.filter(|t| is_name(t));
         let fact = Fact::Refused { command: command.to_owned(), code: code.to_owned(), transition };
         let event = match ticket.filter(|n| self.known.tickets.contains_key(n)) {
             Some(number) => NewEvent::on(number, fact),
             None => NewEvent::outside(fact),
         };
         self.append(request, actor, vec![event]).map(drop)
+    }
+
+    /// What an account filled in that is nobody's yet is sealed under the event that refuses it, like everything that people
+    /// wrote; it waits for them by the event's position.
+    pub(super) fn hold_form(
+        &mut self,
+        request: &Request,
+        actor: &Actor,
+        ticket: &Number,
+        transition: Option<String>,
+        form: Sealed,
+    ) -> Result<Answer, Unanswered> {
+        let nobodys = matches!(actor, Actor::Account { .. });
+        if !nobodys || !self.tells(actor, self.library()?.organisation.refusals_per_hour) {
+            return Err(Refused::NotLinked.into());
+        }
+        let transition = transition.filter(|t| is_name(t));
+        let fact = Fact::Refused { command: "Take".to_owned(), code: "NotLinked".to_owned(), transition };
+        let known = self.known.tickets.contains_key(ticket);
+        let event = if known { NewEvent::on(ticket, fact) } else { NewEvent::outside(fact) };
+        self.append(request, actor, vec![event.seal("form", form)])
     }
 
     /// An account that the platform says is a guest's, a program's or of elsewhere tried something.
@@ -266,6 +293,11 @@ impl Overlay<'_> {
     }
 }
 
+/// What does not look like a name is not repeated: it may be anything.
+fn is_name(transition: &str) -> bool {
+    transition.len() <= 40 && transition.bytes().all(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'-'))
+}
+
 /// A form that waits for its sender to be linked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldForm {
@@ -300,12 +332,21 @@ impl Desk {
         code_digest(&self.snapshot().secret, code)
     }
 
-    /// Keeps a form until its sender is linked, for a day. Under the same id only once.
+    /// Lets a form that is sealed under the event at `seq` wait until its sender is linked, for a day. Under the same id only
+    /// once.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn hold(&self, form: &HeldForm, of: &Handle) -> Result<(), StoreError> {
-        self.store().hold_form(&form.id, &of.to_string(), self.now().micros(), &form.payload).await
+    pub async fn hold(&self, id: &str, seq: i64, of: &Handle) -> Result<(), StoreError> {
+        self.store().hold_form(id, &of.to_string(), self.now().micros(), &seq.to_string()).await
+    }
+
+    /// Accounts for which forms wait.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn held_accounts(&self) -> Result<Vec<String>, StoreError> {
+        self.store().held_handles().await
     }
 
     /// Forms that wait for this account, the oldest first.
@@ -314,7 +355,14 @@ impl Desk {
     /// When the database does not answer.
     pub async fn held_for(&self, of: &Handle) -> Result<Vec<HeldForm>, StoreError> {
         let rows = self.store().held_forms(&of.to_string(), self.now().micros().saturating_sub(HELD_FOR)).await?;
-        Ok(rows.into_iter().map(|(id, _, payload)| HeldForm { id, payload }).collect())
+        let mut held = Vec::new();
+        for (id, _, at) in rows {
+            // What was redacted meanwhile, or is of an older program that kept it otherwise, waits in vain.
+            let Ok(seq) = at.parse() else { continue };
+            let sealed = self.store().sealed_at(seq).await?.into_iter().find(|sealed| sealed.name == "form");
+            held.extend(sealed.map(|form| HeldForm { id, payload: String::from_utf8_lossy(&form.bytes).into_owned() }));
+        }
+        Ok(held)
     }
 
     /// Takes a held form up; `false` when somebody else has.

@@ -32,12 +32,23 @@ pub enum ChatError {
     /// It said no; its own word for why (`expired_trigger_id`, `missing_scope`), never a token or a text of somebody's.
     #[error("the chat platform refused: {0}")]
     Refused(String),
+    /// It cannot be had now; asked again, it may be.
+    #[error("the chat platform is busy")]
+    Busy,
     /// More bytes than one asked for at most.
     #[error("that file is too large")]
     TooLarge,
     /// Its answer cannot be read.
     #[error("the chat platform's answer cannot be read")]
     Unreadable,
+}
+
+impl ChatError {
+    /// Whether the same may work when it is tried again.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        matches!(self, Self::Silent | Self::Busy | Self::Unreadable)
+    }
 }
 
 /// An account on a platform, as the platform names it.
@@ -84,7 +95,7 @@ pub struct ChatUser {
     pub guest: bool,
     /// A program.
     pub bot: bool,
-    /// Of another workspace, seen through a shared channel.
+    /// Of another workspace, seen through a shared channel; one of the same organisation of workspaces is no stranger.
     pub stranger: bool,
     /// Deactivated.
     pub deleted: bool,
@@ -99,6 +110,8 @@ pub struct ChatMessage {
     pub at: String,
     /// Who wrote it; none when a program did.
     pub user: Option<String>,
+    /// The thread that it stands in; empty outside of any, and for the message that began one.
+    pub thread: String,
     /// Its text, in the platform's own mark-up.
     pub text: String,
     /// Files that hang on it.
@@ -242,6 +255,9 @@ pub trait Chat: Send + Sync + 'static {
 
     /// All messages of a channel, or of a thread in it, the oldest first; at most `at_most` of the latest.
     fn messages<'a>(&'a self, channel: &'a str, thread: Option<&'a str>, at_most: usize) -> Said<'a, Vec<ChatMessage>>;
+
+    /// What the platform says of a file now; none when it is gone.
+    fn file<'a>(&'a self, id: &'a str) -> Said<'a, Option<ChatFile>>;
 
     /// A file's bytes, fetched with the bot's token; refused beyond `at_most` bytes, whatever size was announced.
     fn download<'a>(&'a self, file: &'a ChatFile, at_most: usize) -> Said<'a, Bytes>;

@@ -402,6 +402,14 @@ impl Desk {
         self.store().lease(channel, now.micros(), until.micros()).await
     }
 
+    /// Puts an entry on a channel's list, due now; under the same id only once.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn owe(&self, channel: &str, id: i64, payload: &str) -> Result<(), StoreError> {
+        self.store().queue(channel, id, self.now().micros(), payload).await
+    }
+
     /// An entry arrived.
     ///
     /// # Errors

@@ -157,6 +157,15 @@ pub enum Ask {
         /// The typed code's keyed digest.
         hash: String,
     },
+    /// Keeps what an account filled in that is nobody's yet: sealed, with the refusal that it is.
+    HoldForm {
+        /// The ticket that it is of.
+        ticket: Number,
+        /// The transition that was tried, if it was one.
+        transition: Option<String>,
+        /// What was filled in, as the adapter wrote it.
+        form: Sealed,
+    },
     /// "This is me": the account is linked to whom it was just shown.
     ConfirmLink,
     /// "This is not me": the code is forgotten.

@@ -28,6 +28,9 @@ use crate::ticket::state::Ticket;
 const PAGE: i64 = 1_000;
 /// Troubles that are listed at most.
 const MOST_TROUBLES: i64 = 100;
+/// In the place of a thread that is not there yet, in a channel that tickets share: what is said in the channel itself is of
+/// none of them.
+pub const NO_THREAD: &str = "-";
 /// What stands in chat in place of a text that bears a protective marking.
 const HELD_BACK: &str = "(held back: it bears a protective marking; the console has it)";
 
@@ -190,7 +193,31 @@ impl Desk {
     /// # Errors
     /// When the database does not answer.
     pub async fn ticket_at(&self, platform: &str, channel: &str, thread: &str) -> Result<Option<Number>, StoreError> {
-        Ok(self.store().ticket_at(platform, channel, thread).await?.and_then(|number| number.parse().ok()))
+        let here = self.store().ticket_at(platform, channel, thread).await?;
+        let found = match here {
+            Some(number) => Some(number),
+            // What is said of a message where the ticket was before is said of that ticket.
+            None => self.store().ticket_at(&left(platform), channel, thread).await?,
+        };
+        Ok(found.and_then(|number| number.split('/').next()?.parse().ok()))
+    }
+
+    /// Whether any ticket stands in this channel, or stood there.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn tells_in(&self, platform: &str, channel: &str) -> Result<bool, StoreError> {
+        Ok(self.store().any_room_in(platform, channel).await? || self.store().any_room_in(&left(platform), channel).await?)
+    }
+
+    /// Remembers a place that a ticket leaves: messages there are still of that ticket.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn keep_left(&self, platform: &str, ticket: &str, channel: &str, thread: &str) -> Result<(), StoreError> {
+        let row = RoomRow { channel: channel.to_owned(), thread: thread.to_owned(), ..RoomRow::default() };
+        let name = format!("{ticket}/{channel}/{thread}");
+        self.store().keep_room(&left(platform), &name, &row, self.now().micros()).await.map(drop)
     }
 
     /// Queues the tickets for which something is to be done in chat by itself (an archive that falls due).
@@ -239,6 +266,11 @@ impl Desk {
     pub async fn chat_troubles(&self) -> Result<Vec<TroubleRow>, StoreError> {
         self.store().troubles(MOST_TROUBLES).await
     }
+}
+
+/// Under which name the places stand that tickets have left.
+fn left(platform: &str) -> String {
+    format!("{platform}, left")
 }
 
 /// Accounts of people on a platform and in one workspace: person → user there.

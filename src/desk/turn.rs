@@ -80,6 +80,7 @@ impl Overlay<'_> {
             }
             Ask::IssueLinkCode { hash, expires_at } => self.issue_link_code(request, &actor, hash, expires_at)?,
             Ask::TypeLinkCode { hash } => self.type_link_code(request, &actor, &hash)?,
+            Ask::HoldForm { ticket, transition, form } => self.hold_form(request, &actor, &ticket, transition, form)?,
             Ask::ConfirmLink => self.confirm_link(request, &actor)?,
             Ask::RefuseLink => self.refuse_link(request, &actor)?,
             Ask::MatchAddress { email } => self.match_address(request, &actor, &email)?,

@@ -150,6 +150,14 @@ impl Directory {
         self.active(self.by_handle(handle)?.state.person.as_deref()?)
     }
 
+    /// The active person who has this user of a platform among their accounts, whatever workspace that is of.
+    #[must_use]
+    pub fn by_user(&self, platform: &str, user: &str) -> Option<&Person> {
+        let its = |a: &&Account| a.state.platform == platform && a.team_and_user().is_some_and(|(_, its)| its == user);
+        let accounts = self.accounts.values().filter(its);
+        accounts.filter_map(|account| self.active(account.state.person.as_deref()?)).next()
+    }
+
     /// A person's accounts now.
     pub fn accounts_of<'d>(&'d self, person: &'d str) -> impl Iterator<Item = &'d Account> {
         self.accounts.values().filter(move |a| a.state.person.as_deref() == Some(person))

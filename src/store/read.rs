@@ -489,6 +489,15 @@ impl Store {
         rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
     }
 
+    /// Accounts for which forms wait.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn held_handles(&self) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query(sql::HELD_HANDLES).fetch_all(self.readers()).await?;
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    }
+
     /// Takes a held form out; `false` when somebody else has.
     ///
     /// # Errors

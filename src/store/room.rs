@@ -83,6 +83,14 @@ impl Store {
         row.map(|row| Ok(row.try_get(0)?)).transpose()
     }
 
+    /// Whether any ticket stands in a channel.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn any_room_in(&self, platform: &str, channel: &str) -> Result<bool, StoreError> {
+        Ok(sqlx::query(sql::ANY_ROOM_IN).bind(platform).bind(channel).fetch_optional(self.readers()).await?.is_some())
+    }
+
     /// Tickets for which something is to be done in chat by `now` (microseconds).
     ///
     /// # Errors

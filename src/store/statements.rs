@@ -132,6 +132,8 @@ pub const FORGET_WRONG_CODES: &str = "DELETE FROM wrong_code WHERE hour < $1";
 pub const HOLD_FORM: &str = "INSERT INTO held_form (id, handle, held_at, payload) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO NOTHING";
 /// Forms that wait for an account to be linked, the oldest first.
 pub const HELD_FORMS: &str = "SELECT id, held_at, payload FROM held_form WHERE handle = $1 AND held_at > $2 ORDER BY held_at, id";
+/// Accounts for which forms wait.
+pub const HELD_HANDLES: &str = "SELECT DISTINCT handle FROM held_form ORDER BY handle LIMIT 1000";
 /// A form is taken up, by one process.
 pub const TAKE_HELD_FORM: &str = "DELETE FROM held_form WHERE id = $1 RETURNING id";
 /// Forgets forms that nobody came back for.
@@ -188,6 +190,8 @@ pub const KEEP_ROOM: &str = "INSERT INTO chat_room (platform, ticket, channel, t
 pub const ROOMS_BEFORE: &str = "SELECT COUNT(*) FROM outbox o WHERE o.channel = $1 AND o.id < $2 AND o.queued_at > $3 AND NOT EXISTS (SELECT 1 FROM chat_room r WHERE r.platform = $1 AND r.opened = o.id AND r.waits = 0)";
 /// The ticket that a place in chat is about.
 pub const TICKET_AT: &str = "SELECT ticket FROM chat_room WHERE platform = $1 AND channel = $2 AND thread = $3 ORDER BY ticket LIMIT 1";
+/// Whether any ticket stands in a channel.
+pub const ANY_ROOM_IN: &str = "SELECT ticket FROM chat_room WHERE platform = $1 AND channel = $2 LIMIT 1";
 /// Tickets for which something is to be done in chat by now.
 pub const ROOMS_DUE: &str = "SELECT ticket FROM chat_room WHERE platform = $1 AND due > 0 AND due <= $2 ORDER BY due LIMIT $3";
 /// What does not work in chat.
@@ -383,6 +387,7 @@ pub const ALL: &[&str] = &[
     FORGET_WRONG_CODES,
     HOLD_FORM,
     HELD_FORMS,
+    HELD_HANDLES,
     TAKE_HELD_FORM,
     FORGET_HELD_FORMS,
     SEALED_NAMED,
@@ -405,6 +410,7 @@ pub const ALL: &[&str] = &[
     KEEP_ROOM,
     ROOMS_BEFORE,
     TICKET_AT,
+    ANY_ROOM_IN,
     ROOMS_DUE,
     TROUBLES,
     TROUBLE,

@@ -85,8 +85,8 @@ pub enum Command {
     HearNote { ticket: Number, note: Sealed, place: Sealed, said_at: Timestamp },
     /// What was said there was changed, or (without text) taken away.
     ReviseNote { ticket: Number, note: i64, text: Option<Sealed> },
-    /// Something was said or filed that must not be kept, or only without that part.
-    Withhold { ticket: Number, found: Vec<String>, of: String, masked: bool },
+    /// Something was said or filed that must not be kept, or only without that part; with no ticket, what would have opened one.
+    Withhold { ticket: Option<Number>, found: Vec<String>, of: String, masked: bool },
     /// Somebody joined the ticket's channel who may not read tickets; from the scheduler only.
     NoticeJoin { ticket: Number, person: Option<String>, handle: Sealed },
     /// The ticket's room in chat was opened or closed; from the scheduler only.
@@ -171,6 +171,7 @@ impl Command {
         match self {
             Self::Open(_) | Self::Receive(_) | Self::Deployed(_) | Self::Oblige { .. } => None,
             Self::TakeUp(offer) => Some(&offer.ticket),
+            Self::Withhold { ticket, .. } => ticket.as_ref(),
             Self::Take(take) => Some(&take.ticket),
             Self::AttachEvidence(file) | Self::AttachTranscript(file) | Self::ListUsers { file, .. } => Some(&file.ticket),
             Self::FreezeLines(freeze) => Some(&freeze.ticket),
@@ -190,7 +191,6 @@ impl Command {
             | Self::WithdrawDecision { ticket, .. }
             | Self::HearNote { ticket, .. }
             | Self::ReviseNote { ticket, .. }
-            | Self::Withhold { ticket, .. }
             | Self::NoticeJoin { ticket, .. }
             | Self::TellRoom { ticket, .. }
             | Self::DecideLines { ticket, .. }

@@ -54,11 +54,6 @@ pub trait PeopleView {
     fn roles(&self, person: &str) -> Vec<String>;
     /// Whether this is the person's e-mail address (groups may name people so).
     fn has_email(&self, person: &str, email: &str) -> bool;
-    /// Active people who hold this role.
-    fn holders(&self, role: &str) -> Vec<String> {
-        let _ = role;
-        Vec::new()
-    }
     /// Everybody whose this chat account is, or ever was.
     fn owners_of(&self, account: &str) -> Vec<String> {
         let _ = account;
@@ -153,7 +148,7 @@ pub fn decide(ctx: &Context<'_>, world: &dyn World, command: &Command) -> Result
         Command::WithdrawDecision { ticket, transition, reason } => approve::withdraw(&mut draft, ticket, transition, reason)?,
         Command::HearNote { ticket, note, place, said_at } => heard::hear(&mut draft, ticket, note, place, *said_at)?,
         Command::ReviseNote { ticket, note, text } => heard::revise(&mut draft, ticket, *note, text.as_ref())?,
-        Command::Withhold { ticket, found, of, masked } => heard::withhold(&mut draft, ticket, found, of, *masked)?,
+        Command::Withhold { ticket, found, of, masked } => heard::withhold(&mut draft, ticket.as_ref(), found, of, *masked)?,
         Command::NoticeJoin { ticket, person, handle } => heard::joined(&mut draft, ticket, person.as_deref(), handle)?,
         Command::TellRoom { ticket, news, channel } => heard::room(&mut draft, ticket, news, channel)?,
         Command::AttachTranscript(file) => notes::attach_transcript(&mut draft, file)?,

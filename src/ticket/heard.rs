@@ -45,11 +45,15 @@ pub(super) fn revise(draft: &mut Draft<'_>, number: &Number, note: i64, text: Op
     Ok(())
 }
 
-pub(super) fn withhold(draft: &mut Draft<'_>, number: &Number, found: &[String], of: &str, masked: bool) -> Result<(), Refusal> {
+pub(super) fn withhold(draft: &mut Draft<'_>, number: Option<&Number>, found: &[String], of: &str, masked: bool) -> Result<(), Refusal> {
     draft.anybody("say something here")?;
+    let fact = Fact::ContentWithheld { found: found.to_vec(), of: of.to_owned(), masked };
+    let Some(number) = number else {
+        draft.push(NewEvent::outside(fact));
+        return Ok(());
+    };
     let ticket = draft.ticket(number)?;
     let pin = draft.pinning(ticket)?;
-    let fact = Fact::ContentWithheld { found: found.to_vec(), of: of.to_owned(), masked };
     draft.push(NewEvent::on(number, fact).by(&pin.kind.digest));
     Ok(())
 }

@@ -153,6 +153,15 @@ impl<'a> Reader<'a> {
         })
     }
 
+    fn note(&mut self, ticket: Number) -> Option<Command> {
+        self.needed("note", "A note", fields::MAX_TEXT).map(|note| Command::AddNote {
+            ticket,
+            note,
+            occurred_at: self.time("occurred_at"),
+            reason: self.text("reason", "The reason", fields::MAX_LINE),
+        })
+    }
+
     /// The value, unless something cannot be understood. What is only empty is left to the desk.
     fn done<T>(mut self, value: Option<T>) -> Result<T, Typed> {
         match value {
@@ -195,12 +204,7 @@ pub fn command(scene: &Scene<'_>, form: &Form, reading: &Reading<'_>) -> Result<
             let fields = reader.fields(scene.kind, form);
             Some(Command::SetFields { ticket, fields, reason: reader.text("reason", "The reason", 2_000) })
         }
-        Action::Note => reader.needed("note", "A note", fields::MAX_TEXT).map(|note| Command::AddNote {
-            ticket,
-            note,
-            occurred_at: reader.time("occurred_at"),
-            reason: reader.text("reason", "The reason", fields::MAX_LINE),
-        }),
+        Action::Note => reader.note(ticket),
         Action::WaiveEvidence(phase) => {
             reader.needed("reason", "A reason", 2_000).map(|reason| Command::WaiveEvidence { ticket, phase: phase.clone(), reason })
         }
@@ -256,6 +260,16 @@ fn take_up(reader: &mut Reader<'_>, scene: &Scene<'_>, form: &Form, offer: &str)
     reader.wrong.errors.extend(empty);
     let (ticket, seed) = (scene.ticket.number.clone(), (reader.of.salt)());
     Some(Command::TakeUp(Offer { ticket, offer: offer.to_owned(), fields, received_at: scene.now, seed }))
+}
+
+/// The command of a note's form alone: nothing of the ticket is looked at.
+///
+/// # Errors
+/// What is wrong, at its fields, with everything that was typed.
+pub fn note(ticket: Number, reading: &Reading<'_>) -> Result<Command, Typed> {
+    let mut reader = Reader::new(reading);
+    let command = reader.note(ticket);
+    reader.done(command)
 }
 
 fn decide(reader: &mut Reader<'_>) -> Option<(bool, Sealed)> {

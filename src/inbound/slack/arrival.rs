@@ -1,8 +1,8 @@
 //! What Slack sent, by whichever transport, and what it is answered.
 //!
 //! Slack waits three seconds. What changes something is answered after its commit; where that takes longer, a command is
-//! told that the answer follows, an event is not acknowledged (Slack sends it again, and it is recorded once), and a form
-//! stays open with everything in it.
+//! told that the answer follows and a button as well, an event is not acknowledged (Slack sends it again, and it is recorded
+//! once), and a form stays open with everything in it. What only one person is told is said after Slack was answered.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::{commands, heard, press};
-use crate::card::chat;
 use crate::card::words::Words;
+use crate::card::{chat, replies};
 use crate::desk::chat::{Reply, Sheet};
 use crate::inbound::app::App;
 
@@ -51,8 +51,10 @@ pub enum Back {
 /// What became of it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// Nothing to say.
+    /// It was done, or there was nothing to do; nothing is said of it.
     Nothing,
+    /// A form stands before whoever asked.
+    Opened,
     /// A sentence to whoever asked.
     Says(Reply),
     /// What is wrong with a form, by input.
@@ -69,6 +71,25 @@ impl Outcome {
     /// One sentence.
     pub(super) fn says(words: Words) -> Self {
         Self::Says(Reply { paragraphs: vec![words], ..Reply::default() })
+    }
+
+    /// What is said of it where nothing else shows it; nothing of a form that is open.
+    pub(super) fn in_words(&self) -> Option<Reply> {
+        match self {
+            Self::Opened | Self::Options(_) => None,
+            Self::Nothing => Some(Reply::of(chat::SAVED)),
+            Self::Says(reply) => Some(reply.clone()),
+            Self::Errors(errors) => Some(Reply::of(errors.values().cloned().collect::<Vec<_>>().join(" "))),
+            Self::Shows(Sheet::Says { paragraphs, buttons, .. }) => {
+                Some(Reply { paragraphs: paragraphs.clone(), buttons: buttons.clone(), ..Reply::default() })
+            }
+            Self::Shows(Sheet::Form { form, .. }) => {
+                let errors = form.error.iter().chain(form.fields.iter().filter_map(|field| field.error.as_ref()));
+                Some(Reply::of(errors.cloned().collect::<Vec<_>>().join(" ")))
+            }
+            Self::Shows(Sheet::Waiting { .. }) => None,
+            Self::NotStored => Some(Reply::of(replies::not_stored())),
+        }
     }
 }
 
@@ -101,7 +122,7 @@ pub async fn take(app: &App, arrival: Arrival) -> Back {
         }
     });
     match tokio::time::timeout(PATIENCE, &mut work).await {
-        Ok(Ok(outcome)) => back(app, &arrival, outcome).await,
+        Ok(Ok(outcome)) => back(app, arrival, outcome),
         Ok(Err(_)) => {
             tracing::error!("taking something that Slack sent broke down");
             Back::NotYet
@@ -110,22 +131,31 @@ pub async fn take(app: &App, arrival: Arrival) -> Back {
     }
 }
 
-/// Answers now, and once more when it is done.
+/// Answers now, and once more when it is done: whoever was told that it is being saved is told what came of it.
 fn late(app: &App, arrival: Arrival, work: JoinHandle<Outcome>) -> Back {
-    let now = match &arrival.what {
-        What::Command(_) => {
-            app.chat.as_ref().map(|chat| chat.worded(&Reply { paragraphs: vec![chat::still_saving()], ..Reply::default() }))
-        }
-        What::Interaction(payload) if payload["type"] == "block_actions" => None,
+    let still = Reply { paragraphs: vec![chat::still_saving()], ..Reply::default() };
+    let (now, first) = match &arrival.what {
+        What::Command(_) => (app.chat.as_ref().map(|chat| chat.worded(&still)), None),
+        What::Interaction(payload) if payload["type"] == "block_actions" => (None, Some(still)),
+        What::Interaction(payload) if payload["type"] == "view_submission" => return not_yet_sent(&payload["view"]),
         What::Interaction(_) | What::Event(_) => return Back::NotYet,
     };
-    let app = app.clone();
-    tokio::spawn(async move {
-        if let Ok(Outcome::Says(reply)) = work.await {
-            answer(&app, &arrival, &reply).await;
+    let later = app.clone();
+    app.talk.after.say(async move {
+        if let Some(first) = first {
+            answer(&later, &arrival, &first).await;
+        }
+        if let Some(reply) = work.await.unwrap_or(Outcome::NotStored).in_words() {
+            answer(&later, &arrival, &reply).await;
         }
     });
     Back::Given(now)
+}
+
+/// A form that could not be saved in time stays open, and says so; sent once more, it is recorded once.
+fn not_yet_sent(view: &Value) -> Back {
+    let Some(input) = view["state"]["values"].as_object().and_then(|inputs| inputs.keys().next()) else { return Back::NotYet };
+    Back::Given(Some(json!({ "response_action": "errors", "errors": { input: chat::STILL_SAVING_FORM } })))
 }
 
 async fn answer(app: &App, arrival: &Arrival, reply: &Reply) {
@@ -135,7 +165,7 @@ async fn answer(app: &App, arrival: &Arrival, reply: &Reply) {
     }
 }
 
-async fn back(app: &App, arrival: &Arrival, outcome: Outcome) -> Back {
+fn back(app: &App, arrival: Arrival, outcome: Outcome) -> Back {
     let Some(chat) = app.chat.clone() else { return Back::Given(None) };
     let submitted = matches!(&arrival.what, What::Interaction(payload) if payload["type"] == "view_submission");
     match (&arrival.what, outcome) {
@@ -150,7 +180,8 @@ async fn back(app: &App, arrival: &Arrival, outcome: Outcome) -> Back {
         }
         (_, Outcome::Nothing) if submitted => Back::Given(Some(json!({ "response_action": "clear" }))),
         (What::Interaction(_), Outcome::Says(reply)) => {
-            answer(app, arrival, &reply).await;
+            let later = app.clone();
+            app.talk.after.say(async move { answer(&later, &arrival, &reply).await });
             Back::Given(None)
         }
         _ => Back::Given(None),

@@ -9,14 +9,15 @@ use serde_json::Value;
 
 use super::arrival::Outcome;
 use super::forms::{self, Context};
-use super::speaker::{Origin, Speaker, speaker, text};
+use super::speaker::{Origin, Speaker, person_by_user, speaker, text};
 use super::state::Filled;
+use super::window::Window;
 use super::{lines, linking, lookups};
 use crate::card::buttons::Action;
 use crate::card::chat;
 use crate::card::form::{FIELD, Form, Needed, Typed};
 use crate::card::words::Words;
-use crate::desk::chat::{Handle, Reply, Sheet};
+use crate::desk::chat::Reply;
 use crate::desk::request::Ask;
 use crate::inbound::app::App;
 use crate::people::Person;
@@ -46,7 +47,7 @@ struct Typing<'p> {
     rest: &'p str,
     /// The channel that it was typed in.
     channel: &'p str,
-    trigger: &'p str,
+    window: Window<'p>,
 }
 
 impl<'p> Typing<'p> {
@@ -58,8 +59,13 @@ impl<'p> Typing<'p> {
             word: word.chars().take(64).collect::<String>().to_lowercase(),
             rest: rest.trim(),
             channel: text(&payload["channel_id"], 64),
-            trigger: text(&payload["trigger_id"], 200),
+            window: Window::of(text(&payload["trigger_id"], 200)),
         }
+    }
+
+    /// Whether a form may come of it: everything else is said.
+    fn may_open_a_form(&self) -> bool {
+        self.command != "/countersign" && !matches!(self.word.as_str(), "list" | "show" | "help")
     }
 }
 
@@ -76,17 +82,22 @@ pub async fn command(app: &App, payload: &Value, auth: &'static str) -> Outcome 
         ticket: None,
         auth,
     };
-    let speaker = match speaker(app, origin).await {
+    let speaker = match typing.window.meanwhile(app, typing.may_open_a_form(), speaker(app, origin)).await {
         Ok(speaker) => speaker,
-        Err(unheard) => return unheard.into(),
+        Err(unheard) => return typing.window.close(app, unheard.into()).await,
     };
+    let outcome = typed(app, &speaker, &typing).await;
+    typing.window.close(app, outcome).await
+}
+
+async fn typed(app: &App, speaker: &Speaker, typing: &Typing<'_>) -> Outcome {
     if typing.command == "/countersign" {
-        return house(app, &speaker, &typing).await;
+        return house(app, speaker, typing).await;
     }
     let name = typing.command.trim_start_matches('/');
     let library = app.desk.snapshot().procedures.current().cloned();
     match library.as_ref().and_then(|library| library.kinds.get(name)) {
-        Some(kind) => of_kind(app, &speaker, kind, &typing).await,
+        Some(kind) => of_kind(app, speaker, kind, typing).await,
         None => Outcome::says(chat::no_procedure(&format!("“{}”", name.chars().take(40).collect::<String>()))),
     }
 }
@@ -149,7 +160,7 @@ async fn of_kind(app: &App, speaker: &Speaker, kind: &Kind, typing: &Typing<'_>)
     };
     let Some(number) = number else { return Outcome::says(chat::which_ticket(typing.command, word)) };
     let text = if word == "merge" && text.is_empty() { rest } else { text };
-    if let Some(refused) = unfit(app, speaker, &number, text).await {
+    if let Some(refused) = unfit(app, speaker, Some(&number), text).await {
         return refused;
     }
     if word == "show" {
@@ -182,12 +193,13 @@ fn number_and_text<'t>(prefix: &str, rest: &'t str) -> (Option<Number>, &'t str)
 }
 
 /// Refuses a text that must not be kept, and keeps that it was tried.
-async fn unfit(app: &App, speaker: &Speaker, ticket: &Number, text: &str) -> Option<Outcome> {
+async fn unfit(app: &App, speaker: &Speaker, ticket: Option<&Number>, text: &str) -> Option<Outcome> {
     let screened = guard::screen(text);
     if screened.found.is_empty() {
         return None;
     }
-    let command = Command::Withhold { ticket: ticket.clone(), found: screened.names(), of: "command".to_owned(), masked: false };
+    let ticket = ticket.cloned();
+    let command = Command::Withhold { ticket, found: screened.names(), of: "command".to_owned(), masked: false };
     if let Err(error) = speaker.ask(app, Ask::Ticket(Box::new(command)), "withheld").await {
         tracing::info!(%error, "that something was withheld could not be recorded");
     }
@@ -198,12 +210,11 @@ async fn declare(app: &App, speaker: &Speaker, kind: &Kind, typing: &Typing<'_>)
     let action = Action::Declare(kind.name.clone());
     let context = Context { ticket: None, action: action.to_string(), binding: None, key: speaker.form_key() };
     let title = if typing.word.is_empty() { "" } else { typing.rest };
-    let screened = guard::screen(title);
-    if !screened.found.is_empty() {
-        return Outcome::says(chat::withheld("text", &screened.found.into_iter().collect::<Vec<_>>(), false));
+    if let Some(refused) = unfit(app, speaker, None, title).await {
+        return refused;
     }
     if title.is_empty() {
-        return forms::open(app, speaker, typing.trigger, context, &Typed::default()).await;
+        return forms::open(app, speaker, &typing.window, context, &Typed::default()).await;
     }
     // "sev1 the database is down" says how bad it is as well.
     let (first, others) = title.split_once(' ').unwrap_or((title, ""));
@@ -224,8 +235,7 @@ async fn declare(app: &App, speaker: &Speaker, kind: &Kind, typing: &Typing<'_>)
 fn somebody(app: &App, speaker: &Speaker, named: &str) -> Result<Person, Words> {
     let directory = app.desk.snapshot().directory;
     let found = if let Some(mention) = named.strip_prefix("<@").and_then(|rest| rest.split(['|', '>']).next()) {
-        let handle = Handle { user: mention.to_owned(), ..speaker.handle.clone() };
-        directory.by_account(&handle.to_string()).cloned()
+        person_by_user(&directory, &speaker.handle.team, mention).cloned()
     } else if named == "me" {
         speaker.person.clone()
     } else {
@@ -316,7 +326,7 @@ async fn filled_in(
     let said_nothing = values.is_empty() && !made.form.fields.is_empty();
     if said_nothing || lacks(&made.form, &values) {
         let prefilled = Typed { values, ..Typed::default() };
-        return forms::open(app, speaker, typing.trigger, context, &prefilled).await;
+        return forms::open(app, speaker, &typing.window, context, &prefilled).await;
     }
     let filled = Filled::of(values);
     confirmed(forms::send(app, speaker, &context, &filled, false).await, &context)
@@ -341,15 +351,9 @@ fn lacks(form: &Form, values: &BTreeMap<String, Vec<String>>) -> bool {
 
 /// What a form would show in its own place, said in a sentence.
 fn confirmed(outcome: Outcome, context: &Context) -> Outcome {
-    let of = |text: String| Outcome::says(Words::of(text));
     match (outcome, &context.ticket) {
         (Outcome::Nothing, Some(number)) => Outcome::says(Words::of("Recorded on ").ticket(number).text(".")),
-        (Outcome::Errors(errors), _) => of(errors.into_values().collect::<Vec<_>>().join(" ")),
-        (Outcome::Shows(Sheet::Form { form, .. }), _) => {
-            let errors = form.error.iter().chain(form.fields.iter().filter_map(|field| field.error.as_ref()));
-            of(errors.cloned().collect::<Vec<_>>().join(" "))
-        }
-        (Outcome::Shows(Sheet::Says { paragraphs, buttons, .. }), _) => Outcome::Says(Reply { paragraphs, buttons, ..Reply::default() }),
+        (outcome @ (Outcome::Errors(_) | Outcome::Shows(_)), _) => outcome.in_words().map_or(outcome, Outcome::Says),
         (outcome, _) => outcome,
     }
 }

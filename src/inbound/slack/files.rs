@@ -1,5 +1,7 @@
 //! Files out of chat: fetched with the bot's token, looked through, sniffed, capped, kept by content, and filed as
-//! evidence. Nothing that the platform says of a file is believed.
+//! evidence. Nothing that the platform says of a file is believed. What cannot be had now is fetched later ([`owed`]).
+
+pub mod owed;
 
 use serde_json::Value;
 
@@ -26,6 +28,8 @@ pub(super) enum NotFiled {
     Unfit(Vec<Found>),
     /// It is too large, or not there any more.
     NotFetched(String),
+    /// It cannot be had now, and why.
+    NotNow(String),
     /// The disk does not take it.
     NotKept,
     /// The desk refused it, or could not save that.
@@ -37,7 +41,7 @@ impl NotFiled {
     pub(super) fn words(&self) -> Words {
         match self {
             Self::Unfit(found) => chat::withheld("file", found, false),
-            Self::NotFetched(why) => Words::of(why.clone()),
+            Self::NotFetched(why) | Self::NotNow(why) => Words::of(why.clone()),
             Self::NotKept => Words::of(replies::not_kept()),
             Self::Unanswered(error) => Words::of(error.to_string()),
         }
@@ -45,6 +49,7 @@ impl NotFiled {
 }
 
 /// What a file is filed as.
+#[derive(Clone)]
 pub(super) struct Filing<'f> {
     pub ticket: &'f Number,
     pub phase: Option<String>,
@@ -53,17 +58,44 @@ pub(super) struct Filing<'f> {
     pub key: String,
 }
 
+/// Whether a file is filed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Filed {
+    /// It is.
+    Now,
+    /// It cannot be had now; that it is to be fetched is on the disk.
+    Later,
+}
+
+/// Fetches a file and files it as evidence, now or as soon as Slack hands it over.
+pub(super) async fn file(app: &App, speaker: &Speaker, file: &ChatFile, filing: Filing<'_>, channel: &str) -> Result<Filed, NotFiled> {
+    match attach(app, speaker, file, filing.clone()).await {
+        Ok(()) => Ok(Filed::Now),
+        Err(NotFiled::NotNow(why)) => {
+            tracing::info!(why, "a file could not be fetched; it is tried again");
+            owed::owe(app, speaker, file, &filing, channel).await.map_err(|_| NotFiled::NotKept)?;
+            Ok(Filed::Later)
+        }
+        Err(why) => Err(why),
+    }
+}
+
 /// Fetches a file and files it as evidence.
 pub(super) async fn attach(app: &App, speaker: &Speaker, file: &ChatFile, filing: Filing<'_>) -> Result<(), NotFiled> {
-    let Some(chat) = app.chat.as_ref() else { return Err(NotFiled::NotFetched("Slack is not configured.".to_owned())) };
+    let Some(platform) = app.chat.as_ref() else { return Err(NotFiled::NotFetched("Slack is not configured.".to_owned())) };
     let too_large = || NotFiled::NotFetched(format!("That file is too large: at most {} MB are taken.", MOST >> 20));
     if usize::try_from(file.size).map_or(true, |size| size > MOST) {
         return Err(too_large());
     }
-    let bytes = chat.download(file, MOST).await.map_err(|error| match error {
+    let bytes = platform.download(file, MOST).await.map_err(|error| match error {
         ChatError::TooLarge => too_large(),
-        other => NotFiled::NotFetched(format!("I could not fetch that file ({other}). Please send it again, or file it in the console.")),
+        other if other.passes() => NotFiled::NotNow(other.to_string()),
+        other => NotFiled::NotFetched(chat::file_gone(&other.to_string())),
     })?;
+    if file.size > 0 && u64::try_from(bytes.len()).ok() != Some(file.size) {
+        // A page to sign in at, perhaps, or the half of it.
+        return Err(NotFiled::NotNow("what came is not the whole file".to_owned()));
+    }
     let name = one_line(&file.name, 120);
     keep(app, speaker, (&name, &bytes), filing).await
 }
@@ -73,7 +105,7 @@ pub(super) async fn keep(app: &App, speaker: &Speaker, (name, bytes): (&str, &[u
     let found = found_in(name, bytes);
     if !found.is_empty() {
         let names = found.iter().map(|f| f.name().to_owned()).collect();
-        let command = Command::Withhold { ticket: filing.ticket.clone(), found: names, of: "file".to_owned(), masked: false };
+        let command = Command::Withhold { ticket: Some(filing.ticket.clone()), found: names, of: "file".to_owned(), masked: false };
         if let Err(error) = speaker.ask_under(app, Ask::Ticket(Box::new(command)), &format!("{}:withheld", filing.key), "").await {
             tracing::info!(%error, "that a file was withheld could not be recorded");
         }
@@ -126,8 +158,9 @@ pub(super) async fn submitted(app: &App, speaker: &Speaker, context: &Context, f
     };
     let phase = one("phase").filter(|phase| !phase.is_empty());
     let key = format!("slack:file:{}:{}", file.id, context.key);
-    match attach(app, speaker, file, Filing { ticket, phase, captured_at, key }).await {
-        Ok(()) => Outcome::Nothing,
+    match self::file(app, speaker, file, Filing { ticket, phase, captured_at, key }, "").await {
+        Ok(Filed::Now) => Outcome::Nothing,
+        Ok(Filed::Later) => Outcome::says(chat::file_follows()),
         Err(why) => {
             let said = why.words().plain(chrono_tz::UTC, app.desk.now());
             Outcome::Errors([("file".to_owned(), said)].into())

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use super::arrival::Outcome;
 use super::speaker::Speaker;
 use super::state::Filled;
+use super::window::Window;
 use super::{files, lines, linking};
 use crate::card::action_form::{declare_form, form};
 use crate::card::buttons::Action;
@@ -35,8 +36,6 @@ use crate::ticket::guard::Found;
 use crate::ticket::number::Number;
 use crate::ticket::refusal::Refusal;
 
-/// The title of a form that is not known yet.
-const WAITING: &str = "One moment";
 /// Options of a search in a long list at most.
 const OPTIONS: usize = 100;
 
@@ -60,6 +59,8 @@ pub struct Context {
 /// A form, and what reading it needs.
 pub(super) struct Made<'a> {
     pub form: Form,
+    /// No content of its ticket is shown in chat.
+    bare: bool,
     shown: Shown<'a>,
     library: std::sync::Arc<Library>,
 }
@@ -67,8 +68,8 @@ pub(super) struct Made<'a> {
 enum Shown<'a> {
     Declare(std::sync::Arc<Kind>),
     On(Box<(Look<'a>, Pinned)>),
-    /// By somebody who is nobody yet: it can be filled in, and waits for them to be linked.
-    Blank,
+    /// By somebody who is nobody yet: a note is kept, and everything else waits for them to be linked.
+    Blank(Number),
 }
 
 /// What a person of this console is shown of a ticket, with the address of its page.
@@ -105,10 +106,33 @@ pub(super) async fn make<'a>(
             }
             (form, Shown::On(Box::new((look, pinned))))
         }
-        (action, Some(number), None) => (blank(app, &library, action, number).await?, Shown::Blank),
+        (action, Some(number), None) => (blank(app, &library, action, number).await?, Shown::Blank(number.clone())),
         (_, None, _) => return Err(no_such()),
     };
-    Ok(Made { form, shown, library })
+    let bare = match &shown {
+        Shown::On(on) => minimal(app) || on.0.scene(&on.1, |scene| scene.is_sensitive()),
+        // Nothing of a ticket stands in it.
+        Shown::Declare(_) | Shown::Blank(_) => false,
+    };
+    Ok(Made { form, bare, shown, library })
+}
+
+/// The organisation wants numbers, status and links alone in chat.
+pub(super) fn minimal(app: &App) -> bool {
+    app.config.slack.as_ref().is_some_and(|slack| slack.minimal_content)
+}
+
+/// Whether chat shows no content of what a form is of.
+pub(super) async fn is_bare(app: &App, speaker: &Speaker, context: &Context) -> bool {
+    let Ok(action) = context.action.parse::<Action>() else { return true };
+    minimal(app) || make(app, speaker.person.as_ref(), &action, context.ticket.as_ref()).await.is_ok_and(|made| made.bare)
+}
+
+/// Where what a form is of can be read and done, when chat does not show it.
+fn in_the_console(app: &App, number: &Number, action: &Action) -> Sheet {
+    let address = format!("{}{ROOT}/c/{number}/form/{action}", app.config.public_url);
+    let button = Offer { label: "Read and decide".to_owned(), does: Does::Open(address), primary: true };
+    says(vec![chat::decided_in_the_console(number)], vec![button])
 }
 
 fn declare(kind: &Kind, library: &Library, people: &[Choice]) -> Form {
@@ -135,12 +159,28 @@ async fn blank(app: &App, library: &Library, action: &Action, number: &Number) -
 }
 
 impl Made<'_> {
+    /// The form as chat may show it.
+    fn shown_form(&self) -> Form {
+        if self.bare { self.form.clone().without_content() } else { self.form.clone() }
+    }
+
+    /// A refusal as chat may say it: what changed meanwhile is content.
+    pub(super) fn fit_to_say(&self, error: Unanswered) -> Unanswered {
+        match error {
+            Unanswered::Refused(Refused::Ticket(Refusal::Stale { ticket, status, .. })) if self.bare => {
+                Refused::Ticket(Refusal::Stale { ticket, status, changed: Vec::new() }).into()
+            }
+            error => error,
+        }
+    }
+
     /// The command that the typed texts make.
     pub(super) fn command(&self, app: &App, data: &Data, saving: bool) -> Result<Option<Command>, Typed> {
         let salt = || app.desk.env().bytes();
         let reading = Reading { data, salt: &salt, library: &self.library };
         match &self.shown {
-            Shown::Blank => Ok(None),
+            Shown::Blank(number) if self.form.action == Action::Note => typed::note(number.clone(), &reading).map(Some),
+            Shown::Blank(_) => Ok(None),
             Shown::Declare(kind) => typed::declare(kind, &self.form, &reading, app.desk.now()).map(|command| Some(by_chat(command))),
             Shown::On(on) => {
                 let (look, pinned) = on.as_ref();
@@ -155,7 +195,7 @@ impl Made<'_> {
     pub(super) fn ticket(&self) -> Option<&crate::ticket::state::Ticket> {
         match &self.shown {
             Shown::On(on) => Some(&on.1.ticket),
-            Shown::Declare(_) | Shown::Blank => None,
+            Shown::Declare(_) | Shown::Blank(_) => None,
         }
     }
 
@@ -174,28 +214,18 @@ fn by_chat(command: Command) -> Command {
 }
 
 /// Opens a form: something at once, since a trigger lasts three seconds, and the form as soon as it is made.
-pub(super) async fn open(app: &App, speaker: &Speaker, trigger: &str, context: Context, prefilled: &Typed) -> Outcome {
-    let Some(chat) = app.chat.as_ref() else { return Outcome::Nothing };
-    let waiting = Sheet::Waiting { title: WAITING.to_owned() };
-    let (opened, sheet) = tokio::join!(chat.open(trigger, &waiting), sheet(app, speaker, context, prefilled));
-    let opened = match opened {
-        Ok(id) => id,
-        Err(error) => {
-            tracing::info!(%error, "a form could not be opened");
-            return Outcome::says(chat::too_slow());
-        }
-    };
-    if let Err(error) = chat.update(&opened, None, &sheet).await {
-        tracing::info!(%error, "a form could not be filled");
-        return Outcome::says(chat::too_slow());
-    }
-    Outcome::Nothing
+pub(super) async fn open(app: &App, speaker: &Speaker, window: &Window<'_>, context: Context, prefilled: &Typed) -> Outcome {
+    window.show(app, sheet(app, speaker, context, prefilled)).await
 }
 
 async fn sheet(app: &App, speaker: &Speaker, context: Context, prefilled: &Typed) -> Sheet {
-    let Ok(action) = context.action.parse::<Action>() else { return says(vec![Words::of("There is no such action.")], Vec::new()) };
+    let Ok(action) = context.action.parse::<Action>() else { return says(vec![chat::no_such_action()], Vec::new()) };
     match make(app, speaker.person.as_ref(), &action, context.ticket.as_ref()).await {
-        Ok(made) => shown(made.form.with(prefilled), &context),
+        Ok(made) => match (&action, &context.ticket) {
+            // A decision is bound to what was shown, and here nothing would be.
+            (Action::Decide(_), Some(number)) if made.bare => in_the_console(app, number, &action),
+            _ => shown(made.shown_form().with(prefilled), &context),
+        },
         Err(error) => says(vec![Words::of(error.to_string())], Vec::new()),
     }
 }
@@ -214,14 +244,14 @@ fn says(paragraphs: Vec<Words>, buttons: Vec<Offer>) -> Sheet {
 /// Takes what was typed into a form. `saving`: the fields are kept, the step is not taken.
 pub(super) async fn submitted(app: &App, speaker: &Speaker, view: &Value, saving: bool) -> Outcome {
     let context = view["private_metadata"].as_str().filter(|t| t.len() <= 3_000).and_then(|t| serde_json::from_str::<Context>(t).ok());
-    let Some(context) = context else { return Outcome::says(Words::of("This form is not one of mine.")) };
+    let Some(context) = context else { return Outcome::says(chat::not_my_form()) };
     let filled = Filled::read(view, app.desk.now());
     send(app, speaker, &context, &filled, saving).await
 }
 
 /// Sends a form, as it stands now, with what was typed.
 pub(super) async fn send(app: &App, speaker: &Speaker, context: &Context, filled: &Filled, saving: bool) -> Outcome {
-    let Ok(action) = context.action.parse::<Action>() else { return Outcome::says(Words::of("There is no such action.")) };
+    let Ok(action) = context.action.parse::<Action>() else { return Outcome::says(chat::no_such_action()) };
     let made = match make(app, speaker.person.as_ref(), &action, context.ticket.as_ref()).await {
         Ok(made) => made,
         Err(error) => return Outcome::says(Words::of(error.to_string())),
@@ -230,9 +260,7 @@ pub(super) async fn send(app: &App, speaker: &Speaker, context: &Context, filled
     if !unfit.is_empty() {
         return withheld(app, speaker, context, &unfit).await;
     }
-    if let Action::Evidence(_) = &action
-        && speaker.person.is_some()
-    {
+    if let Action::Evidence(_) = &action {
         return files::submitted(app, speaker, context, filled).await;
     }
     let data = filled.data(&made.form, context.binding.as_deref());
@@ -244,23 +272,22 @@ pub(super) async fn send(app: &App, speaker: &Speaker, context: &Context, filled
             done(app, &made, context, filled, answered).await
         }
         Ok(None) => linking::hold(app, speaker, context, filled).await,
-        Err(wrong) => at_their_inputs(&made.form, context, &wrong),
+        Err(wrong) => at_their_inputs(&made, context, &wrong),
     }
 }
 
+/// What was pressed and typed, not what was made of it: the same form sent a minute later is the same form.
 fn digest(context: &Context, filled: &Filled, saving: bool) -> String {
-    hex::encode(Sha256::digest(json!([context.ticket, context.action, filled.values(), saving]).to_string()))
+    hex::encode(Sha256::digest(json!([context.ticket, context.action, filled.pressed(), saving]).to_string()))
 }
 
 /// What must not stand here goes back to whoever typed it; that it was tried is on record, without the content.
 async fn withheld(app: &App, speaker: &Speaker, context: &Context, unfit: &BTreeMap<String, BTreeSet<Found>>) -> Outcome {
-    if let Some(ticket) = &context.ticket {
-        let found: BTreeSet<Found> = unfit.values().flatten().copied().collect();
-        let found = found.into_iter().map(|f| f.name().to_owned()).collect();
-        let command = Command::Withhold { ticket: ticket.clone(), found, of: "form".to_owned(), masked: false };
-        if let Err(error) = speaker.ask(app, Ask::Ticket(Box::new(command)), "withheld").await {
-            tracing::info!(%error, "that something was withheld could not be recorded");
-        }
+    let found: BTreeSet<Found> = unfit.values().flatten().copied().collect();
+    let found = found.into_iter().map(|f| f.name().to_owned()).collect();
+    let command = Command::Withhold { ticket: context.ticket.clone(), found, of: "form".to_owned(), masked: false };
+    if let Err(error) = speaker.ask(app, Ask::Ticket(Box::new(command)), "withheld").await {
+        tracing::info!(%error, "that something was withheld could not be recorded");
     }
     Outcome::Errors(
         unfit.iter().map(|(name, found)| (name.clone(), chat::withheld_field(&found.iter().copied().collect::<Vec<_>>()))).collect(),
@@ -269,9 +296,10 @@ async fn withheld(app: &App, speaker: &Speaker, context: &Context, unfit: &BTree
 
 /// What became of a form that was sent.
 async fn done(app: &App, made: &Made<'_>, context: &Context, filled: &Filled, answered: Result<Answer, Unanswered>) -> Outcome {
-    match answered {
+    match answered.map_err(|error| made.fit_to_say(error)) {
         Ok(answer) => recorded(app, context, &answer),
         Err(Unanswered::Refused(Refused::NotLinked)) => Outcome::Says(not_linked(app, false)),
+        Err(Unanswered::Refused(Refused::KeyReused)) => Outcome::says(chat::form_recorded_before()),
         Err(Unanswered::Refused(Refused::Ticket(refusal))) => {
             let stale = matches!(refusal, Refusal::Stale { .. });
             let errors = refusal.fields();
@@ -283,11 +311,11 @@ async fn done(app: &App, made: &Made<'_>, context: &Context, filled: &Filled, an
             if stale {
                 return moved_on(app, made, context, &typed).await;
             }
-            at_their_inputs(&made.form, context, &typed)
+            at_their_inputs(made, context, &typed)
         }
         Err(error) => {
             let typed = Typed { values: filled.values().clone(), errors: BTreeMap::new(), error: Some(error.to_string()) };
-            again(&made.form, context, &typed)
+            again(made, context, &typed)
         }
     }
 }
@@ -313,8 +341,8 @@ pub(super) fn not_linked(app: &App, kept: bool) -> Reply {
 /// The ticket moved on: the form says so, keeps what was typed, and is bound to what stands there now.
 async fn moved_on(app: &App, made: &Made<'_>, context: &Context, typed: &Typed) -> Outcome {
     let fresh = match (made.ticket(), context.action.parse::<Action>()) {
-        (Some(_), Ok(_)) => made.form.clone(),
-        _ => return again(&made.form, context, typed),
+        (Some(_), Ok(_)) => made.shown_form(),
+        _ => return again(made, context, typed),
     };
     let binding = fresh.binding.clone();
     let key = app.desk.env().id("");
@@ -322,20 +350,20 @@ async fn moved_on(app: &App, made: &Made<'_>, context: &Context, typed: &Typed) 
 }
 
 /// Errors at their inputs, where every one of them has an input; otherwise the form again, with all of it above.
-fn at_their_inputs(form: &Form, context: &Context, typed: &Typed) -> Outcome {
-    let again_with = form.clone().with(typed);
+fn at_their_inputs(made: &Made<'_>, context: &Context, typed: &Typed) -> Outcome {
+    let again_with = made.shown_form().with(typed);
     let errors: BTreeMap<String, String> =
         again_with.fields.iter().filter_map(|field| Some((field.name.clone(), field.error.clone()?))).collect();
     let all_at_home = errors.len() >= typed.errors.len() && !errors.is_empty();
-    if all_at_home && !form.fields.is_empty() { Outcome::Errors(errors) } else { again(form, context, typed) }
+    if all_at_home && !made.form.fields.is_empty() { Outcome::Errors(errors) } else { again(made, context, typed) }
 }
 
-fn again(form: &Form, context: &Context, typed: &Typed) -> Outcome {
-    if form.fields.is_empty() {
+fn again(made: &Made<'_>, context: &Context, typed: &Typed) -> Outcome {
+    if made.form.fields.is_empty() {
         let text: Vec<String> = typed.error.iter().chain(typed.errors.values()).cloned().collect();
         return Outcome::says(Words::of(text.join(" ")));
     }
-    Outcome::Shows(shown(form.clone().with(typed), context))
+    Outcome::Shows(shown(made.shown_form().with(typed), context))
 }
 
 /// Options of a long list that fit what is typed.

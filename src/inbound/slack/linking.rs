@@ -1,8 +1,10 @@
 //! How an account becomes somebody's, and what it had filled in before that.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 use super::arrival::Outcome;
 use super::forms::{self, Context};
@@ -11,15 +13,18 @@ use super::state::Filled;
 use crate::card::buttons::Action;
 use crate::card::chat;
 use crate::card::words::Words;
-use crate::desk::accounts::HeldForm;
-use crate::desk::chat::{Deed, Does, Offer, Pressed, Reply};
+use crate::desk::chat::{Deed, Does, Handle, Offer, Pressed, Reply};
 use crate::desk::request::Ask;
 use crate::inbound::app::App;
 use crate::people::Person;
-use crate::ticket::command::{Command, Step, Take};
 
 /// Forms that wait for one account at most: beyond it, the latest is not kept, and that is said.
 const MOST_HELD: usize = 10;
+
+/// Bytes of what was typed into one at most.
+const MOST_TYPED: usize = 256 << 10;
+/// How often everything that waits is looked at.
+const ALL_HELD: Duration = Duration::from_secs(30);
 
 /// A form that waits.
 #[derive(Serialize, Deserialize)]
@@ -67,20 +72,22 @@ pub(super) async fn confirm(app: &App, speaker: &Speaker) -> Outcome {
                 paragraphs.extend(complete(app, speaker, person).await);
             }
             let reply = Reply { paragraphs, replaces: true, ..Reply::default() };
-            tell(app, speaker, &reply).await;
+            tell(app, speaker, reply.clone());
             Outcome::Says(reply)
         }
         Err(error) => Outcome::Says(Reply { replaces: true, ..Reply::of(error.to_string()) }),
     }
 }
 
-/// Said directly as well, where it stays: an answer to a button is gone with the next look.
-async fn tell(app: &App, speaker: &Speaker, reply: &Reply) {
-    if let Some(chat) = &app.chat
-        && let Err(error) = chat.tell(&speaker.handle.user, reply).await
-    {
-        tracing::info!(%error, "an answer to one person was lost");
-    }
+/// Said directly, where it stays: an answer to a button is gone with the next look.
+pub(super) fn tell(app: &App, speaker: &Speaker, reply: Reply) {
+    let Some(chat) = app.chat.clone() else { return };
+    let user = speaker.handle.user.clone();
+    app.talk.after.say(async move {
+        if let Err(error) = chat.tell(&user, &reply).await {
+            tracing::info!(%error, "an answer to one person was lost");
+        }
+    });
 }
 
 /// "This is not me."
@@ -91,32 +98,59 @@ pub(super) async fn refuse(app: &App, speaker: &Speaker) -> Outcome {
     }
 }
 
-/// Keeps what somebody filled in who is nobody yet. That they tried is on record.
+/// Keeps what somebody filled in who is nobody yet. That they tried is on record, and what they typed is sealed with it.
 pub(super) async fn hold(app: &App, speaker: &Speaker, context: &Context, filled: &Filled) -> Outcome {
-    if let Some(tried) = tried(context)
-        && let Err(error) = speaker.ask(app, Ask::Ticket(Box::new(tried)), "unlinked").await
-    {
-        tracing::debug!(%error, "somebody who is nobody yet filled in a form");
-    }
     let kept = async {
-        if app.desk.held_for(&speaker.handle).await.ok()?.len() >= MOST_HELD {
-            return None;
-        }
+        let ticket = context.ticket.clone()?;
+        let many = app.desk.held_for(&speaker.handle).await.ok()?.len() >= MOST_HELD;
         let waiting = Waiting { context: context.clone(), values: filled.values().clone() };
-        let form = HeldForm { id: format!("{}/{}", speaker.handle, context.key), payload: serde_json::to_string(&waiting).ok()? };
-        app.desk.hold(&form, &speaker.handle).await.ok()
+        let form = serde_json::to_string(&waiting).ok().filter(|form| !many && form.len() <= MOST_TYPED).unwrap_or_default();
+        let transition = match context.action.parse() {
+            Ok(Action::Step(transition) | Action::Decide(transition)) => Some(transition),
+            _ => None,
+        };
+        let ask = Ask::HoldForm { ticket, transition, form: app.desk.seal(form.clone()) };
+        let answer = speaker.ask(app, ask, "unlinked").await.ok()?;
+        let seq = answer.events.last().copied().filter(|_| !form.is_empty())?;
+        app.desk.hold(&format!("{}/{}", speaker.handle, context.key), seq, &speaker.handle).await.ok()
     };
     Outcome::Says(forms::not_linked(app, kept.await.is_some()))
 }
 
-/// The deed that was tried, for the record of its refusal: nothing of what was typed.
-fn tried(context: &Context) -> Option<Command> {
-    let transition = match context.action.parse() {
-        Ok(Action::Step(transition) | Action::Decide(transition)) => transition,
-        _ => String::new(),
-    };
-    let steps = vec![Step { transition, ..Step::default() }];
-    context.ticket.clone().map(|ticket| Command::Take(Take { ticket, steps, rev: None, binding: None }))
+/// Completes what waited for those who were linked in another way than by a code: by an administrator, or by an address. A
+/// process that died while it completed the others' forms is made up for as well.
+pub async fn complete_held(app: App, mut stopped: watch::Receiver<bool>) {
+    let mut sizes = app.desk.sizes();
+    let mut all = tokio::time::interval(ALL_HELD);
+    loop {
+        let by_code_too = tokio::select! {
+            changed = sizes.changed() => if changed.is_err() { return } else { false },
+            _ = all.tick() => true,
+            _ = stopped.wait_for(|stop| *stop) => return,
+        };
+        if app.desk.is_held() {
+            continue;
+        }
+        let waiting = match app.desk.held_accounts().await {
+            Ok(waiting) => waiting,
+            Err(error) => {
+                tracing::warn!(%error, "the forms that wait could not be read; they are read again");
+                continue;
+            }
+        };
+        for handle in waiting {
+            let directory = app.desk.snapshot().directory;
+            let by_code = directory.by_handle(&handle).is_some_and(|account| account.state.method == "code");
+            let Some(person) = directory.by_account(&handle).filter(|_| by_code_too || !by_code).cloned() else { continue };
+            let Some((team, user)) = handle.split_once(':').and_then(|(_, rest)| rest.split_once('/')) else { continue };
+            let handle = Handle { platform: "slack".to_owned(), team: team.to_owned(), user: user.to_owned() };
+            let speaker = Speaker::of(handle, None, "held");
+            let paragraphs = complete(&app, &speaker, person).await;
+            if !paragraphs.is_empty() {
+                tell(&app, &speaker, Reply { paragraphs, ..Reply::default() });
+            }
+        }
+    }
 }
 
 /// Sends what waited, in the order in which it was filled in; what cannot be recorded any more is said, with everything
@@ -130,8 +164,12 @@ async fn complete(app: &App, speaker: &Speaker, person: Person) -> Vec<Words> {
         let filled = Filled::of(waiting.values);
         let what = what(&waiting.context);
         let outcome = forms::send(app, &speaker, &waiting.context, &filled, false).await;
+        if outcome == Outcome::NotStored {
+            // It waits on.
+            continue;
+        }
         let why = match outcome {
-            Outcome::Nothing => None,
+            Outcome::Nothing | Outcome::Opened => None,
             Outcome::Shows(crate::desk::chat::Sheet::Says { .. }) if waiting.context.ticket.is_none() => None,
             Outcome::Shows(crate::desk::chat::Sheet::Form { form, .. }) => {
                 Some(form.error.clone().unwrap_or_else(|| "it is not complete.".to_owned()))
@@ -147,7 +185,11 @@ async fn complete(app: &App, speaker: &Speaker, person: Person) -> Vec<Words> {
         }
         said.push(match why {
             None => chat::completed(&what),
-            Some(why) => chat::not_completed(&what, &why, &filled.values().values().flatten().cloned().collect::<Vec<_>>()),
+            Some(why) => {
+                let typed = filled.values().values().flatten().cloned();
+                let bare = forms::is_bare(app, &speaker, &waiting.context).await;
+                chat::not_completed(&what, &why, &typed.filter(|_| !bare).collect::<Vec<_>>())
+            }
         });
     }
     said

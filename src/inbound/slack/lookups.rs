@@ -27,7 +27,16 @@ pub(super) fn reader<'s>(app: &App, speaker: &'s Speaker) -> Result<&'s Person, 
     speaker.person.as_ref().ok_or_else(|| Outcome::Says(forms::not_linked(app, false)))
 }
 
-fn line(card: &Card) -> Words {
+/// A card as this organisation shows it in chat.
+fn as_shown(app: &App, card: Card) -> Card {
+    Card { bare: card.bare || forms::minimal(app), ..card }
+}
+
+fn line(app: &App, card: &Card) -> Words {
+    if card.bare || forms::minimal(app) {
+        let severity = card.severity.as_ref().map_or_else(String::new, |s| format!(" · {}", s.name));
+        return Words::new().strong(&card.number).text(format!("{severity} · {}", card.status));
+    }
     let severity = card.severity.as_ref().map_or_else(String::new, |s| format!("{} · ", s.name));
     Words::new().strong(&card.number).text(format!(" · {severity}{} · ", card.title)).then(card.state.clone())
 }
@@ -43,7 +52,7 @@ pub(super) async fn list(app: &App, speaker: &Speaker, prefix: &str) -> Outcome 
         Err(error) => says(error.to_string()),
         Ok(cards) => {
             let of_kind: Vec<&Card> = cards.iter().filter(|card| card.number.starts_with(prefix)).collect();
-            let mut paragraphs: Vec<Words> = of_kind.iter().take(MOST).map(|card| line(card)).collect();
+            let mut paragraphs: Vec<Words> = of_kind.iter().take(MOST).map(|card| line(app, card)).collect();
             if paragraphs.is_empty() {
                 paragraphs.push(Words::of("Nothing is open."));
             }
@@ -60,7 +69,7 @@ pub(super) async fn list(app: &App, speaker: &Speaker, prefix: &str) -> Outcome 
 async fn card(app: &App, person: &Person, number: &Number) -> Result<Card, NoView> {
     let look = Look::new(app, person)?;
     let pinned = look.ticket(number).await?;
-    Ok(look.card(&pinned))
+    Ok(as_shown(app, look.card(&pinned)))
 }
 
 /// One ticket's card, with what the reader may do.
@@ -183,7 +192,7 @@ pub(super) async fn inbox(app: &App, speaker: &Speaker) -> Outcome {
                 does: Does::Press(Pressed::plain(Some(&number), Deed::Show)),
                 primary: false,
             });
-            Outcome::Says(Reply { paragraphs: shown.map(line).collect(), buttons: offers.collect(), ..Reply::default() })
+            Outcome::Says(Reply { paragraphs: shown.map(|card| line(app, card)).collect(), buttons: offers.collect(), ..Reply::default() })
         }
     }
 }
@@ -228,6 +237,7 @@ pub(super) async fn home(app: &App, speaker: &Speaker) -> Home {
         return Home { paragraphs: reply.paragraphs, buttons: reply.buttons, waiting: Vec::new() };
     };
     let waiting = waiting(app, person).await.unwrap_or_default();
+    let waiting: Vec<Card> = waiting.into_iter().map(|card| as_shown(app, card)).collect();
     let kinds = Look::new(app, person)
         .map(|look| look.declarable().into_iter().map(|kind| (kind.name.clone(), kind.title.clone())).collect::<Vec<_>>());
     let buttons = kinds.unwrap_or_default().into_iter().take(4).map(|(name, title)| Offer {

@@ -6,22 +6,24 @@
 //! | [`arrival`] | what came, and what its transport is answered; three seconds, and never before the commit |
 //! | [`speaker`] | which account it is, whose, and whether it may be heard at all |
 //! | [`commands`] | `/incident …` and its kin; `lookups` answers those that only ask |
-//! | [`press`] | buttons; [`forms`] opens forms and takes what was typed into them; `state` reads that off |
+//! | [`press`] | buttons; [`forms`] makes forms and takes what was typed into them; `window` opens them, `state` reads them off |
 //! | [`linking`] | how an account becomes somebody's, and what it had filled in before |
 //! | [`heard`] | messages, reactions, pins, joins: what becomes of them; [`files`] fetches what hangs on them |
 //! | [`transcript`] | what was said, filed when the work ends |
+//! | [`afterwards`] | what is said once Slack was answered |
 //! | [`socket`] | Socket Mode |
 //!
 //! To add a command: a word in [`commands`], what it does beside it. To add an event: an arm in [`heard`]. What is
 //! unknown is answered and forgotten, never an error: Slack sends new kinds before anybody knows them.
 
+pub mod afterwards;
 pub mod arrival;
 pub mod commands;
 pub mod files;
 pub mod forms;
 pub mod heard;
 pub mod lines;
-mod linking;
+pub mod linking;
 mod lookups;
 pub mod press;
 pub mod signed;
@@ -29,6 +31,7 @@ pub mod socket;
 pub mod speaker;
 mod state;
 pub mod transcript;
+mod window;
 
 use axum::Router;
 use axum::body::{Body, Bytes};

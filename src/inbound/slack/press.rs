@@ -6,8 +6,9 @@
 use serde_json::Value;
 
 use super::arrival::Outcome;
-use super::forms::{self, Context};
+use super::forms::{self, Context, Made};
 use super::speaker::{Origin, Speaker, speaker, text};
+use super::window::Window;
 use super::{linking, lookups};
 use crate::card::buttons::Action;
 use crate::card::chat;
@@ -16,6 +17,7 @@ use crate::card::words::Words;
 use crate::desk::chat::{Deed, Does, Pressed, Reply};
 use crate::desk::request::{Ask, Refused, Unanswered};
 use crate::inbound::app::App;
+use crate::ticket::command::{Command, Step, Take};
 use crate::ticket::number::Number;
 
 /// Takes an interaction.
@@ -38,14 +40,19 @@ pub async fn interaction(app: &App, payload: &Value, auth: &'static str) -> Outc
         ticket: pressed.as_ref().and_then(|pressed| pressed.ticket.as_ref()),
         auth,
     };
-    let speaker = match speaker(app, origin).await {
+    let window = Window::of(text(&payload["trigger_id"], 200));
+    let forms = pressed.as_ref().is_some_and(|pressed| matches!(pressed.deed, Deed::Act(_)));
+    let speaker = match window.meanwhile(app, forms, speaker(app, origin)).await {
         Ok(speaker) => speaker,
-        Err(unheard) => return unheard.into(),
+        Err(unheard) => return window.close(app, unheard.into()).await,
     };
     match (kind, pressed) {
         ("view_submission", _) => forms::submitted(app, &speaker, &payload["view"], false).await,
         ("block_suggestion", _) => forms::options(app, &speaker, payload).await,
-        (_, Some(pressed)) => deed(app, &speaker, &pressed, text(&payload["trigger_id"], 200)).await,
+        (_, Some(pressed)) => {
+            let outcome = deed(app, &speaker, &pressed, &window).await;
+            window.close(app, outcome).await
+        }
         (_, None) if payload["actions"][0]["action_id"] == "save" => saved(app, &speaker, payload).await,
         // A button that only leads somewhere is told to us as well.
         (_, None) => Outcome::Nothing,
@@ -58,40 +65,74 @@ fn once(payload: &Value) -> &str {
     if trigger.is_empty() { text(&payload["view"]["hash"], 200) } else { trigger }
 }
 
-async fn deed(app: &App, speaker: &Speaker, pressed: &Pressed, trigger: &str) -> Outcome {
+async fn deed(app: &App, speaker: &Speaker, pressed: &Pressed, window: &Window<'_>) -> Outcome {
     match (&pressed.deed, &pressed.ticket) {
         (Deed::Link, _) => Outcome::Says(forms::not_linked(app, false)),
         (Deed::ConfirmLink, _) => linking::confirm(app, speaker).await,
         (Deed::RefuseLink, _) => linking::refuse(app, speaker).await,
         (Deed::Show, Some(number)) => lookups::show(app, speaker, number).await,
         (Deed::More, Some(number)) => lookups::more(app, speaker, number).await,
-        (Deed::Act(action), ticket) => act(app, speaker, pressed, (action, ticket.as_ref()), trigger).await,
+        (Deed::Act(action), ticket) => act(app, speaker, pressed, (action, ticket.as_ref()), window).await,
         (Deed::Show | Deed::More, None) => Outcome::Nothing,
     }
 }
 
-async fn act(app: &App, speaker: &Speaker, pressed: &Pressed, (action, ticket): (&Action, Option<&Number>), trigger: &str) -> Outcome {
+async fn act(
+    app: &App,
+    speaker: &Speaker,
+    pressed: &Pressed,
+    (action, ticket): (&Action, Option<&Number>),
+    window: &Window<'_>,
+) -> Outcome {
     let made = match forms::make(app, speaker.person.as_ref(), action, ticket).await {
         Ok(made) => made,
         Err(error) => return Outcome::says(Words::of(error.to_string())),
     };
     let context =
         Context { ticket: ticket.cloned(), action: action.to_string(), binding: pressed.binding.clone(), key: speaker.form_key() };
+    if speaker.person.is_some()
+        && made.moved(pressed.binding.as_deref())
+        && let Some(command) = stale(app, pressed)
+    {
+        // The desk refuses it, says what changed, and keeps that it was tried.
+        return asked(app, speaker, command, (&made, ticket)).await;
+    }
     let moved = made.moved(pressed.binding.as_deref());
     if !made.form.fields.is_empty() && !moved {
-        return forms::open(app, speaker, trigger, context, &Typed::default()).await;
+        return forms::open(app, speaker, window, context, &Typed::default()).await;
     }
     let nothing = super::state::Filled::default();
     let data = nothing.data(&made.form, pressed.binding.as_deref());
     match made.command(app, &data, false) {
-        // A card that moved on is asked for all the same: the desk refuses it, says what changed, and keeps that it was tried.
-        Ok(Some(command)) => match speaker.ask(app, Ask::Ticket(Box::new(command)), "press").await {
-            Ok(_) => Outcome::Nothing,
-            Err(Unanswered::Refused(Refused::NotLinked)) => Outcome::Says(forms::not_linked(app, false)),
-            Err(error) => Outcome::Says(refused(&error, ticket)),
-        },
+        Ok(Some(command)) => asked(app, speaker, command, (&made, ticket)).await,
         Ok(None) => linking::hold(app, speaker, &context, &nothing).await,
-        Err(_) => forms::open(app, speaker, trigger, Context { binding: None, ..context }, &Typed::default()).await,
+        Err(_) => forms::open(app, speaker, window, Context { binding: None, ..context }, &Typed::default()).await,
+    }
+}
+
+/// What an old button asks for, bound to what it showed. A decision has no reason, so that it is none even if what it showed
+/// came back in this very moment.
+fn stale(app: &App, pressed: &Pressed) -> Option<Command> {
+    let (Deed::Act(action), Some(ticket)) = (&pressed.deed, pressed.ticket.clone()) else { return None };
+    let digest = pressed.binding.clone()?;
+    match action {
+        Action::Decide(transition) => {
+            let (transition, reason) = (transition.clone(), app.desk.seal(""));
+            Some(Command::Decide { ticket, transition, approve: false, digest, reason })
+        }
+        Action::Step(transition) => {
+            let steps = vec![Step { transition: transition.clone(), ..Step::default() }];
+            Some(Command::Take(Take { ticket, steps, rev: None, binding: Some(digest) }))
+        }
+        _ => None,
+    }
+}
+
+async fn asked(app: &App, speaker: &Speaker, command: Command, (made, ticket): (&Made<'_>, Option<&Number>)) -> Outcome {
+    match speaker.ask(app, Ask::Ticket(Box::new(command)), "press").await {
+        Ok(_) => Outcome::Nothing,
+        Err(Unanswered::Refused(Refused::NotLinked)) => Outcome::Says(forms::not_linked(app, false)),
+        Err(error) => Outcome::Says(refused(&made.fit_to_say(error), ticket)),
     }
 }
 
@@ -113,7 +154,7 @@ async fn saved(app: &App, speaker: &Speaker, payload: &Value) -> Outcome {
         Outcome::Shows(sheet) => sheet,
         Outcome::Nothing => crate::desk::chat::Sheet::Says {
             title: "Countersign".to_owned(),
-            paragraphs: vec![Words::of("Saved. The step itself is still to be taken.")],
+            paragraphs: vec![chat::saved_without_the_step()],
             buttons: Vec::new(),
         },
         Outcome::Says(reply) => {
@@ -123,9 +164,7 @@ async fn saved(app: &App, speaker: &Speaker, payload: &Value) -> Outcome {
         Outcome::Errors(errors) => {
             let said: Vec<String> = errors.into_values().collect();
             let to = Reply::of(said.join(" "));
-            if let Err(error) = chat.tell(&speaker.handle.user, &to).await {
-                tracing::info!(%error, "an answer to one person was lost");
-            }
+            linking::tell(app, speaker, to);
             return Outcome::Nothing;
         }
         other => return other,

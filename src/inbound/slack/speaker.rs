@@ -10,13 +10,15 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::SOURCE;
+use super::afterwards::Afterwards;
 use super::arrival::Outcome;
 use crate::card::chat;
-use crate::desk::chat::{ChatUser, Handle, Reply};
+use crate::desk::chat::{ChatUser, Handle, Identity, Reply};
 use crate::desk::request::{AccountFault, Answer, Ask, Dedupe, Request, Unanswered};
 use crate::env::Timestamp;
 use crate::inbound::app::App;
 use crate::people::Person;
+use crate::people::directory::Directory;
 use crate::ticket::event::Via;
 use crate::ticket::number::Number;
 
@@ -29,6 +31,8 @@ const MOST: usize = 20_000;
 #[derive(Debug, Default)]
 pub struct Memory {
     users: Mutex<HashMap<String, (Timestamp, ChatUser)>>,
+    /// What is said once Slack was answered.
+    pub after: Afterwards,
 }
 
 impl Memory {
@@ -120,7 +124,7 @@ pub async fn speaker(app: &App, origin: Origin<'_>) -> Result<Speaker, Unheard> 
     let Some(chat) = app.chat.as_ref() else { return Err(Unheard::Unknown) };
     let us = chat.identity().await.map_err(|_| Unheard::Unknown)?;
     let other_app = us.app.as_ref().is_some_and(|app| origin.payload["api_app_id"].as_str().is_some_and(|sent| sent != app));
-    if origin.team != us.team || other_app || !is_id(origin.user) {
+    if !is_ours(&us, &origin) || other_app || !is_id(origin.user) {
         // Signed with our secret, for another workspace or app: whoever set that up must know.
         app.metrics.delivery(SOURCE, "another team");
         app.desk.count_forgery(SOURCE, "another team");
@@ -128,9 +132,10 @@ pub async fn speaker(app: &App, origin: Origin<'_>) -> Result<Speaker, Unheard> 
         return Err(Unheard::Refused(Outcome::Says(says)));
     }
     let known = user_of(app, origin.user).await;
-    let elsewhere = !origin.user_team.is_empty() && origin.user_team != us.team && us.enterprise.as_deref() != Some(origin.user_team);
-    let team = if elsewhere { origin.user_team } else { &us.team };
-    let handle = Handle { platform: "slack".to_owned(), team: team.to_owned(), user: origin.user.to_owned() };
+    let handle = handle_of(&us, known.as_ref(), origin.user, origin.user_team);
+    // In an organisation of workspaces, only Slack knows who of another workspace belongs to it.
+    let elsewhere = known.is_none() && us.enterprise.is_none() && handle.team != us.team;
+    let team = handle.team.clone();
     let mut speaker = Speaker {
         person: person_of(app, &handle).await,
         shown_as: known.as_ref().map(|user| user.shown_as.clone()).unwrap_or_default(),
@@ -153,6 +158,29 @@ pub async fn speaker(app: &App, origin: Origin<'_>) -> Result<Speaker, Unheard> 
     }
     speaker.match_address(app, known.as_ref()).await;
     Ok(speaker)
+}
+
+/// Whether it comes from our workspace, or for an app of a whole organisation from one of that.
+fn is_ours(us: &Identity, origin: &Origin<'_>) -> bool {
+    let payload = origin.payload;
+    let organisation = payload["enterprise_id"].as_str().or_else(|| payload["enterprise"]["id"].as_str());
+    origin.team == us.team || (us.enterprise.is_some() && organisation == us.enterprise.as_deref())
+}
+
+/// The account of a user, the same one whichever way it speaks: of our workspace for everybody who belongs to it or to our
+/// organisation, of their own for others. `claimed`: their workspace as the payload says, for want of better.
+pub(super) fn handle_of(us: &Identity, known: Option<&ChatUser>, user: &str, claimed: &str) -> Handle {
+    let team = match known {
+        Some(known) if known.stranger && is_id(&known.team) => &known.team,
+        None if is_id(claimed) && us.enterprise.as_deref() != Some(claimed) => claimed,
+        _ => &us.team,
+    };
+    Handle { platform: "slack".to_owned(), team: team.to_owned(), user: user.to_owned() }
+}
+
+/// Whose the account of a user is, whichever workspace the user belongs to: Slack gives an id once.
+pub(super) fn person_by_user<'d>(directory: &'d Directory, team: &str, user: &str) -> Option<&'d Person> {
+    directory.by_account(&format!("slack:{team}/{user}")).or_else(|| directory.by_user("slack", user))
 }
 
 /// What the platform says of a user, as of the last hour.
@@ -205,6 +233,12 @@ fn envelope(payload: &Value) -> Value {
 }
 
 impl Speaker {
+    /// An account that spoke before: what it asked for is done now, under the key that it had then.
+    pub(super) fn of(handle: Handle, person: Option<Person>, key: &str) -> Self {
+        let envelope = json!({ "platform": "slack", "channel": null, "at": null, "request": key, "ip": null });
+        Self { handle, person, shown_as: String::new(), auth: "internal", envelope, key: key.to_owned(), digest: String::new() }
+    }
+
     /// The same account, now that it is somebody's.
     #[must_use]
     pub fn known_as(&self, person: Person) -> Self {

@@ -23,6 +23,8 @@ const MOST_TEXT: usize = 64 << 10;
 #[derive(Clone, Debug, Default)]
 pub struct Filled {
     values: BTreeMap<String, Vec<String>>,
+    /// The same as it was pressed and typed: "ten minutes ago" is that, whenever it is sent again.
+    pressed: BTreeMap<String, Vec<String>>,
     /// Files that were chosen.
     pub files: Vec<ChatFile>,
 }
@@ -67,6 +69,8 @@ impl Filled {
                 None => drop(filled.values.insert(block.clone(), texts)),
             }
         }
+        filled.pressed = filled.values.clone();
+        filled.pressed.extend(exact.iter().map(|(name, texts)| (format!("{name}{EXACTLY}"), texts.clone())));
         // "Ten minutes ago" is said as it is pressed, and means a moment.
         if let Some(ago) = filled.values.get_mut("occurred_at")
             && let Some(minutes) = ago.first().and_then(|text| text.parse::<u64>().ok()).filter(|m| *m <= 10_000)
@@ -80,7 +84,13 @@ impl Filled {
     /// Values that somebody gave by a command, or long ago.
     #[must_use]
     pub fn of(values: BTreeMap<String, Vec<String>>) -> Self {
-        Self { values, files: Vec::new() }
+        Self { pressed: values.clone(), values, files: Vec::new() }
+    }
+
+    /// What tells a form that was sent again from another one.
+    #[must_use]
+    pub fn pressed(&self) -> &BTreeMap<String, Vec<String>> {
+        &self.pressed
     }
 
     /// Everything that was typed.
@@ -155,6 +165,14 @@ mod tests {
         let exact = json!({ "value": { "type": "datetimepicker", "selected_date_time": 1_795_316_400 } });
         assert_eq!(read(json!({ "occurred_at": ago("10"), "occurred_at.exactly": exact })).len(), 1);
         assert_ne!(read(json!({ "occurred_at": ago("10"), "occurred_at.exactly": exact })), ["2026-11-22T04:10:00.000000Z"]);
+    }
+
+    #[test]
+    fn a_form_that_is_sent_again_a_minute_later_is_the_same_form() {
+        let view = view(json!({ "occurred_at": { "value": { "selected_option": { "value": "10" } } } }));
+        let (first, again) = (Filled::read(&view, now()), Filled::read(&view, now().plus(Duration::from_secs(60))));
+        assert_ne!(first.values(), again.values(), "the moment is another one");
+        assert_eq!(first.pressed(), again.pressed(), "what was pressed is not");
     }
 
     #[test]

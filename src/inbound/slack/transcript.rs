@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::heard::line;
 use crate::desk::request::{Ask, Dedupe, Request};
+use crate::desk::rooms::NO_THREAD;
 use crate::inbound::app::App;
 use crate::ticket::command::{AttachEvidence, Command};
 use crate::ticket::event::Via;
@@ -62,7 +63,7 @@ async fn file(app: &App, number: &Number, rev: i64) -> Result<(), String> {
         return Ok(());
     }
     let team = chat.identity().await.map_err(|e| e.to_string())?.team;
-    let thread = Some(room.thread.as_str()).filter(|thread| !thread.is_empty());
+    let thread = Some(room.thread.as_str()).filter(|thread| !thread.is_empty() && *thread != NO_THREAD);
     let messages = chat.messages(&room.channel, thread, MOST).await.map_err(|e| e.to_string())?;
     if messages.is_empty() {
         return Ok(());

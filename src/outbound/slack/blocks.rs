@@ -153,21 +153,30 @@ fn details(ink: &Ink<'_>, card: &Card) -> Vec<Value> {
     out
 }
 
-/// Numbers, status and links only: for sensitive tickets and organisations that want no content in chat.
-#[must_use]
-pub fn bare_card(ink: &Ink<'_>, card: &Card) -> Post {
+/// `INC-000042 · sev1 · Mitigated`: what may be said of a ticket where no content is shown.
+fn bare_line(card: &Card) -> String {
     let severity = card.severity.as_ref().map_or_else(String::new, |s| format!(" · {}", s.name));
-    let line = format!("{}{severity} · {}", card.number, card.status);
+    format!("{}{severity} · {}", card.number, card.status)
+}
+
+/// What takes effect at one click shows nothing of the content; what a form shows is read in the console.
+fn bare_buttons(ink: &Ink<'_>, card: &Card) -> Vec<Value> {
     let mut buttons = Vec::new();
     if let Some(number) = number_of(card) {
-        // What takes effect at one click shows nothing of the content; every form would.
         for button in card.buttons.iter().filter(|b| !b.opens_form) {
             buttons.push(pressing(buttons.len(), &button.label, &Pressed::of(&number, &card.stands_at, button), button.style));
         }
     }
     buttons.push(leading(buttons.len(), "Open in the console", &ink.page(&card.number)));
+    row(buttons)
+}
+
+/// Numbers, status and links only: for sensitive tickets and organisations that want no content in chat.
+#[must_use]
+pub fn bare_card(ink: &Ink<'_>, card: &Card) -> Post {
+    let line = bare_line(card);
     let mut blocks = vec![json!({ "type": "header", "text": plain(&line, HEADER) })];
-    blocks.extend(row(buttons));
+    blocks.extend(bare_buttons(ink, card));
     Post { text: escaped(&line), blocks }
 }
 
@@ -203,7 +212,9 @@ pub fn message(ink: &Ink<'_>, message: &Message) -> Post {
 #[must_use]
 pub fn reply(ink: &Ink<'_>, reply: &Reply) -> Post {
     let mut blocks: Vec<Value> = reply.paragraphs.iter().filter(|p| !p.is_empty()).map(|p| ink.paragraph(p)).collect();
-    if let Some(of) = &reply.card {
+    if let Some(of) = reply.card.as_ref().filter(|of| of.bare) {
+        blocks.extend(bare_card(ink, of).blocks);
+    } else if let Some(of) = &reply.card {
         let shown = card(ink, of);
         // The reader's own card carries everything that the reader may do.
         let kept = shown.blocks.into_iter().filter(|block| block["type"] != "actions");
@@ -214,7 +225,11 @@ pub fn reply(ink: &Ink<'_>, reply: &Reply) -> Post {
     blocks.extend(offers(&reply.buttons));
     blocks.truncate(MESSAGE);
     let text: Vec<String> = reply.paragraphs.iter().map(|p| ink.fallback(p)).collect();
-    let text = if text.is_empty() { reply.card.as_ref().map_or_else(String::new, |of| escaped(&headline(of))) } else { text.join("\n") };
+    let text = if text.is_empty() {
+        reply.card.as_ref().map_or_else(String::new, |of| escaped(&if of.bare { bare_line(of) } else { headline(of) }))
+    } else {
+        text.join("\n")
+    };
     Post { text: clip(&text, super::ink::BLOCK), blocks }
 }
 
@@ -237,8 +252,13 @@ pub fn home(ink: &Ink<'_>, home: &Home) -> Value {
             break;
         }
         blocks.push(json!({ "type": "divider" }));
-        blocks.push(ink.paragraph(&Words::new().strong(headline(waiting)).text(" · ").then(waiting.state.clone())));
-        blocks.extend(buttons_of(ink, waiting, false).into_iter().take(1));
+        if waiting.bare {
+            blocks.push(ink.paragraph(&Words::new().strong(bare_line(waiting))));
+            blocks.extend(bare_buttons(ink, waiting).into_iter().take(1));
+        } else {
+            blocks.push(ink.paragraph(&Words::new().strong(headline(waiting)).text(" · ").then(waiting.state.clone())));
+            blocks.extend(buttons_of(ink, waiting, false).into_iter().take(1));
+        }
     }
     json!({ "type": "home", "blocks": blocks })
 }

@@ -141,7 +141,7 @@ impl Slack {
         let number = entry.ticket.to_string();
         let telling = desk.telling(&entry.ticket).await?;
         let room = Room { opened: telling.ticket.opened_seq, ..Room::read(desk.chat_room(PLATFORM, &number).await?) };
-        let bare = self.settings.minimal_content || is_sensitive(&telling);
+        let bare = self.settings.minimal_content || telling.scene(|scene| scene.is_sensitive());
         let began = desk.env().clock.monotonic();
         let mut turn = Turn { desk, due: due.clone(), number, telling, room, now: desk.now(), bare, in_trouble: false, began };
         let urgent = turn.telling.events.iter().skip(usize::try_from(turn.room.told).unwrap_or(0)).any(is_urgent);
@@ -220,9 +220,4 @@ fn refresh_at(room: &Room) -> Option<Timestamp> {
     let last = Timestamp::from_micros(room.refreshed_at).filter(|_| !room.card.is_empty())?;
     let factor = 2_u32.saturating_pow(room.refreshes.min(8));
     Some(last.plus(REFRESH.0.saturating_mul(factor).min(REFRESH.1)))
-}
-
-/// Whether the procedure says that this ticket bears no content in chat.
-pub(super) fn is_sensitive(telling: &Telling) -> bool {
-    telling.scene(|scene| telling.kind.channel.sensitive.as_ref().is_some_and(|when| scene.holds(when)))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::desk::rooms::RoomRow;
+use crate::desk::rooms::{NO_THREAD, RoomRow};
 
 /// The longest name of a channel.
 const NAME: usize = 80;
@@ -98,14 +98,17 @@ impl Room {
     pub fn read(row: Option<RoomRow>) -> Self {
         let Some(row) = row else { return Self::default() };
         let room: Self = serde_json::from_str(&row.state).unwrap_or_default();
-        Self { channel: row.channel, thread: row.thread, due: row.due, ..room }
+        let thread = if row.thread == NO_THREAD { String::new() } else { row.thread };
+        Self { channel: row.channel, thread, due: row.due, ..room }
     }
 
     /// For the database.
     #[must_use]
     pub fn row(&self) -> RoomRow {
         let state = serde_json::to_string(self).unwrap_or_default();
-        let (channel, thread) = (self.channel.clone(), self.thread.clone());
+        let waits_for_its_thread = !self.own && !self.channel.is_empty() && self.thread.is_empty();
+        let thread = if waits_for_its_thread { NO_THREAD.to_owned() } else { self.thread.clone() };
+        let channel = self.channel.clone();
         RoomRow { channel, thread, state, due: self.due, opened: self.opened, waits: !self.placed }
     }
 

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::Slack;
 use super::blocks::{self, Post};
-use super::deliver::{PLATFORM, Stop, Turn, is_sensitive};
+use super::deliver::{PLATFORM, Stop, Turn};
 use super::ink::{Ink, clip};
 use super::methods::{Mark, Place};
 use super::pace;
@@ -56,10 +56,11 @@ impl Slack {
         let severity = turn.telling.scene(|scene| scene.severity()).map(|s| s.name).unwrap_or_default();
         // What is sensitive does not stand in a channel that others share, however limited it is.
         let by_severity = kind.channel.own.get(&severity).copied().unwrap_or(false);
-        let wants_own = (by_severity || is_sensitive(&turn.telling)) && !ticket.ended;
+        let wants_own = (by_severity || turn.telling.scene(|scene| scene.is_sensitive())) && !ticket.ended;
         if !turn.room.channel.is_empty() && !ticket.ended {
             let worse = wants_own && !turn.room.own && !turn.room.no_own;
             if worse || (turn.bare && !turn.room.bare) || turn.room.archived {
+                turn.desk.keep_left(PLATFORM, &turn.number, &turn.room.channel, &turn.room.thread).await?;
                 turn.room.leave(false);
             }
         }

@@ -25,7 +25,7 @@ const ANSWER: usize = 64 << 10;
 impl From<Trouble> for ChatError {
     fn from(trouble: Trouble) -> Self {
         match trouble {
-            Trouble::Slow(_) => Self::Refused("ratelimited".to_owned()),
+            Trouble::Slow(_) => Self::Busy,
             Trouble::Unknown(_) => Self::Silent,
             Trouble::Said(word) => Self::Refused(word),
         }
@@ -70,6 +70,7 @@ struct User {
     is_ultra_restricted: bool,
     is_stranger: bool,
     is_email_confirmed: bool,
+    enterprise_user: Enterprise,
     profile: Profile,
 }
 
@@ -78,6 +79,13 @@ struct User {
 struct Profile {
     email: Option<String>,
     display_name: String,
+}
+
+/// Where a user stands in an organisation of workspaces (Enterprise Grid).
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Enterprise {
+    enterprise_id: String,
 }
 
 #[derive(Deserialize)]
@@ -89,22 +97,31 @@ async fn within<T>(patience: Duration, work: impl Future<Output = Result<T, Chat
     tokio::time::timeout(patience, work).await.unwrap_or(Err(ChatError::Silent))
 }
 
+fn file_of(file: &Value) -> Option<ChatFile> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    Some(ChatFile {
+        id: text(&file["id"])?,
+        name: text(&file["name"]).unwrap_or_default(),
+        url: text(&file["url_private_download"]).or_else(|| text(&file["url_private"]))?,
+        size: file["size"].as_u64().unwrap_or(0),
+    })
+}
+
+/// What the status of an answer outside of the Web API says.
+fn refused(status: u16) -> ChatError {
+    if status == 429 || status >= 500 { ChatError::Busy } else { ChatError::Refused(format!("HTTP {status}")) }
+}
+
 fn message_of(message: &Value) -> ChatMessage {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let by_program = message.get("bot_id").is_some_and(|id| !id.is_null());
-    let file = |file: &Value| {
-        Some(ChatFile {
-            id: text(&file["id"])?,
-            name: text(&file["name"]).unwrap_or_default(),
-            url: text(&file["url_private_download"]).or_else(|| text(&file["url_private"]))?,
-            size: file["size"].as_u64().unwrap_or(0),
-        })
-    };
+    let at = text(&message["ts"]).unwrap_or_default();
     ChatMessage {
-        at: text(&message["ts"]).unwrap_or_default(),
+        thread: text(&message["thread_ts"]).filter(|thread| *thread != at).unwrap_or_default(),
+        at,
         user: text(&message["user"]).filter(|_| !by_program),
         text: text(&message["text"]).unwrap_or_default(),
-        files: message["files"].as_array().into_iter().flatten().filter_map(file).collect(),
+        files: message["files"].as_array().into_iter().flatten().filter_map(file_of).collect(),
     }
 }
 
@@ -171,7 +188,7 @@ impl Chat for Slack {
             let body = serde_json::to_vec(&self.answer_of(reply)).map_err(|_| ChatError::Unreadable)?;
             let asking = Asking { url: response_url, body: Some(("application/json; charset=utf-8", body)), bearer: None, at_most: ANSWER };
             let answered = self.client.ask(asking).await?;
-            if answered.status == 200 { Ok(()) } else { Err(ChatError::Refused(format!("HTTP {}", answered.status))) }
+            if answered.status == 200 { Ok(()) } else { Err(refused(answered.status)) }
         }))
     }
 
@@ -200,14 +217,17 @@ impl Chat for Slack {
 
     fn user<'a>(&'a self, user: &'a str) -> Said<'a, ChatUser> {
         Box::pin(within(PATIENCE, async move {
-            let ours = self.myself().await?.team_id;
+            let ours = self.myself().await?;
             let found = self.api.get::<Asked>("users.info", &[("user", user)]).await?.user;
             let called = [found.profile.display_name, found.real_name, found.name].into_iter().find(|name| !name.is_empty());
+            let organisation = ours.enterprise_id.unwrap_or_default();
+            let in_our_organisation =
+                !organisation.is_empty() && [&found.enterprise_user.enterprise_id, &found.team_id].contains(&&organisation);
             Ok(ChatUser {
                 shown_as: called.unwrap_or_default(),
                 guest: found.is_restricted || found.is_ultra_restricted,
                 bot: found.is_bot,
-                stranger: found.is_stranger || found.team_id != ours,
+                stranger: found.is_stranger || !(found.team_id == ours.team_id || in_our_organisation),
                 deleted: found.deleted,
                 confirmed_email: found.profile.email.filter(|email| found.is_email_confirmed && !email.is_empty()),
                 user: found.id,
@@ -247,6 +267,16 @@ impl Chat for Slack {
         })
     }
 
+    fn file<'a>(&'a self, id: &'a str) -> Said<'a, Option<ChatFile>> {
+        Box::pin(within(PATIENCE, async move {
+            match self.api.get::<Value>("files.info", &[("file", id)]).await {
+                Ok(found) => Ok(file_of(&found["file"])),
+                Err(Trouble::Said(word)) if matches!(word.as_str(), "file_not_found" | "file_deleted") => Ok(None),
+                Err(trouble) => Err(trouble.into()),
+            }
+        }))
+    }
+
     fn download<'a>(&'a self, file: &'a ChatFile, at_most: usize) -> Said<'a, Bytes> {
         Box::pin(async move {
             if !self.is_slacks(&file.url) {
@@ -254,7 +284,7 @@ impl Chat for Slack {
             }
             let token = self.settings.bot_token.expose();
             let answered = self.client.ask(Asking { url: &file.url, body: None, bearer: Some(token), at_most }).await?;
-            if answered.status == 200 { Ok(answered.body.into()) } else { Err(ChatError::Refused(format!("HTTP {}", answered.status))) }
+            if answered.status == 200 { Ok(answered.body.into()) } else { Err(refused(answered.status)) }
         })
     }
 

@@ -133,7 +133,7 @@ fn nobody_at_three_in_the_morning_is_called_tier_by_tier() {
         })
         .collect();
     let round = ["on-call.next", "on-call.manager", "incident-manager"];
-    assert_eq!(called, round.iter().cycle().take(8).collect::<Vec<_>>(), "from 15 minutes on, one every 15, and round again");
+    assert_eq!(called, round.into_iter().cycle().take(8).collect::<Vec<_>>(), "from 15 minutes on, one every 15, and round again");
 }
 
 #[test]

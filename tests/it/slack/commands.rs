@@ -1,6 +1,6 @@
 //! What is typed: every word of `/incident` and `/countersign`.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::hand::{Hand, button, genuine, words};
 use crate::world::slack::FakeSlack;
@@ -134,8 +134,9 @@ async fn secrets_and_markings_in_a_command_are_refused_and_stand_nowhere(w: &mut
     let withheld = w.log_of("ContentWithheld").await;
     assert_eq!(
         withheld.iter().map(|e| e["data"]["found"][0].as_str().unwrap_or_default()).collect::<Vec<_>>(),
-        ["card", "credential", "marking"]
+        ["card", "credential", "marking", "credential"]
     );
+    assert_eq!(withheld[3]["ticket"], Value::Null, "of what would have opened a ticket, the attempt is on record as well");
     assert_eq!(w.log_of("NoteAdded").await.len() + w.log_of("TicketOpened").await.len(), 1);
     for table in ["sealed", "event"] {
         for secret in ["hunter2", "4111 1111", "the drawing"] {

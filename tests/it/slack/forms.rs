@@ -86,6 +86,91 @@ async fn a_phase_asks_when_it_happened_and_both_times_are_recorded(w: &mut World
 }
 on_both!(a_phase_asks_when_it_happened_and_both_times_are_recorded);
 
+/// A procedure that asks for an approval.
+const PERMIT: &str = "kind: permit
+prefix: PRM
+title: Permit
+purpose: Something is allowed once others have said so.
+fields:
+  title: { type: line, help: What is to be allowed. }
+  scope: { type: choice, of: [small, large], default: small, audit: true, help: How much of it. }
+statuses: [requested, granted]
+ended: [granted]
+declare: { by: anyone, asks: [title, scope], requires: [title] }
+transitions:
+  grant:
+    from: requested
+    to: granted
+    by: responder
+    help: It is allowed from now on.
+    approval: { of: [title, scope], stages: [{ by: incident-manager }] }
+retention: Six years.
+";
+
+// proves: APR-02
+async fn a_button_to_approve_that_moved_on_says_what_changed_and_opens_nothing(w: &mut World) {
+    let mut files = countersign::procedure::built_in();
+    files.push(("kinds/permit.yaml".to_owned(), PERMIT.as_bytes().to_vec()));
+    w.adopts(files, "Permits are asked for here.").await;
+    let slack = w.uses_slack().await;
+    let mia = slack.joins("mia");
+    w.links("mia", &mia).await;
+    let body = json!({ "kind": "permit", "fields": { "title": "Open the side door" } });
+    let permit = w.person("ana").posts("/api/v1/tickets", body).await.number();
+    let mia = Hand::of(w, &slack, &mia);
+    let shown = mia.types(&format!("/permit show {permit}")).await;
+    w.person("ana").sets(&permit, json!({ "scope": "large" })).await.done();
+    let told = words(&mia.presses(&find_deed(&shown, "decide.grant")).await);
+    assert!(told.contains("changed while you were reading: the scope is large now"), "{told}");
+    assert!(slack.lock().views.is_empty(), "no form was opened");
+    assert!(w.log_of("ApprovalDecided").await.is_empty());
+    let refused = w.log_of("Refused").await;
+    assert_eq!((refused.len(), &refused[0]["data"]["code"]), (1, &json!("Stale")));
+    let fresh = mia.types(&format!("/permit show {permit}")).await;
+    assert_eq!(mia.presses(&find_deed(&fresh, "decide.grant")).await, Value::Null);
+    let answered = mia.submits(&mia.form(), json!({ "decision": chosen("approve"), "reason": typed("It is needed.") })).await;
+    assert_eq!(answered["response_action"], "clear", "{answered}");
+    assert_eq!(w.log_of("ApprovalDecided").await.len(), 1);
+}
+on_both!(a_button_to_approve_that_moved_on_says_what_changed_and_opens_nothing);
+
+async fn ten_minutes_ago_sent_again_a_minute_later_is_the_same_form(w: &mut World) {
+    let (slack, channel, card) = opened(w).await;
+    let ana = hand(w, &slack, "ana", &channel);
+    ana.presses(&button(&card, "Acknowledge")).await;
+    ana.types("/incident contain").await;
+    let form = ana.form();
+    let filled = json!({ "line": typed("Drained zone b."), "occurred_at": chosen("10") });
+    assert_eq!(ana.submits(&form, filled.clone()).await["response_action"], "clear");
+    w.advance(crate::world::minutes(1)).await;
+    assert_eq!(ana.submits(&form, filled).await["response_action"], "clear", "it is the same press");
+    let taken = w.events("INC-000001").await.into_iter().filter(|e| e["data"]["transition"] == "contain").collect::<Vec<_>>();
+    assert_eq!(taken.len(), 1);
+    let other = ana.submits(&form, json!({ "line": typed("Something else."), "occurred_at": chosen("10") })).await;
+    assert!(words(&other).contains("was recorded when you sent it before"), "{other}");
+}
+on_both!(ten_minutes_ago_sent_again_a_minute_later_is_the_same_form);
+
+async fn a_form_opens_at_once_also_while_slack_is_asked_who_it_is(w: &mut World) {
+    let (slack, channel, card) = opened(w).await;
+    let ana = hand(w, &slack, "ana", &channel);
+    slack.lock().slow.insert("users.info".to_owned(), std::time::Duration::from_millis(1_200));
+    assert_eq!(ana.types("/incident declare").await, Value::Null);
+    let (opened, asked) = {
+        let state = slack.lock();
+        let place = |method: &str| state.calls.iter().rposition(|c| c.method == method).expect("it was asked");
+        (place("views.open"), place("users.info"))
+    };
+    assert!(opened < asked, "the window stood before it was known who opens it");
+    assert!(ana.form().to_string().contains("field.title"), "and its content followed: {}", ana.form());
+    // What turns out to be no form is said where the window is.
+    let ben = hand(w, &slack, "ben", &channel);
+    assert_eq!(ben.presses(&button(&card, "Acknowledge")).await, Value::Null);
+    assert!(words(&ben.form()).contains("saved now"), "{}", ben.form());
+    assert_eq!(w.person("ana").sees("INC-000001").await["status"], "acknowledged");
+}
+on_both!(a_form_opens_at_once_also_while_slack_is_asked_who_it_is);
+
 /// The value of the button that does this.
 fn find_deed(value: &Value, deed: &str) -> String {
     fn find(value: &Value, deed: &str) -> Option<String> {
@@ -158,7 +243,7 @@ async fn fields_are_kept_without_taking_the_step_and_what_slack_does_not_show_st
     let ticket = w.person("ana").sees("INC-000001").await;
     assert_eq!((&ticket["status"], &ticket["fields"]["data_involved"]), (&json!("recovered"), &json!(["card"])));
     assert_eq!(ticket["fields"]["root_cause"], cause, "an input that was not shown is not cleared");
-    assert!(words(&mia.form()).contains("Saved."), "{}", mia.form());
+    assert!(words(&mia.form()).contains("is saved. The ticket stands where it stood"), "{}", mia.form());
 }
 on_both!(fields_are_kept_without_taking_the_step_and_what_slack_does_not_show_stays);
 

@@ -116,6 +116,7 @@ impl<'w> Hand<'w> {
         let body = self.command(line, &self.slack.trigger());
         let answered = genuine(self.w, "/slack/commands", &body).await;
         assert_eq!(answered.status, 200, "{line}: {}", answered.text());
+        self.settled().await;
         if answered.bytes.is_empty() { Value::Null } else { answered.json() }
     }
 
@@ -141,12 +142,17 @@ impl<'w> Hand<'w> {
         .replace("&api_app_id=", "")
     }
 
-    async fn interacts(&self, payload: Value) -> Answered {
+    pub async fn interacts(&self, payload: Value) -> Answered {
         let body = form(&[("payload", &payload.to_string())]);
         genuine(self.w, "/slack/interactions", &body).await
     }
 
-    fn payload(&self, kind: &str, rest: Value) -> Value {
+    /// Waits until everything is said that is said after Slack was answered.
+    async fn settled(&self) {
+        self.w.replica(0).app.talk.after.settled().await;
+    }
+
+    pub fn payload(&self, kind: &str, rest: Value) -> Value {
         let mut payload = json!({
             "type": kind, "team": { "id": TEAM }, "user": { "id": self.user, "team_id": TEAM, "name": "whatever-i-like" },
             "trigger_id": self.slack.trigger(), "channel": { "id": self.channel },
@@ -164,6 +170,7 @@ impl<'w> Hand<'w> {
         let payload = self.payload("block_actions", json!({ "actions": [{ "type": "button", "action_id": "x", "value": value }] }));
         let answered = self.interacts(payload).await;
         assert_eq!(answered.status, 200, "{}", answered.text());
+        self.settled().await;
         let answers = self.slack.lock().answers.clone();
         answers.get(before).map_or(Value::Null, |(_, answer)| answer.clone())
     }
@@ -189,13 +196,17 @@ impl<'w> Hand<'w> {
         } else {
             json!({ "view": view, "actions": [{ "action_id": "save", "value": "save" }] })
         };
-        self.interacts(self.payload(kind, rest)).await
+        let answered = self.interacts(self.payload(kind, rest)).await;
+        self.settled().await;
+        answered
     }
 
     /// Slack tells of something.
     pub async fn told(&self, id: &str, event: Value) -> Answered {
         let body = json!({ "type": "event_callback", "team_id": TEAM, "event_id": id, "event": event }).to_string();
-        genuine(self.w, "/slack/events", &body).await
+        let answered = genuine(self.w, "/slack/events", &body).await;
+        self.settled().await;
+        answered
     }
 
     /// Says something in the channel; where it stands.

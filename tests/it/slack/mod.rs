@@ -2,10 +2,15 @@
 
 mod accounts;
 mod commands;
+mod fetched;
 mod forged;
 mod forms;
 mod hand;
+mod held;
+mod minimal;
+mod order;
 mod reviews;
 mod said;
 mod sockets;
+mod threads;
 mod tools;

@@ -58,7 +58,11 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 async fn file(Held(fake): Held<FakeSlack>, Path(id): Path<String>, headers: HeaderMap) -> Response {
-    let state = fake.lock();
+    let mut state = fake.lock();
+    if let Some(fault) = state.faults.iter().position(|(only, _)| only.as_deref() == Some("download")) {
+        let (_, fault) = state.faults.remove(fault).expect("it was there");
+        return failing(Some(fault));
+    }
     match state.files.get(&id) {
         Some(bytes) if bearer(&headers) == Some(BOT_TOKEN) => bytes.clone().into_response(),
         // Slack answers strangers with its sign-in page.
@@ -112,6 +116,10 @@ async fn method(
             return refused("invalid_json");
         }
     };
+    let slow = fake.lock().slow.get(&name).copied();
+    if let Some(slow) = slow {
+        tokio::time::sleep(slow).await;
+    }
     let mut state = fake.lock();
     let fault = state.fault(&name);
     let turn = u64::try_from(state.calls.len()).unwrap_or(0) + 1;
@@ -206,9 +214,14 @@ impl State {
             ("views", _) => self.shows(name, given),
             ("auth", _) => {
                 let (team, bot) = (self.team.clone(), self.bot.clone());
-                Ok(json!({ "url": "https://fake.slack.com/", "team": "Fake", "user": "countersign", "team_id": team, "user_id": bot,
-                           "bot_id": "B0BOT", "app_id": "A0APP" }))
+                let mut us = json!({ "url": "https://fake.slack.com/", "team": "Fake", "user": "countersign", "team_id": team,
+                                     "user_id": bot, "bot_id": "B0BOT", "app_id": "A0APP" });
+                if !self.enterprise.is_empty() {
+                    us["enterprise_id"] = json!(self.enterprise);
+                }
+                Ok(us)
             }
+            ("files", _) => self.file_info(given),
             ("apps", _) => Ok(json!({ "url": self.socket })),
             _ => Err("unknown_method".to_owned()),
         }
@@ -392,6 +405,13 @@ impl State {
         let bound = |key: &str, missing: f64| if text(given, key).is_empty() { missing } else { place(text(given, key)) };
         let (oldest, latest) = (bound("oldest", 0.0), bound("latest", f64::MAX));
         all.retain(|m| (oldest..=latest).contains(&place(m["ts"].as_str().unwrap_or_default())));
+        let replies = |ts: &Value| seen.messages.iter().filter(|m| m["thread_ts"] == *ts && m["ts"] != *ts).count();
+        for message in &mut all {
+            let replies = replies(&message["ts"]);
+            if replies > 0 {
+                message["reply_count"] = json!(replies);
+            }
+        }
         if name == "conversations.history" {
             all.reverse();
         }
@@ -403,6 +423,15 @@ impl State {
         }
         let (page, next) = paged(&all, given);
         Ok(json!({ "messages": page, "has_more": !next.is_empty(), "response_metadata": { "next_cursor": next } }))
+    }
+
+    fn file_info(&self, given: &Value) -> Answer {
+        let id = text(given, "file");
+        let bytes = self.files.get(id).ok_or("file_not_found")?;
+        let url = format!("{}/files/{id}", self.base);
+        Ok(
+            json!({ "file": { "id": id, "name": format!("{id}.txt"), "size": bytes.len(), "url_private": url, "url_private_download": url } }),
+        )
     }
 
     fn people(&mut self, name: &str, given: &Value) -> Answer {

@@ -35,6 +35,7 @@ impl FakeSlack {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let fake = Self { address, state: Arc::new(Mutex::new(State::new())) };
+        fake.lock().base = format!("http://{address}");
         let routes = api::routes(fake.clone());
         tokio::spawn(async move { axum::serve(listener, routes).await });
         fake
@@ -73,6 +74,7 @@ impl FakeSlack {
             guest: false,
             bot: false,
             deleted: false,
+            enterprise: String::new(),
         };
         change(&mut user);
         state.users.insert(id.clone(), user);

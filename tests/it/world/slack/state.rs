@@ -16,6 +16,8 @@ pub struct User {
     pub guest: bool,
     pub bot: bool,
     pub deleted: bool,
+    /// The organisation of workspaces that they belong to; empty for none.
+    pub enterprise: String,
 }
 
 /// A channel, private or not.
@@ -86,6 +88,12 @@ pub struct State {
     pub counter: u64,
     /// Where the next socket is opened.
     pub socket: String,
+    /// Methods that are slow, and by how much.
+    pub slow: BTreeMap<String, std::time::Duration>,
+    /// Where this Slack is.
+    pub base: String,
+    /// The organisation of workspaces that the team belongs to; empty for none.
+    pub enterprise: String,
 }
 
 impl State {
@@ -123,6 +131,7 @@ impl State {
             guest: false,
             bot: true,
             deleted: false,
+            enterprise: String::new(),
         };
         Self {
             team: bot.team.clone(),
@@ -142,6 +151,9 @@ impl State {
             calls: Vec::new(),
             violations: Vec::new(),
             socket: "wss://127.0.0.1:1/none".to_owned(),
+            slow: BTreeMap::new(),
+            base: String::new(),
+            enterprise: String::new(),
             counter: 0,
         }
     }
@@ -232,11 +244,16 @@ impl Channel {
 
 impl User {
     pub fn shown(&self) -> Value {
-        json!({
+        let mut shown = json!({
             "id": self.id, "team_id": self.team, "name": self.name, "real_name": self.name, "deleted": self.deleted, "is_bot": self.bot,
-            "is_restricted": self.guest, "is_ultra_restricted": false, "is_app_user": false, "is_stranger": self.team != "T0TEAM",
+            "is_restricted": self.guest, "is_ultra_restricted": false, "is_app_user": false,
+            "is_stranger": self.team != "T0TEAM" && self.enterprise.is_empty(),
             "is_email_confirmed": self.confirmed, "updated": 0,
             "profile": { "email": self.email, "real_name": self.name, "display_name": self.name, "team": self.team },
-        })
+        });
+        if !self.enterprise.is_empty() {
+            shown["enterprise_user"] = json!({ "id": self.id, "enterprise_id": self.enterprise, "teams": [self.team] });
+        }
+        shown
     }
 }
