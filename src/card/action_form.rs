@@ -7,12 +7,17 @@ use super::scene::{Scene, Taxonomies};
 use super::transition_form::transition_form;
 use super::words::{Words, humanise, uncapitalise};
 use crate::procedure::model::{Kind, Organisation, OwedWhat};
+use crate::procedure::rules::Offered;
 
 /// The form of any action on a ticket; none when the procedure knows no such step.
 #[must_use]
 pub fn form(scene: &Scene<'_>, action: &Action, people: &[Choice], organisation: &Organisation) -> Option<Form> {
     let (fields, intro, submit) = match action {
         Action::Declare(_) => return None,
+        Action::Offer(name) => {
+            let (offer, _) = scene.offers().into_iter().find(|(offer, _)| offer.name == *name)?;
+            return offer_form(scene, offer, people);
+        }
         Action::Step(name) => return scene.kind.transitions.get(name).map(|t| transition_form(scene, t, people)),
         Action::Decide(name) => return scene.kind.transitions.get(name).and_then(|t| approvals::decide_form(scene, t)),
         Action::Withdraw(name) => {
@@ -65,6 +70,18 @@ pub fn declare_form(kind: &Kind, taxonomies: &Taxonomies, people: &[Choice], res
         notices: vec![Words::of("Everything else can follow later.")],
         ..Form::new(format!("New {kind_words}"), Action::Declare(kind.name.clone()), format!("Open the {kind_words}"))
     }
+}
+
+/// The form of a record that the ticket offers; none where its kind is not known.
+fn offer_form(scene: &Scene<'_>, offer: &Offered, people: &[Choice]) -> Option<Form> {
+    let kind = scene.library?.kinds.get(&offer.kind)?;
+    let needed = |name: &String| if offer.requires.contains(name) { Needed::Now } else { Needed::No };
+    let input = |name: &String| kind.fields.get(name).map(|field| FormField::of(field, scene.taxonomies, people, needed(name)));
+    Some(Form {
+        intro: offer.help.clone(),
+        fields: offer.asks.iter().filter_map(input).collect(),
+        ..Form::new(offer.label.clone(), Action::Offer(offer.name.clone()), offer.label.clone())
+    })
 }
 
 fn declare_field(field: &crate::procedure::model::Field, taxonomies: &Taxonomies, people: &[Choice], needed: Needed) -> FormField {

@@ -18,6 +18,8 @@ pub enum Action {
     Declare(String),
     /// Take a step of the procedure.
     Step(String),
+    /// Open a record that the procedure offers, linked.
+    Offer(String),
     /// Set or correct fields.
     Edit,
     /// Add a note.
@@ -56,6 +58,7 @@ impl fmt::Display for Action {
         match self {
             Self::Declare(kind) => write!(f, "declare.{kind}"),
             Self::Step(transition) => write!(f, "step.{transition}"),
+            Self::Offer(name) => write!(f, "offer.{name}"),
             Self::Edit => f.write_str("edit"),
             Self::Note => f.write_str("note"),
             Self::Evidence(None) => f.write_str("evidence"),
@@ -95,6 +98,7 @@ impl FromStr for Action {
         Ok(match (verb, of) {
             ("declare", Some(kind)) => Self::Declare(kind.to_owned()),
             ("step", Some(transition)) => Self::Step(transition.to_owned()),
+            ("offer", Some(name)) => Self::Offer(name.to_owned()),
             ("edit", None) => Self::Edit,
             ("note", None) => Self::Note,
             ("evidence", phase) => Self::Evidence(phase.map(str::to_owned)),
@@ -187,6 +191,7 @@ pub fn main(scene: &Scene<'_>) -> Vec<Button> {
         first.style = Style::Primary;
     }
     out.extend(approvals::decisions(scene));
+    out.extend(offers(scene, true));
     out.extend(steps.iter().filter(|t| is_outcome(t)).map(|t| step(scene, t)));
     if scene.ticket.escalation.as_ref().is_some_and(|e| e.acknowledged_by.is_none()) && !scene.ticket.ended && scene.may_work() {
         out.push(Button::click("I have seen it", "Stops the paging; the step itself is still to be taken.", Action::Seen));
@@ -206,6 +211,7 @@ pub fn more(scene: &Scene<'_>) -> Vec<Button> {
         out.push(Button::form("Link", "To the cause, the remedy, a dashboard, another ticket.", Action::Link(None)));
         out.push(Button::form("Escalate", "Call the next person on call, or a role.", Action::Escalate));
     }
+    out.extend(offers(scene, false));
     out.extend(approvals::withdrawals(scene));
     let rest = possible(scene).into_iter().filter(|t| !is_forward(t) && !is_outcome(t) && scene.may_take(t));
     out.extend(rest.map(|t| step(scene, t)));
@@ -219,24 +225,30 @@ pub fn for_others(scene: &Scene<'_>) -> Vec<String> {
     others.map(|t| format!("“{}” is for {}.", scene.label(t), any_of(&t.by))).collect()
 }
 
+/// Records that the procedure offers, those to be seen at first sight or the others; only for who may work here.
+fn offers(scene: &Scene<'_>, prominent: bool) -> Vec<Button> {
+    let mine = scene.offers().into_iter().filter(|(_, first)| *first == prominent && scene.may_work());
+    mine.map(|(offer, _)| Button::form(&offer.label, &offer.help, Action::Offer(offer.name.clone()))).collect()
+}
+
 /// A step's button.
-fn step(scene: &Scene<'_>, transition: &Transition) -> Button {
+fn step<'k>(scene: &Scene<'k>, transition: &'k Transition) -> Button {
     let careful = !is_forward(transition) && !is_outcome(transition) && !transition.unmerges;
     let ellipsis = if careful { "…" } else { "" };
     Button {
-        label: format!("{}{ellipsis}", scene.label(transition)),
+        label: format!("{}{ellipsis}", scene.label_with(transition)),
         help: transition.help.clone(),
         action: Action::Step(transition.name.clone()),
         style: if careful { Style::Careful } else { Style::Plain },
-        opens_form: opens_form(transition),
+        opens_form: scene.with_then(transition).into_iter().any(|t| opens_form(scene, t)),
         binding: Some(scene.binding(transition)),
     }
 }
 
 /// A step of which the form would be empty takes effect at one click.
-fn opens_form(transition: &Transition) -> bool {
+fn opens_form<'k>(scene: &Scene<'k>, transition: &'k Transition) -> bool {
     let wants_fields = transition.wants.iter().any(|owed| matches!(owed.what, crate::procedure::model::OwedWhat::Field(_)));
-    !transition.asks.is_empty() || !transition.requires.fields.is_empty() || wants_fields
+    !transition.asks.is_empty() || !transition.requires.fields.is_empty() || wants_fields || scene.asks_more(transition)
 }
 
 /// It leads on along the procedure: nothing is merged or taken back. A reason alone marks a side exit (void); a step
@@ -258,7 +270,8 @@ pub fn title(scene: &Scene<'_>, action: &Action) -> String {
     let task = |n: &i64| scene.ticket.tasks.iter().find(|t| t.task == *n).map_or_else(|| format!("Task {n}"), |t| t.text.clone());
     match action {
         Action::Declare(_) => format!("New {}", uncapitalise(&scene.kind.title)),
-        Action::Step(name) => phase(name),
+        Action::Step(name) => scene.kind.transitions.get(name).map_or_else(|| humanise(name), |t| scene.label_with(t)),
+        Action::Offer(name) => scene.kind.offers.get(name).map_or_else(|| humanise(name), |o| o.label.clone()),
         Action::Edit => "Edit fields".to_owned(),
         Action::Note => "Add a note".to_owned(),
         Action::Evidence(None) => "Add evidence".to_owned(),

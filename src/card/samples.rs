@@ -98,6 +98,7 @@ fn step(name: &str, label: &str, from: &[&str], to: &str) -> Transition {
         verbal: None,
         proposes: false,
         moves: Vec::new(),
+        then: None,
     }
 }
 
@@ -218,6 +219,7 @@ pub(crate) fn kind() -> Kind {
         subject: None,
         separate: Vec::new(),
         deployments: None,
+        offers: IndexMap::new(),
     }
 }
 

@@ -8,13 +8,15 @@ use serde_json::Value;
 use super::words::{humanise, one_line};
 use crate::env::Timestamp;
 use crate::procedure::expression::{Expression, Variables};
-use crate::procedure::model::{ApprovalStage, Field, FieldType, Kind, Organisation, Permission, Response, SYSTEMS, Transition};
+use crate::procedure::model::{ApprovalStage, Field, FieldType, Kind, Library, Organisation, Permission, Response, SYSTEMS, Transition};
+use crate::procedure::rules::{self, Offered, Then};
 use crate::ticket::authority;
 use crate::ticket::binding::binding;
 use crate::ticket::decide::PeopleView;
 use crate::ticket::duties::{Around, requesters};
 use crate::ticket::event::Actor;
 use crate::ticket::offer::may;
+use crate::ticket::offers;
 use crate::ticket::second::{first_persons, is_one_of};
 use crate::ticket::state::{Held, Ticket};
 use crate::ticket::view;
@@ -81,6 +83,8 @@ pub struct Scene<'a> {
     viewer: Option<(Actor, &'a Organisation)>,
     /// The ticket as conditions see it.
     variables: Variables,
+    /// The playbooks that count now, where forms of other kinds are made.
+    pub library: Option<&'a Library>,
 }
 
 impl<'a> Scene<'a> {
@@ -93,7 +97,8 @@ impl<'a> Scene<'a> {
         people: &'a dyn PeopleView,
         now: Timestamp,
     ) -> Self {
-        Self { ticket, kind, response, taxonomies, known, people, now, viewer: None, variables: view::variables(ticket, kind, response) }
+        let variables = view::variables(ticket, kind, response);
+        Self { ticket, kind, response, taxonomies, known, people, now, viewer: None, variables, library: None }
     }
 
     /// The same ticket for one person's eyes.
@@ -182,6 +187,53 @@ impl<'a> Scene<'a> {
     #[must_use]
     pub fn variables(&self) -> &Variables {
         &self.variables
+    }
+
+    /// The same scene with the playbooks that count now: forms of other kinds are made by them.
+    #[must_use]
+    pub fn within(mut self, library: &'a Library) -> Self {
+        self.library = Some(library);
+        self
+    }
+
+    /// Records that the ticket offers to open, and whether each is to be seen at first sight.
+    #[must_use]
+    pub fn offers(&self) -> Vec<(&'a Offered, bool)> {
+        offers::offered(self.ticket, self.kind, self.response)
+    }
+
+    /// The steps that a step's form takes with it, where that holds now.
+    #[must_use]
+    pub fn then(&self, transition: &'a Transition) -> Option<&'a Then> {
+        transition.then.as_ref().filter(|then| then.when.as_ref().is_none_or(|when| self.holds(when)))
+    }
+
+    /// What the step is called, together with those that its form takes with it.
+    #[must_use]
+    pub fn label_with(&self, transition: &'a Transition) -> String {
+        self.then(transition).map_or_else(|| self.label(transition), |then| then.label.clone())
+    }
+
+    /// A step and those that its form takes with it, in order.
+    #[must_use]
+    pub fn with_then(&self, transition: &'a Transition) -> Vec<&'a Transition> {
+        let more = self.then(transition).into_iter().flat_map(|then| &then.steps);
+        std::iter::once(transition).chain(more.filter_map(|name| self.kind.transitions.get(name))).collect()
+    }
+
+    /// Fields that the step requires on this ticket beside those that it always does, and who spoke its approval.
+    #[must_use]
+    pub fn more_of(&self, transition: &'a Transition) -> (Vec<&'a str>, Option<&'a str>) {
+        let also = transition.requires.also.iter().filter(|also| rules::applies(Some(&also.when), &self.variables));
+        let verbal = transition.verbal.as_ref().filter(|verbal| rules::applies(verbal.when.as_ref(), &self.variables));
+        (also.flat_map(|also| also.fields.iter().map(String::as_str)).collect(), verbal.map(|verbal| verbal.giver.as_str()))
+    }
+
+    /// Whether the step asks for anything of that.
+    #[must_use]
+    pub fn asks_more(&self, transition: &'a Transition) -> bool {
+        let (also, giver) = self.more_of(transition);
+        !also.is_empty() || giver.is_some()
     }
 
     /// Digest of what a transition's button is bound to.

@@ -9,36 +9,51 @@ use crate::procedure::model::{Ask, OwedWhat, Transition};
 
 /// The form of `transition`. `people` are those who can be chosen where a field wants a person.
 #[must_use]
-pub fn transition_form(scene: &Scene<'_>, transition: &Transition, people: &[Choice]) -> Form {
-    let mut fields = procedure_fields(scene, transition, people);
-    fields.extend(transition.asks.iter().filter_map(|ask| asked(scene, ask)));
+pub fn transition_form<'k>(scene: &Scene<'k>, transition: &'k Transition, people: &[Choice]) -> Form {
+    let steps = scene.with_then(transition);
+    let mut fields = procedure_fields(scene, &steps, people);
+    for ask in steps.iter().flat_map(|step| &step.asks).filter_map(|ask| asked(scene, ask)) {
+        if fields.iter().all(|field| field.name != ask.name) {
+            fields.push(ask);
+        }
+    }
     let allowed = scene.may_take(transition);
     let somebody_else = (!allowed).then(|| Words::of(format!("“{}” is for {}.", scene.label(transition), any_of(&transition.by))));
     let typed = fields.iter().any(|f| f.name.starts_with(FIELD));
-    let ends = scene.kind.ended.contains(&transition.to);
+    let ends = steps.last().is_some_and(|last| scene.kind.ended.contains(&last.to));
+    let label = scene.label_with(transition);
     let save = if ends { "Save without closing" } else { "Save for later" };
     Form {
         intro: transition.help.clone(),
         first: somebody_else.or_else(|| second_person(scene, transition)),
         blocked: !allowed || scene.needs_somebody_else(transition),
         fields,
-        missing: missing::beside_fields(scene, transition),
+        missing: steps.iter().flat_map(|step| missing::beside_fields(scene, step)).collect(),
         notices: notices(scene, transition),
         save: (typed && !scene.ticket.ended && scene.may_work()).then(|| save.to_owned()),
         binding: Some(scene.binding(transition)),
-        ..Form::new(scene.label(transition), Action::Step(transition.name.clone()), scene.label(transition))
+        ..Form::new(label.clone(), Action::Step(transition.name.clone()), label)
     }
 }
 
 /// Fields that are required, asked for, or owed later, in the procedure's order.
-fn procedure_fields(scene: &Scene<'_>, transition: &Transition, people: &[Choice]) -> Vec<FormField> {
+fn procedure_fields<'k>(scene: &Scene<'k>, steps: &[&'k Transition], people: &[Choice]) -> Vec<FormField> {
     let owed_by = |name: &str| {
-        let owed = transition.wants.iter().find(|owed| matches!(&owed.what, OwedWhat::Field(field) if field == name))?;
+        let wants = &mut steps.iter().flat_map(|step| &step.wants);
+        let owed = wants.find(|owed| matches!(&owed.what, OwedWhat::Field(field) if field == name))?;
         Some(scene.kind.transitions.get(&owed.by).map_or_else(|| owed.by.clone(), |t| scene.label(t)))
     };
-    let asked = |name: &str| transition.asks.iter().any(|ask| matches!(ask, Ask::Field(field) if field == name));
+    let more: Vec<(Vec<&str>, Option<&str>)> = steps.iter().map(|step| scene.more_of(step)).collect();
+    let asked = |name: &str| {
+        let asks = steps.iter().any(|step| step.asks.iter().any(|ask| matches!(ask, Ask::Field(field) if field == name)));
+        asks || more.iter().any(|(_, giver)| *giver == Some(name))
+    };
+    let required = |name: &str| {
+        let always = steps.iter().any(|step| step.requires.fields.iter().any(|f| f == name));
+        always || more.iter().any(|(also, _)| also.contains(&name))
+    };
     let needed = |name: &str| match owed_by(name) {
-        _ if transition.requires.fields.iter().any(|f| f == name) => Some(Needed::Now),
+        _ if required(name) => Some(Needed::Now),
         Some(step) => Some(Needed::OwedBy(step)),
         None => asked(name).then_some(Needed::No),
     };

@@ -189,8 +189,15 @@ fn known<'d>(
             let (_, other) = drafts.kinds.iter().find(|(_, d)| d.kind.name == *of)?;
             ("a status of that kind", other.kind.statuses.iter().map(String::as_str).collect())
         }
+        Sort::FieldOf(of) => ("a field of that kind", other_kind(drafts, of)?.fields.keys().map(String::as_str).collect()),
+        Sort::TransitionOf(of) => ("a transition of that kind", other_kind(drafts, of)?.transitions.keys().map(String::as_str).collect()),
         Sort::Clock => ("a clock of this kind", kind?.clocks.keys().map(String::as_str).collect()),
     })
+}
+
+/// Another kind; one that is not there is passed over at run time.
+fn other_kind<'d>(drafts: &'d Drafts, name: &str) -> Option<&'d Kind> {
+    drafts.kinds.iter().find(|(_, d)| d.kind.name == name).map(|(_, d)| &d.kind)
 }
 
 fn approvals(kind: &Kind) -> Vec<&str> {

@@ -12,6 +12,7 @@ use super::load_clock::{read_channel, read_clocks, read_escalate, read_notifies,
 use super::load_deployments::read_deployments;
 use super::load_field::{read_fields, read_matrix};
 use super::load_lines::read_lines;
+use super::load_offers::read_offers;
 use super::load_organisation::parse_time;
 use super::load_rules::{read_scores, read_separate, read_template};
 use super::load_transition::read_transitions;
@@ -75,6 +76,7 @@ pub(super) fn read_kind(page: &Page, section: Section<'_, '_>, file_name: &str, 
         scores: section.get("scores").map(|n| read_scores(page, n, &fields)).unwrap_or_default(),
         proofs: section.get("proofs").map(|n| proofs(page, n, &steps.transitions)).unwrap_or_default(),
         separate: section.get("separate").map(|n| read_separate(page, n)).unwrap_or_default(),
+        offers: section.get("offers").map(|n| read_offers(page, n)).unwrap_or_default(),
         deployments: section.get("deployments").and_then(|n| read_deployments(page, n, section.at("deployments"), &fields)),
         lines: section.get("lines").and_then(|n| read_lines(page, n, section.at("lines"))),
         subject,

@@ -9,7 +9,7 @@ use super::finding::At;
 use super::load_kind::{TICKET, roles};
 use super::model::{Field, FieldType};
 use super::reader::{Page, Section, Sort, members, named_members, short};
-use super::rules::{Also, Approved, Linked, Score, Separate, Silence, Substance, TemplateRule, Unfrozen, Verbal, Window, WindowMust};
+use super::rules::{Also, Approved, Linked, Score, Separate, Silence, Substance, TemplateRule, Then, Unfrozen, Verbal, Window, WindowMust};
 use super::yaml::Node;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -269,6 +269,16 @@ pub(super) fn read_moves(page: &Page, node: &Node) -> Vec<(String, String)> {
         out.extend(page.named(value, Sort::Field).map(|other| (name, other)));
     }
     out
+}
+
+/// `{ steps: [verify, close], label: Done and verified, when: … }`
+pub(super) fn read_then(page: &Page, node: &Node, at: At) -> Option<Then> {
+    let section = Section::of(page, node, at, "`then`")?;
+    let steps = section.need("steps", "the steps that are taken with it").map(|n| page.names(n, &Sort::Transition)).unwrap_or_default();
+    let label = section.need("label", "what the button says then").and_then(|n| page.text(n));
+    let when = section.get("when").and_then(|n| page.expression(n, TICKET));
+    section.done();
+    Some(Then { steps, label: label?, when })
 }
 
 /// Roles, and the words for whoever the ticket names.

@@ -7,7 +7,9 @@ use indexmap::IndexMap;
 use super::finding::At;
 use super::load_field::{humanised, value};
 use super::load_kind::{TICKET, roles};
-use super::load_rules::{authorities, read_also, read_approved, read_linked, read_moves, read_unfrozen, read_verbal, read_window};
+use super::load_rules::{
+    authorities, read_also, read_approved, read_linked, read_moves, read_then, read_unfrozen, read_verbal, read_window,
+};
 use super::model::{Approval, ApprovalStage, Ask, Field, From, Guard, Owed, OwedWhat, Requires, SecondPerson, Transition};
 use super::reader::{Page, Section, Sort, named_members};
 use super::yaml::{Node, Yaml};
@@ -71,6 +73,7 @@ impl Context<'_> {
             approval: section.get("approval").and_then(|n| self.approval(n, section.at("approval"))),
             verbal: section.get("verbal").and_then(|n| read_verbal(page, n, section.at("verbal"), self.fields)),
             moves: section.get("moves").map(|n| read_moves(page, n)).unwrap_or_default(),
+            then: section.get("then").and_then(|n| read_then(page, n, section.at("then"))),
             proposes: flag("proposes"),
             from,
             to,

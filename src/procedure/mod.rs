@@ -16,6 +16,7 @@ mod load_field;
 mod load_freezes;
 mod load_kind;
 mod load_lines;
+mod load_offers;
 mod load_organisation;
 mod load_response;
 mod load_rota;

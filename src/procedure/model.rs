@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::estate::Estate;
 use super::expression::{Expression, Template};
 use super::rules::{
-    Also, Approved, Deployments, LinesRule, Linked, Score, Separate, Substance, TemplateRule, Timing, Unfrozen, Verbal, Window,
+    Also, Approved, Deployments, LinesRule, Linked, Offered, Score, Separate, Substance, TemplateRule, Then, Timing, Unfrozen, Verbal, Window,
 };
 
 /// Everything that a folder of playbooks says, checked as a whole.
@@ -99,6 +99,8 @@ pub struct Kind {
     pub subject: Option<String>,
     /// Duties that different persons hold.
     pub separate: Vec<Separate>,
+    /// Records that a ticket's card lets one open.
+    pub offers: IndexMap<String, Offered>,
     /// What a report of a deployment does to such tickets.
     pub deployments: Option<Deployments>,
     /// It looks again, line by line, at what stands elsewhere.
@@ -245,6 +247,8 @@ pub struct Transition {
     pub proposes: bool,
     /// Fields that take over the value of another, which is then empty: (field, other).
     pub moves: Vec<(String, String)>,
+    /// Steps that its form takes with it.
+    pub then: Option<Then>,
 }
 
 /// One place where a transition may start.

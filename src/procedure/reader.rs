@@ -28,7 +28,11 @@ pub(super) enum Sort {
     /// A status of the kind with this name.
     StatusOf(String),
     Field,
+    /// A field of the kind with this name.
+    FieldOf(String),
     Transition,
+    /// A transition of the kind with this name.
+    TransitionOf(String),
     /// A transition that needs approval.
     Approval,
     /// A transition that is a phase, or a proof.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use super::expression::{Expression, Variables};
+use super::expression::{Expression, Template, Variables};
 
 /// Whether a rule applies: it has no condition, the condition holds, or it cannot be evaluated.
 #[must_use]
@@ -213,6 +213,50 @@ pub struct FindingRule {
     pub outside: String,
     /// How long it may take.
     pub due: Duration,
+}
+
+/// `offers`: a record that the ticket's card lets one open, linked both ways, with its first step taken.
+#[derive(Debug)]
+pub struct Offered {
+    /// `emergency-change`
+    pub name: String,
+    /// What the button says.
+    pub label: String,
+    /// One sentence on what it means.
+    pub help: String,
+    /// The record's kind.
+    pub kind: String,
+    /// The word of the link from this ticket to it.
+    pub link: String,
+    /// Only while this holds.
+    pub when: Option<Expression>,
+    /// While this holds it is seen at first sight, otherwise under "More…".
+    pub prominent: Option<Expression>,
+    /// Fields of the record that the form asks for.
+    pub asks: Vec<String>,
+    /// Of those, the ones that are needed.
+    pub requires: Vec<String>,
+    /// Plain fields that it opens with.
+    pub sets: BTreeMap<String, String>,
+    /// Texts that it opens with, made of this ticket.
+    pub says: BTreeMap<String, Template>,
+    /// Plain fields that are copied from this ticket.
+    pub copies: Vec<String>,
+    /// The step that is taken at once.
+    pub takes: Option<String>,
+    /// It is taken only if this field was given; otherwise the record waits for it.
+    pub once: Option<String>,
+}
+
+/// `then`: steps that are taken with this one, in one commit and from one form.
+#[derive(Debug)]
+pub struct Then {
+    /// Further steps, in order.
+    pub steps: Vec<String>,
+    /// What the button says instead.
+    pub label: String,
+    /// Only while this holds.
+    pub when: Option<Expression>,
 }
 
 /// What more a clock may say of its target.

@@ -419,6 +419,7 @@ pub(super) fn step(name: &str, starts: Vec<From>, to: &str, by: &[&str]) -> Tran
         verbal: None,
         proposes: false,
         moves: Vec::new(),
+        then: None,
     }
 }
 
@@ -557,6 +558,7 @@ pub(super) fn incident() -> Kind {
         subject: None,
         separate: Vec::new(),
         deployments: None,
+        offers: IndexMap::new(),
     }
 }
 

@@ -45,6 +45,8 @@ pub enum Command {
     Open(Open),
     /// Alerts from a monitoring tool, in one delivery.
     Receive(Receive),
+    /// Open a record that the ticket's card offers, linked, and take its first step.
+    TakeUp(Offer),
     /// A report on a deployment from a tool that deploys.
     Deployed(Box<Deployed>),
     /// Take one transition, or several in one commit (each its own event).
@@ -126,6 +128,7 @@ impl Command {
         match self {
             Self::Open(_) => "Open",
             Self::Receive(_) => "Receive",
+            Self::TakeUp(_) => "TakeUp",
             Self::Deployed(_) => "Deployed",
             Self::Take(_) => "Take",
             Self::SetFields { .. } => "SetFields",
@@ -161,6 +164,7 @@ impl Command {
     pub fn ticket(&self) -> Option<&Number> {
         match self {
             Self::Open(_) | Self::Receive(_) | Self::Deployed(_) | Self::Oblige { .. } => None,
+            Self::TakeUp(offer) => Some(&offer.ticket),
             Self::Take(take) => Some(&take.ticket),
             Self::AttachEvidence(file) | Self::AttachTranscript(file) | Self::ListUsers { file, .. } => Some(&file.ticket),
             Self::FreezeLines(freeze) => Some(&freeze.ticket),
@@ -213,6 +217,21 @@ pub struct Open {
     pub intake: String,
     /// When the request reached us.
     pub received_at: Timestamp,
+}
+
+/// See [`Command::TakeUp`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Offer {
+    /// The ticket that offers it.
+    pub ticket: Number,
+    /// The offer's name.
+    pub offer: String,
+    /// What the form held: fields of the record.
+    pub fields: Fields,
+    /// When the request reached us.
+    pub received_at: Timestamp,
+    /// Unpredictable; of this request alone. The salts of what the procedure says are made of it.
+    pub seed: [u8; 32],
 }
 
 /// See [`Command::Receive`].

@@ -12,7 +12,7 @@ use super::event::{Actor, Fact, NewEvent, Via};
 use super::number::Number;
 use super::refusal::Refusal;
 use super::state::Ticket;
-use super::{approve, assign, campaign, correct, deadlines, deploy, escalate, heard, links, notes, open, opens, receive, take};
+use super::{approve, assign, campaign, correct, deadlines, deploy, escalate, heard, links, notes, offers, open, opens, receive, take};
 use crate::env::Timestamp;
 use crate::procedure::model::{Kind, Library, Response};
 
@@ -114,7 +114,8 @@ pub struct Decision {
 pub fn decide(ctx: &Context<'_>, world: &dyn World, command: &Command) -> Result<Decision, Refusal> {
     let mut draft = Draft::new(ctx, world);
     match command {
-        Command::Open(open) => open::by_hand(&mut draft, open)?,
+        Command::Open(open) => drop(open::by_hand(&mut draft, open)?),
+        Command::TakeUp(offer) => offers::take_up(&mut draft, offer)?,
         Command::Receive(receive) => receive::receive(&mut draft, receive)?,
         Command::Deployed(report) => deploy::deployed(&mut draft, report)?,
         Command::Take(take) => take::take(&mut draft, take)?,

@@ -41,6 +41,7 @@ pub mod nearest;
 mod notes;
 pub mod number;
 pub mod offer;
+pub mod offers;
 mod open;
 mod opens;
 mod owed;

@@ -13,7 +13,8 @@ use super::{campaign, clock, conditions, consequences, fields, scores, severity,
 use crate::env::Timestamp;
 use crate::procedure::model::{Kind, Response};
 
-pub(super) fn by_hand(draft: &mut Draft<'_>, open: &Open) -> Result<(), Refusal> {
+/// Opens what a person asks for; gives its number.
+pub(super) fn by_hand(draft: &mut Draft<'_>, open: &Open) -> Result<Number, Refusal> {
     let library = draft.ctx.library;
     let named = |name: &str| name.chars().filter(|c| !c.is_control()).take(60).collect::<String>();
     let kind = library.kinds.get(&open.kind).ok_or_else(|| Refusal::NoSuchKind { kind: named(&open.kind) })?;
@@ -58,7 +59,8 @@ pub(super) fn by_hand(draft: &mut Draft<'_>, open: &Open) -> Result<(), Refusal>
         received_at: open.received_at,
     };
     let number = record(draft, kind, response, opening);
-    consequences::follow(draft, &number)
+    consequences::follow(draft, &number)?;
+    Ok(number)
 }
 
 /// What of the request the system's entry does not offer. Looked at on a ticket that is not there yet.

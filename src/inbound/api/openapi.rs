@@ -76,6 +76,7 @@ pub const OPERATIONS: &[Operation] = &[
     ),
     ("post", "/api/v1/tickets/{number}/tasks/{task}", "Tick off a task, or waive it with a reason", "Task"),
     ("post", "/api/v1/tickets/{number}/evidence-waivers", "Waive a phase's evidence with a reason", "Waiver"),
+    ("post", "/api/v1/tickets/{number}/offers/{offer}", "Open a record that the ticket offers, linked; its first step is taken", "Offer"),
     ("post", "/api/v1/tickets/{number}/owner", "Make somebody (or `me`) the owner", "Person"),
     ("post", "/api/v1/tickets/{number}/lead", "Make somebody (or `me`) the lead", "Person"),
     ("post", "/api/v1/tickets/{number}/escalate", "Call the next tier, or a role", "Escalate"),
@@ -222,6 +223,7 @@ fn schemas(library: Option<&Library>) -> Value {
         "Waiver": object(&[("phase", text()), ("reason", text())], &["phase", "reason"]),
         "Person": object(&[("person", text())], &["person"]),
         "Escalate": object(&[("to", text()), ("reason", text())], &["reason"]),
+        "Offer": object(&[("fields", fields())], &[]),
         "Empty": object(&[], &[]),
         "Recorded": { "type": "object", "properties": {
             "ticket": { "type": ["string", "null"] }, "status": { "type": ["string", "null"] }, "rev": { "type": ["integer", "null"] },
@@ -277,9 +279,14 @@ pub fn kind(kind: &Kind) -> Value {
             json!({ "transition": t.name, "label": t.label, "help": t.help, "from": from, "to": t.to, "by": t.by })
         })
         .collect();
+    let offers: Vec<Value> = kind
+        .offers
+        .values()
+        .map(|o| json!({ "offer": o.name, "label": o.label, "help": o.help, "kind": o.kind, "asks": o.asks, "requires": o.requires }))
+        .collect();
     json!({
         "kind": kind.name, "prefix": kind.prefix, "title": kind.title, "purpose": kind.purpose, "digest": kind.digest,
-        "statuses": kind.statuses, "ended": kind.ended, "fields": fields_of(kind)["properties"], "transitions": transitions,
+        "statuses": kind.statuses, "ended": kind.ended, "fields": fields_of(kind)["properties"], "transitions": transitions, "offers": offers,
         "declare": { "asks": kind.declare.asks, "requires": kind.declare.requires, "by": kind.declare.by },
     })
 }

@@ -16,7 +16,7 @@ use crate::inbound::app::App;
 use crate::inbound::caller::Caller;
 use crate::inbound::problem::Problem;
 use crate::procedure::model::Permission;
-use crate::ticket::command::{Command, Fields, Open, Step, Take};
+use crate::ticket::command::{Command, Fields, Offer, Open, Step, Take};
 use crate::ticket::event::Actor;
 use crate::ticket::fields::seal;
 use crate::ticket::number::Number;
@@ -87,6 +87,14 @@ pub(super) struct CommentBody {
 pub(super) struct FieldsBody {
     fields: Raw,
     reason: Option<String>,
+}
+
+/// `POST …/offers/{offer}`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OfferBody {
+    #[serde(default)]
+    fields: Raw,
 }
 
 /// `POST …/links`
@@ -360,6 +368,26 @@ pub(super) async fn waive_evidence(
     let reason = needed(&app, "reason", asked.body.reason.clone())?;
     let phase = asked.body.phase.clone();
     write(&app, &asked, Command::WaiveEvidence { ticket: number(&ticket)?, phase, reason }).await
+}
+
+pub(super) async fn take_up(
+    State(app): State<App>,
+    Path((ticket, offer)): Path<(String, String)>,
+    asked: Ask<OfferBody>,
+) -> Result<Response, Problem> {
+    let ticket = number(&ticket)?;
+    let stands = app.desk.ticket(&asked.caller.person, &ticket).await?;
+    let procedures = app.desk.snapshot().procedures;
+    let rule = procedures.kind(&stands.kind_digest).and_then(|kind| kind.offers.get(&offer));
+    let of = rule.zip(procedures.current()).and_then(|(rule, library)| Some((library, library.kinds.get(&rule.kind)?)));
+    let fields = match of {
+        Some((library, kind)) => sealed(&app, kind, library, &asked.body.fields)?,
+        // The desk says it in its own words.
+        None => Fields::new(),
+    };
+    let command = Command::TakeUp(Offer { ticket, offer, fields, received_at: app.desk.now(), seed: app.desk.env().bytes() });
+    let answer = ask(&app, &asked.caller, asked.key.as_deref(), &asked.path, &asked.bytes, command).await?;
+    Ok(recorded(&app, &answer, StatusCode::CREATED).await)
 }
 
 fn person_of(asked: &Ask<PersonBody>) -> String {

@@ -11,7 +11,7 @@ use crate::card::scene::Scene;
 use crate::env::Timestamp;
 use crate::ledger::sealed::Sealed;
 use crate::procedure::model::{Kind, Library};
-use crate::ticket::command::{Command, Fields, Open, Step, Take};
+use crate::ticket::command::{Command, Fields, Offer, Open, Step, Take};
 use crate::ticket::fields;
 use crate::ticket::number::Number;
 
@@ -189,6 +189,7 @@ pub fn command(scene: &Scene<'_>, form: &Form, reading: &Reading<'_>) -> Result<
     let ticket = scene.ticket.number.clone();
     let command = match &form.action {
         Action::Step(_) => step(&mut reader, scene, form).map(Command::Take),
+        Action::Offer(offer) => take_up(&mut reader, scene, form, offer),
         Action::Edit => {
             let fields = reader.fields(scene.kind, form);
             Some(Command::SetFields { ticket, fields, reason: reader.text("reason", "The reason", 2_000) })
@@ -239,6 +240,17 @@ pub fn command(scene: &Scene<'_>, form: &Form, reading: &Reading<'_>) -> Result<
     reader.done(command)
 }
 
+/// A record that the ticket offers, with the fields of its own kind.
+fn take_up(reader: &mut Reader<'_>, scene: &Scene<'_>, form: &Form, offer: &str) -> Option<Command> {
+    let kind = scene.kind.offers.get(offer).and_then(|o| reader.of.library.kinds.get(&o.kind))?;
+    let fields = reader.fields(kind, form);
+    // What is needed and empty is said at once: nothing of it can follow later here.
+    let empty = std::mem::take(&mut reader.empty);
+    reader.wrong.errors.extend(empty);
+    let (ticket, seed) = (scene.ticket.number.clone(), (reader.of.salt)());
+    Some(Command::TakeUp(Offer { ticket, offer: offer.to_owned(), fields, received_at: scene.now, seed }))
+}
+
 fn decide(reader: &mut Reader<'_>) -> Option<(bool, Sealed)> {
     let decision = reader.chosen("decision");
     let reason = reader.needed("reason", "A reason", 2_000);
@@ -273,7 +285,11 @@ fn step(reader: &mut Reader<'_>, scene: &Scene<'_>, form: &Form) -> Option<Take>
         occurred_at: reader.time("occurred_at"),
     };
     let binding = reader.of.data.one("binding").map(str::to_owned);
-    Some(Take { ticket: scene.ticket.number.clone(), steps: vec![step], rev: None, binding })
+    // What one form takes with it, in the same commit.
+    let all = scene.kind.transitions.get(transition).map(|t| scene.with_then(t)).unwrap_or_default();
+    let more = all.into_iter().skip(1).map(|t| Step { transition: t.name.clone(), ..Step::default() });
+    let steps = std::iter::once(step).chain(more).collect();
+    Some(Take { ticket: scene.ticket.number.clone(), steps, rev: None, binding })
 }
 
 /// The command that opens a ticket of `kind`.

@@ -95,7 +95,7 @@ impl<'a> Look<'a> {
         let known = Known { name: &name, plaintext: &plaintext };
         let procedure = (pinned.kind.as_ref(), pinned.response.as_deref(), &self.library.taxonomies);
         let viewer = Actor::Person { id: self.viewer.state.id.clone(), roles: self.viewer.state.roles.clone() };
-        let scene = Scene::new(&pinned.ticket, procedure, known, self.snapshot.directory.as_ref(), self.now);
+        let scene = Scene::new(&pinned.ticket, procedure, known, self.snapshot.directory.as_ref(), self.now).within(&self.library);
         with(&scene.seen_by(viewer, &self.library.organisation))
     }
 

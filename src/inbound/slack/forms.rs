@@ -121,7 +121,7 @@ async fn blank(app: &App, library: &Library, action: &Action, number: &Number) -
     let response = ticket.response.as_ref().and_then(|pinned| snapshot.procedures.response(&pinned.digest)).cloned();
     let known = Known { name: &|_| None, plaintext: &|_, _| None };
     let procedure = (kind.as_ref(), response.as_deref(), &library.taxonomies);
-    let scene = Scene::new(&ticket, procedure, known, snapshot.directory.as_ref(), app.desk.now());
+    let scene = Scene::new(&ticket, procedure, known, snapshot.directory.as_ref(), app.desk.now()).within(library);
     let mut form = form(&scene, action, &[], &library.organisation).ok_or_else(no_such)?;
     form.fields.iter_mut().for_each(|field| field.values.clear());
     form.statement.clear();
