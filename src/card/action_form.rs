@@ -44,6 +44,7 @@ pub fn form(scene: &Scene<'_>, action: &Action, people: &[Choice], organisation:
             (link_fields(scene, link.as_deref()), "Give a ticket, or an address, or the reason why there is none.", "Link")
         }
         Action::Escalate => (escalate(organisation), "They are called at once.", "Escalate"),
+        Action::Nudge => (Vec::new(), "They see that you ask again.", "Ask again"),
         Action::Seen | Action::ReadBy(_) => (Vec::new(), "", "I have seen it"),
     };
     Some(Form { intro: intro.to_owned(), fields, ..Form::new(buttons::title(scene, action), action.clone(), submit) })

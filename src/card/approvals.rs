@@ -7,8 +7,11 @@ use super::scene::Scene;
 use super::words::{Words, any_of, list, number_word};
 use crate::procedure::model::{Approval, Transition};
 use crate::ticket::approval::{digest, open_stage, standing, stands};
+use crate::ticket::nudge;
 use crate::ticket::offer::starts;
 
+/// People whom a line names at most.
+const NAMED: usize = 4;
 /// What stands in place of an approved field that is empty.
 const EMPTY: &str = "(empty)";
 
@@ -45,6 +48,26 @@ pub(super) fn decisions(scene: &Scene<'_>) -> Vec<Button> {
     waiting(scene).into_iter().filter(mine).map(button).collect()
 }
 
+/// Whoever asked for it may ask those who decide once more, a day after the last time.
+pub(super) fn nudge(scene: &Scene<'_>) -> Option<Button> {
+    let lately = scene.ticket.nudged.is_some_and(|at| scene.now < at.plus(nudge::EVERY));
+    let waits = scene.waits().is_some_and(|waits| !waits.on.is_empty());
+    let mine = scene.reader().is_some() && own(scene);
+    (mine && waits && !lately)
+        .then(|| Button::click("Ask again", "Those who decide see that you ask once more; once a day.", Action::Nudge))
+}
+
+/// “It waits for Chi Park or Dana Ruiz since 10:04.”
+fn waiting_line(scene: &Scene<'_>) -> Option<Words> {
+    let waits = scene.waits()?;
+    let mut names: Vec<String> = waits.on.iter().take(NAMED).map(|person| scene.known.person(person)).collect();
+    if waits.on.len() > NAMED {
+        names.push(format!("{} others", number_word(waits.on.len() - NAMED)));
+    }
+    let on = if names.is_empty() { "somebody who may decide; nobody here may now".to_owned() } else { list(&names, "or") };
+    Some(Words::of(format!("It waits for {on} since ")).time(waits.since).text("."))
+}
+
 /// The reader's own decisions, which can be taken back.
 pub(super) fn withdrawals(scene: &Scene<'_>) -> Vec<Button> {
     let Some(reader) = scene.reader().filter(|_| !scene.ticket.ended) else { return Vec::new() };
@@ -62,7 +85,8 @@ pub(super) fn withdrawals(scene: &Scene<'_>) -> Vec<Button> {
 
 /// What was decided on each step that needs approvals, and what it still waits for.
 pub(super) fn lines(scene: &Scene<'_>) -> Vec<Words> {
-    waiting(scene).into_iter().flat_map(|(transition, approval)| lines_of(scene, transition, approval)).collect()
+    let lines = waiting(scene).into_iter().flat_map(|(transition, approval)| lines_of(scene, transition, approval));
+    lines.chain(waiting_line(scene)).collect()
 }
 
 fn lines_of(scene: &Scene<'_>, transition: &Transition, approval: &Approval) -> Vec<Words> {

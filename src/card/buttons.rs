@@ -44,6 +44,8 @@ pub enum Action {
     Decide(String),
     /// Take back one's own decision on this step.
     Withdraw(String),
+    /// Ask those who can decide once more.
+    Nudge,
     /// Call the next tier, or a role.
     Escalate,
     /// "I have seen it", after an escalation.
@@ -73,6 +75,7 @@ impl fmt::Display for Action {
             Self::Unlink(link) => write!(f, "unlink.{link}"),
             Self::Decide(transition) => write!(f, "decide.{transition}"),
             Self::Withdraw(transition) => write!(f, "withdraw.{transition}"),
+            Self::Nudge => f.write_str("nudge"),
             Self::Escalate => f.write_str("escalate"),
             Self::Seen => f.write_str("seen"),
             Self::ReadBy(group) => write!(f, "read-by.{group}"),
@@ -111,6 +114,7 @@ impl FromStr for Action {
             ("unlink", Some(of)) => Self::Unlink(counted(of)?),
             ("decide", Some(transition)) => Self::Decide(transition.to_owned()),
             ("withdraw", Some(transition)) => Self::Withdraw(transition.to_owned()),
+            ("nudge", None) => Self::Nudge,
             ("escalate", None) => Self::Escalate,
             ("seen", None) => Self::Seen,
             ("read-by", Some(group)) => Self::ReadBy(group.to_owned()),
@@ -169,7 +173,10 @@ pub fn possible<'a>(scene: &Scene<'a>) -> Vec<&'a Transition> {
     let applies = |t: &Transition| scene.applies(&t.name);
     let starts_here =
         |t: &Transition| t.from.iter().any(|from| from.status == status && from.when.as_ref().is_none_or(|when| scene.holds(when)));
-    scene.kind.transitions.values().filter(|t| !t.automatic && applies(t) && starts_here(t)).collect()
+    // What is proposed first is offered until it was: then it waits for its approval.
+    let proposed = |t: &Transition| t.proposes && t.from.iter().any(|from| from.status == status) && !starts_here(t);
+    let offered = |t: &Transition| (!t.automatic && starts_here(t)) || proposed(t);
+    scene.kind.transitions.values().filter(|t| applies(t) && offered(t)).collect()
 }
 
 /// The next step along the procedure, whoever may take it.
@@ -191,6 +198,7 @@ pub fn main(scene: &Scene<'_>) -> Vec<Button> {
         first.style = Style::Primary;
     }
     out.extend(approvals::decisions(scene));
+    out.extend(approvals::nudge(scene));
     out.extend(offers(scene, true));
     out.extend(steps.iter().filter(|t| is_outcome(t)).map(|t| step(scene, t)));
     if scene.ticket.escalation.as_ref().is_some_and(|e| e.acknowledged_by.is_none()) && !scene.ticket.ended && scene.may_work() {
@@ -285,6 +293,7 @@ pub fn title(scene: &Scene<'_>, action: &Action) -> String {
         Action::Unlink(_) => "Take the link back".to_owned(),
         Action::Decide(name) => format!("Approve or reject: {}", phase(name)),
         Action::Withdraw(name) => format!("Take back your decision: {}", phase(name)),
+        Action::Nudge => "Ask again".to_owned(),
         Action::Escalate => "Escalate".to_owned(),
         Action::Seen => "I have seen it".to_owned(),
         Action::ReadBy(group) => format!("Read by {}", humanise(group)),

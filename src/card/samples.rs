@@ -330,6 +330,7 @@ pub(crate) fn opened() -> Ticket {
         granted: BTreeMap::new(),
         authors: BTreeSet::new(),
         spoken: None,
+        nudged: None,
         deployments: Vec::new(),
         lines: None,
     }

@@ -15,6 +15,7 @@ use crate::ticket::binding::binding;
 use crate::ticket::decide::PeopleView;
 use crate::ticket::duties::{Around, requesters};
 use crate::ticket::event::Actor;
+use crate::ticket::nudge::{self, Waits};
 use crate::ticket::offer::may;
 use crate::ticket::offers;
 use crate::ticket::second::{first_persons, is_one_of};
@@ -194,6 +195,14 @@ impl<'a> Scene<'a> {
     pub fn within(mut self, library: &'a Library) -> Self {
         self.library = Some(library);
         self
+    }
+
+    /// Whose decision the ticket waits for; none where the scene knows no organisation.
+    #[must_use]
+    pub fn waits(&self) -> Option<Waits> {
+        let of_library = || self.library.map(|library| library.organisation.as_ref());
+        let organisation = self.viewer.as_ref().map(|(_, organisation)| *organisation).or_else(of_library)?;
+        nudge::waits(&self.around(organisation), self.ticket)
     }
 
     /// Records that the ticket offers to open, and whether each is to be seen at first sight.

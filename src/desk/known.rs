@@ -324,6 +324,13 @@ impl PeopleView for Directory {
         self.account(account).map(|a| a.state.past.iter().cloned().collect()).unwrap_or_default()
     }
 
+    fn holders(&self, role: &str) -> Vec<String> {
+        let held = self.iter().filter(|p| !p.state.disabled && p.state.roles.iter().any(|r| r == role));
+        let mut held: Vec<(&str, &str)> = held.map(|p| (p.name.as_str(), p.state.id.as_str())).collect();
+        held.sort_unstable();
+        held.into_iter().map(|(_, id)| id.to_owned()).collect()
+    }
+
     fn by_email(&self, email: &str) -> Option<String> {
         let email = email.to_lowercase();
         Self::by_email(self, &email).filter(|p| !p.state.disabled).map(|p| p.state.id.clone())

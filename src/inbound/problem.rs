@@ -129,6 +129,8 @@ fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::TooLateToWithdraw { .. }
         | Refusal::NoEscalation { .. }
         | Refusal::ProcedureMissing { .. }
+        | Refusal::NudgedLately { .. }
+        | Refusal::NothingToNudge { .. }
         | Refusal::NothingToDo => StatusCode::CONFLICT,
         Refusal::ReasonMissing { .. }
         | Refusal::Missing { .. }

@@ -164,6 +164,26 @@ fn deciders(around: &Around<'_>, ticket: &Ticket, stage: &ApprovalStage) -> Vec<
     out
 }
 
+/// Everybody who may decide at this stage now by an authority of their own, and is not one of those who ask for it.
+#[must_use]
+pub fn everybody(around: &Around<'_>, ticket: &Ticket, stage: &ApprovalStage) -> Vec<String> {
+    let asked_by = requesters(around, ticket);
+    let mut out: Vec<String> = Vec::new();
+    for decider in deciders(around, ticket, stage) {
+        let found = match decider {
+            Decider::Person(person) => vec![person],
+            Decider::Role(role) => around.people.holders(&role),
+        };
+        for person in found {
+            let actor = Actor::Person { id: person.clone(), roles: around.people.roles(&person) };
+            if !asked_by.contains(&person) && !out.contains(&person) && of(around, ticket, stage, &actor).is_ok() {
+                out.push(person);
+            }
+        }
+    }
+    out
+}
+
 fn named(people: &dyn PeopleView, who: &str) -> Option<Decider> {
     if who.contains('@') { people.by_email(who).map(Decider::Person) } else { Some(Decider::Role(who.to_owned())) }
 }

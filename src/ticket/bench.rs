@@ -95,6 +95,11 @@ impl PeopleView for Bench {
     fn owners_of(&self, account: &str) -> Vec<String> {
         self.accounts.get(account).cloned().into_iter().collect()
     }
+    fn holders(&self, role: &str) -> Vec<String> {
+        let everybody =
+            ["p_adm", "p_all", "p_ana", "p_bo", "p_chi", "p_cho", "p_dan", "p_exe", "p_lea", "p_max", "p_mia", "p_sec", "p_vic"];
+        everybody.into_iter().filter(|p| self.is_active(p) && roles_of(p).contains(&role)).map(str::to_owned).collect()
+    }
     fn by_email(&self, email: &str) -> Option<String> {
         email.strip_suffix("@example.com").map(|name| format!("p_{name}")).filter(|id| self.is_active(id))
     }

@@ -77,6 +77,8 @@ pub enum Command {
     AcknowledgeNotification { ticket: Number, group: String },
     /// Approve or reject what was shown.
     Decide { ticket: Number, transition: String, approve: bool, digest: String, reason: Sealed },
+    /// Ask those who can decide once more.
+    Nudge { ticket: Number },
     /// Take back one's own decision.
     WithdrawDecision { ticket: Number, transition: String, reason: Sealed },
     /// Something was said in the ticket's channel. `place`: where, sealed.
@@ -144,6 +146,7 @@ impl Command {
             Self::AcknowledgeEscalation { .. } => "AcknowledgeEscalation",
             Self::AcknowledgeNotification { .. } => "AcknowledgeNotification",
             Self::Decide { .. } => "Decide",
+            Self::Nudge { .. } => "Nudge",
             Self::WithdrawDecision { .. } => "WithdrawDecision",
             Self::HearNote { .. } => "HearNote",
             Self::ReviseNote { .. } => "ReviseNote",
@@ -178,6 +181,7 @@ impl Command {
             | Self::Unlink { ticket, .. }
             | Self::Escalate { ticket, .. }
             | Self::AcknowledgeEscalation { ticket }
+            | Self::Nudge { ticket }
             | Self::AcknowledgeNotification { ticket, .. }
             | Self::Decide { ticket, .. }
             | Self::WithdrawDecision { ticket, .. }

@@ -1,5 +1,7 @@
 //! What a step requires of time, of approvals that must still stand, and of other records.
 
+use std::time::Duration;
+
 use super::approval;
 use super::authority::{system, system_name};
 use super::campaign;
@@ -50,6 +52,7 @@ pub fn missing(around: &Around<'_>, ticket: &Ticket, transition: &Transition, ot
         out.extend(unsettled(ticket));
     }
     if let (Some(rule), Some(_)) = (&around.kind.declare.template, &transition.approval) {
+        out.extend(without_entry(around, ticket));
         out.extend(offered(around, ticket, rule));
     }
     out
@@ -186,6 +189,21 @@ fn linked(ticket: &Ticket, rule: &Linked, variables: &Variables, others: Others<
     let counts: Vec<bool> =
         linked.filter(|o| !o.ended || rule.standing.contains(&o.status)).map(|o| rule.standing.contains(&o.status)).collect();
     (counts.is_empty() || counts.contains(&false)).then(|| condition("RecordMissing", rule.says.clone()))
+}
+
+/// What is asked for has no entry yet: it is asked for all the same, and approved once whoever answers for it has made one.
+fn without_entry(around: &Around<'_>, ticket: &Ticket) -> Option<Missing> {
+    let other = system_name(around.kind, ticket) == Some(OTHER_SYSTEM);
+    let says =
+        "The system has no entry yet. Whoever answers for it makes one in organisation.yaml and names it here; then this can be approved.";
+    other.then(|| condition("NotOffered", says))
+}
+
+/// How long the role that was asked for is given at most.
+pub(super) fn longest(around: &Around<'_>, ticket: &Ticket) -> Option<Duration> {
+    let rule = around.kind.declare.template.as_ref()?;
+    let role = word_of(ticket, &rule.role)?;
+    Some(system(around, ticket)?.roles.get(role)?.most)
 }
 
 /// What of the request the system's entry does not offer.

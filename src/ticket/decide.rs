@@ -12,7 +12,7 @@ use super::event::{Actor, Fact, NewEvent, Via};
 use super::number::Number;
 use super::refusal::Refusal;
 use super::state::Ticket;
-use super::{approve, assign, campaign, correct, deadlines, deploy, escalate, heard, links, notes, offers, open, opens, receive, take};
+use super::{approve, assign, campaign, correct, deadlines, deploy, escalate, heard, links, notes, nudge, offers, open, opens, receive, take};
 use crate::env::Timestamp;
 use crate::procedure::model::{Kind, Library, Response};
 
@@ -60,6 +60,11 @@ pub trait PeopleView {
     /// Everybody whose this chat account is, or ever was.
     fn owners_of(&self, account: &str) -> Vec<String> {
         let _ = account;
+        Vec::new()
+    }
+    /// Everybody active who holds this role now, in order of name.
+    fn holders(&self, role: &str) -> Vec<String> {
+        let _ = role;
         Vec::new()
     }
     /// The active person with this e-mail address.
@@ -138,6 +143,7 @@ pub fn decide(ctx: &Context<'_>, world: &dyn World, command: &Command) -> Result
         Command::Decide { ticket, transition, approve, digest, reason } => {
             approve::decide(&mut draft, ticket, transition, *approve, digest, reason)?;
         }
+        Command::Nudge { ticket } => nudge::nudge(&mut draft, ticket)?,
         Command::WithdrawDecision { ticket, transition, reason } => approve::withdraw(&mut draft, ticket, transition, reason)?,
         Command::HearNote { ticket, note, place, said_at } => heard::hear(&mut draft, ticket, note, place, *said_at)?,
         Command::ReviseNote { ticket, note, text } => heard::revise(&mut draft, ticket, *note, text.as_ref())?,

@@ -212,6 +212,9 @@ pub enum Fact {
     /// What is owed was asked for; each item with the next time that it is asked for.
     OwedReminded { owed: Vec<OwedItem>, came_due: Timestamp },
 
+    /// Whoever asked for it asks those who can decide on `transition` once more.
+    Nudged { transition: String, to: Vec<String> },
+
     // ── approvals ───────────────────────────────────────────────────────────────────────────────────────
     /// An approver decided, having seen exactly `digest`. Sealed: `reason`. `instead_of`: the person whose authority the
     /// approver used, standing in. `self_approved`: the approver asked for it too, which only the declared single-operator
@@ -365,6 +368,7 @@ impl Fact {
             Self::NotificationAcknowledged { .. } => "NotificationAcknowledged",
             Self::NotificationOverdue { .. } => "NotificationOverdue",
             Self::OwedReminded { .. } => "OwedReminded",
+            Self::Nudged { .. } => "Nudged",
             Self::ApprovalDecided { .. } => "ApprovalDecided",
             Self::ApprovalWithdrawn { .. } => "ApprovalWithdrawn",
             Self::ApprovalSpoken { .. } => "ApprovalSpoken",

@@ -80,6 +80,7 @@ fn open(number: Number, opened: &TicketOpened, event: &Event) -> Ticket {
         granted: BTreeMap::new(),
         authors: BTreeSet::new(),
         spoken: None,
+        nudged: None,
         deployments: Vec::new(),
         lines: None,
     };
@@ -144,6 +145,7 @@ fn apply(ticket: &mut Ticket, fact: &Fact, event: &Event) {
         | Fact::LineSettled { .. } => ticket.lines.get_or_insert_default().evolve(event),
         Fact::AlertAttached(_) | Fact::AlertChanged(_) | Fact::AlertRepeated { .. } => alert(ticket, fact),
         Fact::DeploymentSeen(seen) => deployed(ticket, seen, event),
+        Fact::Nudged { .. } => ticket.nudged = Some(event.at),
         Fact::ClockStarted { .. }
         | Fact::ClockRetargeted { .. }
         | Fact::ClockPaused { .. }

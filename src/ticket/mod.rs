@@ -39,6 +39,7 @@ mod merge;
 pub mod missing;
 pub mod nearest;
 mod notes;
+pub mod nudge;
 pub mod number;
 pub mod offer;
 pub mod offers;

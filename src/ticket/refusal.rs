@@ -88,6 +88,10 @@ pub enum Refusal {
     EmptyLink { link: String },
     /// It is settled already.
     AlreadySettled { task: i64 },
+    /// Those who can decide were asked less than a day ago.
+    NudgedLately { ticket: Number, again: String },
+    /// No decision is waited for.
+    NothingToNudge { ticket: Number },
     /// Nothing would change.
     NothingToDo,
     /// More than one ticket or one request may hold.
@@ -130,6 +134,8 @@ impl Refusal {
         "NotForYou",
         "NothingToDo",
         "OwnAccess",
+        "NothingToNudge",
+        "NudgedLately",
         "OwnRequest",
         "PasskeyNeeded",
         "ProcedureMissing",
@@ -183,6 +189,8 @@ impl Refusal {
             Self::EmptyLink { .. } => "EmptyLink",
             Self::AlreadySettled { .. } => "AlreadySettled",
             Self::NothingToDo => "NothingToDo",
+            Self::NothingToNudge { .. } => "NothingToNudge",
+            Self::NudgedLately { .. } => "NudgedLately",
             Self::TooMany { .. } => "TooMany",
             Self::BadRequest { .. } => "BadRequest",
         }
@@ -317,6 +325,12 @@ impl Refusal {
             Self::BadMerge { because } => format!("These two cannot be merged: {because}."),
             Self::EmptyLink { link } => format!("The link “{link}” needs a ticket, an address, or a reason why there is none."),
             Self::AlreadySettled { task } => format!("Task {task} is settled already."),
+            Self::NudgedLately { ticket, again } => {
+                format!(
+                    "Those who decide on {ticket} were asked already, less than a day ago. You can ask again from {again} on; they see it in their inbox until then."
+                )
+            }
+            Self::NothingToNudge { ticket } => format!("{ticket} waits for nobody's decision now, so there is nobody to ask."),
             Self::NothingToDo => "That is how it stands already, so nothing was changed.".into(),
             Self::TooMany { what, most } => format!("That are too many {what}: at most {most} are possible."),
             Self::BadRequest { because } => format!("That could not be understood: {because}."),

@@ -123,6 +123,9 @@ pub struct Ticket {
     /// What is looked at again, line by line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lines: Option<Lines>,
+    /// When those who can decide were last asked once more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nudged: Option<Timestamp>,
     /// Deployments that were reported on it, each as it was last heard of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deployments: Vec<DeploymentHeld>,

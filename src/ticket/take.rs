@@ -17,7 +17,7 @@ use super::{
     approval, authority, campaign, clock, conditions, consequences, duties, merge, offer, owed, scores, second, severity, spoken, view,
 };
 use crate::ledger::sealed::Sealed;
-use crate::procedure::model::{Ask, Transition};
+use crate::procedure::model::{Ask, FieldType, Transition};
 
 /// The most transitions in one request.
 const MAX_STEPS: usize = 8;
@@ -106,9 +106,10 @@ fn propose(draft: &mut Draft<'_>, number: &Number, step: &Step) -> Result<bool, 
     }
     permitted(draft, ticket, pin, transition)?;
     let before = ticket.clone();
-    let asked = with_fields(ticket, &step.fields);
+    let fields = as_long_again(draft, ticket, pin, transition, &step.fields)?;
+    let asked = with_fields(ticket, &fields);
     startable(&asked, pin, transition)?;
-    draft.check_fields(pin.kind, &step.fields)?;
+    draft.check_fields(pin.kind, &fields)?;
     let lacking = lacking(draft, &asked, pin, transition);
     let waits = lacking.iter().any(|m| matches!(m, Missing::Approval { .. }));
     if lacking.iter().any(|m| !matches!(m, Missing::Approval { .. })) {
@@ -117,7 +118,7 @@ fn propose(draft: &mut Draft<'_>, number: &Number, step: &Step) -> Result<bool, 
     if !waits {
         return Ok(false);
     }
-    let (plain, sealed) = split(&step.fields);
+    let (plain, sealed) = split(&fields);
     if plain.is_empty() && sealed.is_empty() {
         return Err(Refusal::Missing { ticket: Some(number.clone()), verb: transition.name.clone(), missing: lacking });
     }
@@ -133,6 +134,29 @@ fn propose(draft: &mut Draft<'_>, number: &Number, step: &Step) -> Result<bool, 
     clock::after_fields(draft, number, pin, &before);
     consequences::after(draft, number, pin, json!({ "kind": "FieldsSet" }));
     Ok(true)
+}
+
+/// What is asked for, with the time that nobody gave: as long again as the ticket was given for last, and no longer than the
+/// system's entry allows.
+fn as_long_again(draft: &Draft<'_>, ticket: &Ticket, pin: Pinning<'_>, transition: &Transition, given: &Fields) -> Result<Fields, Refusal> {
+    let mut fields = given.clone();
+    for (until, wanted) in &transition.moves {
+        let time = pin.kind.fields.get(wanted).is_some_and(|f| matches!(f.of, FieldType::Time));
+        if !time || fields.contains_key(wanted) || ticket.fields.contains_key(wanted) {
+            continue;
+        }
+        let (Some(ends), Some(began)) = (duties::time_of(ticket, until), ticket.steps.last().map(|s| s.at)) else { continue };
+        let now = draft.ctx.now;
+        let longest = conditions::longest(&draft.around(pin), ticket).map(|most| now.plus(most));
+        let again = ends.max(now).plus(ends.since(began));
+        let again = longest.map_or(again, |longest| again.min(longest));
+        if again <= ends {
+            // It is given for as long as may be already.
+            return Err(Refusal::NothingToDo);
+        }
+        fields.insert(wanted.clone(), FieldInput::Plain(json!(again.to_string())));
+    }
+    Ok(fields)
 }
 
 /// Everything that the step lacks on the ticket as it will be.

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::world::{World, days, hours, on_both};
+use super::world::{Answered, World, days, hours, on_both};
 
 fn request(w: &World) -> Value {
     let from = w.now().plus(hours(24));
@@ -18,7 +18,7 @@ fn request(w: &World) -> Value {
 }
 
 /// Decides at the console, on exactly what stands there.
-async fn decides(w: &World, who: &str, ticket: &str) -> super::world::Answered {
+async fn decides(w: &World, who: &str, ticket: &str) -> Answered {
     let person = w.signed_in(who).await;
     let seen = person.sees(ticket).await;
     let can = seen["can"].as_array().into_iter().flatten();
@@ -103,3 +103,112 @@ async fn what_comes_due_again_and_again_opens_its_record_and_what_was_missed_is_
     assert_eq!((w.log_of("ObligationRun").await.len(), w.log_of("ObligationMissed").await.len()), (2, 2), "the last is made up for");
 }
 on_both!(what_comes_due_again_and_again_opens_its_record_and_what_was_missed_is_one_too);
+
+/// The console took what was sent.
+fn went(answer: Answered) {
+    assert!(answer.status < 400, "{}", answer.text());
+}
+
+/// The change among the tickets that an answer names.
+fn change_in(answer: &Value) -> String {
+    let tickets = answer["tickets"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    tickets.into_iter().find(|t| t.starts_with("CHG-")).expect("a change").to_owned()
+}
+
+// proves: CHG-17
+async fn an_incident_offers_an_emergency_change_by_api_and_console(w: &mut World) {
+    w.hires("chi", &["approver"]).await;
+    let (ana, chi) = (w.person("ana"), w.id_of("chi"));
+    let inc = ana.declares("payments are down", "sev1").await;
+    let offer = format!("/api/v1/tickets/{inc}/offers/emergency-change");
+    ana.posts(&offer, json!({ "fields": { "verbal_approver": chi } })).await.refused("FieldMissing").about(&["title"]);
+    let own = json!({ "fields": { "title": "Restart the database", "verbal_approver": w.id_of("ana") } });
+    ana.posts(&offer, own).await.refused("ApprovalMissing").says("Whoever asks for it or starts it cannot be the one who agreed");
+    let asked = json!({ "fields": { "title": "Restart the database", "verbal_approver": chi } });
+    let chg = change_in(&ana.posts(&offer, asked).await.done());
+    let seen = ana.sees(&chg).await;
+    assert_eq!((&seen["status"], &seen["fields"]["type"]), (&json!("implementing"), &json!("emergency")));
+    assert_eq!(seen["fields"]["emergency_reason"], format!("It is part of the work on {inc}, which cannot wait."));
+    // The giver's own click, at the console.
+    let waiting = w.person("chi").gets("/api/v1/inbox").await.done();
+    assert_eq!(waiting["waiting"][0]["why"], "confirm");
+    decides(w, "ana", &chg).await.refused("NotAllowed");
+    decides(w, "chi", &chg).await.done();
+    // The console offers the same, with two inputs.
+    let at_console = w.signed_in("ana").await;
+    let form = at_console.gets(&format!("/console/c/{inc}/form/offer.emergency-change")).await.text();
+    assert!(form.contains("field.title") && form.contains("field.verbal_approver") && !form.contains("field.rollback_plan"), "{form}");
+    let typed = [("field.title", "Restart the queue"), ("field.verbal_approver", chi.as_str())];
+    went(at_console.submits(&format!("/console/c/{inc}/do/offer.emergency-change"), &typed).await);
+    assert_eq!(ana.sees("CHG-000002").await["status"], "implementing");
+}
+on_both!(an_incident_offers_an_emergency_change_by_api_and_console);
+
+// proves: CHG-19
+async fn a_standard_change_is_two_taps_at_the_console(w: &mut World) {
+    w.hires("chi", &["approver"]).await;
+    let ana = w.person("ana");
+    let raw = json!({
+        "title": "Rotate the web certificates", "system": "other", "expires_at": w.now().plus(days(60)).to_string(),
+        "description": "Run the rotation script on the two web servers and reload nginx on both.",
+        "justification": "It was done twelve times without any trouble; each takes five minutes.",
+        "rollback_plan": "Put the old certificate back from the folder old and reload nginx.",
+    });
+    let model = ana.posts("/api/v1/tickets", json!({ "kind": "change-model", "fields": raw })).await.number();
+    decides(w, "chi", &model).await.done();
+    let ben = w.signed_in("ben").await;
+    went(ben.submits(&format!("/console/c/{model}/do/offer.standard-change"), &[("field.title", "Certificates of March")]).await);
+    let chg = "CHG-000001";
+    assert_eq!(ana.sees(chg).await["status"], "implementing");
+    let form = ben.gets(&format!("/console/c/{chg}/form/step.finish")).await.text();
+    assert!(form.contains("Done and verified") && form.contains("field.outcome"), "{form}");
+    // An empty phrase is answered with a good one, and nothing is taken.
+    let told = ben.submits(&format!("/console/c/{chg}/do/step.finish"), &[("field.outcome", "ok")]).await;
+    assert!(told.text().contains("checkout ran an hour without errors"), "{}", told.text());
+    assert_eq!(ana.sees(chg).await["status"], "implementing");
+    let outcome = [("field.outcome", "Both servers show the new certificate until June; the shop answers.")];
+    went(ben.submits(&format!("/console/c/{chg}/do/step.finish"), &outcome).await);
+    assert_eq!(ana.sees(chg).await["status"], "closed");
+}
+on_both!(a_standard_change_is_two_taps_at_the_console);
+
+async fn access_waits_for_named_people_is_asked_for_once_a_day_and_renewed_in_one_tap(w: &mut World) {
+    w.hires("chi", &["approver"]).await;
+    let ana = w.signed_in("ana").await;
+    let fields = json!({
+        "title": "Ana reads the logs", "system": "other", "role": "read", "requested_for": w.id_of("ana"),
+        "justification": "Ana searches the logs of the shop for the errors of last night.", "expires_at": w.now().plus(days(10)).to_string(),
+    });
+    let mut files = countersign::procedure::built_in();
+    for (path, bytes) in &mut files {
+        if path == "organisation.yaml" {
+            bytes.extend_from_slice(b"systems: { logs: { title: Logs, owner: approver, roles: { read: { title: Reads, most: 30d } } } }\n");
+        }
+    }
+    w.adopts(files, "The logs have an entry.").await;
+    let mut named = fields.clone();
+    named["system"] = json!("logs");
+    let acc = ana.posts("/api/v1/tickets", json!({ "kind": "access", "fields": named })).await.number();
+    let page = ana.gets(&format!("/console/c/{acc}")).await.text();
+    assert!(page.contains("It waits for") && page.contains("Ask again"), "{page}");
+    went(ana.submits(&format!("/console/c/{acc}/do/nudge"), &[]).await);
+    assert_eq!(w.log_of("Nudged").await[0]["data"]["to"], json!([w.id_of("chi")]));
+    ana.posts(&format!("/api/v1/tickets/{acc}/nudge"), json!({}))
+        .await
+        .refused("NudgedLately")
+        .with_status(409)
+        .says("You can ask again from Tuesday");
+    w.person("ben").posts(&format!("/api/v1/tickets/{acc}/nudge"), json!({})).await.refused("NotAllowed");
+    decides(w, "chi", &acc).await.done();
+    w.person("ben").takes("grant", &acc, json!({})).await.done();
+    ana.posts(&format!("/api/v1/tickets/{acc}/nudge"), json!({})).await.refused("NothingToNudge");
+    w.advance(days(9)).await;
+    let page = ana.gets(&format!("/console/c/{acc}")).await.text();
+    assert!(page.contains("Renew"), "{page}");
+    went(ana.submits(&format!("/console/c/{acc}/do/step.renew"), &[]).await);
+    let wanted = ana.sees(&acc).await["fields"]["renew_until"].as_str().expect("a time").to_owned();
+    decides(w, "chi", &acc).await.done();
+    assert_eq!(ana.sees(&acc).await["fields"]["expires_at"], wanted);
+    assert_eq!(ana.sees(&acc).await["status"], "granted");
+}
+on_both!(access_waits_for_named_people_is_asked_for_once_a_day_and_renewed_in_one_tap);

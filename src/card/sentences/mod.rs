@@ -89,6 +89,7 @@ impl Teller<'_> {
             | Fact::GroupNotified { .. }
             | Fact::NotificationOverdue { .. }
             | Fact::OwedReminded { .. }
+            | Fact::Nudged { .. }
             | Fact::NotificationAcknowledged { .. } => self.called(),
             Fact::ApprovalDecided { .. }
             | Fact::ApprovalWithdrawn { .. }

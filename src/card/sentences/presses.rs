@@ -8,6 +8,9 @@ use crate::ticket::alert::AlertStatus;
 use crate::ticket::deployment::DeploymentState;
 use crate::ticket::event::{AlertSeen, DeploymentSeen, Fact};
 
+/// People whom a sentence names at most.
+const NAMED: usize = 5;
+
 impl Teller<'_> {
     pub(super) fn called(&self) -> Said {
         let called = |to: &str| self.story.known.person_or_role(to);
@@ -20,6 +23,12 @@ impl Teller<'_> {
                 said(Tone::Pressing, Words::new().name(capitalise(&called(to))).text(format!(" is being called now (tier {to_tier}).")))
             }
             Fact::EscalationAcknowledged { .. } => said(Tone::Step, self.who().text(" has seen it.")),
+            Fact::Nudged { transition, to } => {
+                let names: Vec<String> = to.iter().take(NAMED).map(|person| self.person(person)).collect();
+                let more = if to.len() > NAMED { " and others" } else { "" };
+                let text = format!(" asks {}{more} to decide on “{}”.", list(&names, "and"), self.step(transition));
+                said(Tone::Pressing, self.who().text(text))
+            }
             Fact::GroupNotified { group, due } => {
                 let group = Words::new().name(capitalise(&called(group)));
                 let text = match due {

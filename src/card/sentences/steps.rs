@@ -182,6 +182,7 @@ fn attempt(command: &str) -> &'static str {
         "Open" => "to open a ticket",
         "Receive" => "to hand in an alert",
         "Deployed" => "to report a deployment",
+        "Nudge" => "to ask for a decision",
         "TakeUp" => "to open something for it",
         "SetFields" => "to set fields",
         "AddNote" => "to add a note",

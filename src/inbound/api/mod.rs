@@ -56,6 +56,7 @@ pub fn routes() -> Router<App> {
         .route("/api/v1/tickets/{number}/tasks/{task}", post(write::task))
         .route("/api/v1/tickets/{number}/evidence-waivers", post(write::waive_evidence))
         .route("/api/v1/tickets/{number}/offers/{offer}", post(write::take_up))
+        .route("/api/v1/tickets/{number}/nudge", post(write::nudge))
         .route("/api/v1/tickets/{number}/owner", post(write::owner))
         .route("/api/v1/tickets/{number}/lead", post(write::lead))
         .route("/api/v1/tickets/{number}/escalate", post(write::escalate))

@@ -77,6 +77,7 @@ pub const OPERATIONS: &[Operation] = &[
     ("post", "/api/v1/tickets/{number}/tasks/{task}", "Tick off a task, or waive it with a reason", "Task"),
     ("post", "/api/v1/tickets/{number}/evidence-waivers", "Waive a phase's evidence with a reason", "Waiver"),
     ("post", "/api/v1/tickets/{number}/offers/{offer}", "Open a record that the ticket offers, linked; its first step is taken", "Offer"),
+    ("post", "/api/v1/tickets/{number}/nudge", "Ask those who can decide once more; whoever asked for it may, once a day", "Empty"),
     ("post", "/api/v1/tickets/{number}/owner", "Make somebody (or `me`) the owner", "Person"),
     ("post", "/api/v1/tickets/{number}/lead", "Make somebody (or `me`) the lead", "Person"),
     ("post", "/api/v1/tickets/{number}/escalate", "Call the next tier, or a role", "Escalate"),

@@ -408,6 +408,10 @@ pub(super) async fn escalate(State(app): State<App>, Path(ticket): Path<String>,
     write(&app, &asked, Command::Escalate { ticket: number(&ticket)?, to, reason }).await
 }
 
+pub(super) async fn nudge(State(app): State<App>, Path(ticket): Path<String>, asked: Ask<EmptyBody>) -> Result<Response, Problem> {
+    write(&app, &asked, Command::Nudge { ticket: number(&ticket)? }).await
+}
+
 pub(super) async fn acknowledge_escalation(
     State(app): State<App>,
     Path(ticket): Path<String>,

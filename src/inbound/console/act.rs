@@ -91,7 +91,13 @@ pub(super) async fn take(
     };
     match made.await {
         Ok((view, Ok(command), number)) => match ask(&app, &caller, command, &data, &format!("{number} {action}"), &pairs).await {
-            Ok(_) => reply::done(&headers, &back_to(&data, &number), false),
+            Ok(answer) => {
+                let own = number.to_string();
+                // A form on a ticket may open another one: that is where one goes on.
+                let opened = action.starts_with("offer.").then(|| answer.tickets.into_iter().find(|ticket| *ticket != own)).flatten();
+                let to = opened.map_or_else(|| back_to(&data, &number), |opened| format!("{ROOT}/c/{opened}"));
+                reply::done(&headers, &to, false)
+            }
             Err(error) => reply::unanswered(&app, &headers, error, Some((view, data.typed()))),
         },
         Ok((view, Err(wrong), _)) => wrongly_typed(&app, &headers, view, &wrong),

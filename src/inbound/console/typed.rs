@@ -233,6 +233,7 @@ pub fn command(scene: &Scene<'_>, form: &Form, reading: &Reading<'_>) -> Result<
             let to = reading.data.one("to").map(str::to_owned);
             reader.needed("reason", "A reason", 2_000).map(|reason| Command::Escalate { ticket, to, reason })
         }
+        Action::Nudge => Some(Command::Nudge { ticket }),
         Action::Seen => Some(Command::AcknowledgeEscalation { ticket }),
         Action::ReadBy(group) => Some(Command::AcknowledgeNotification { ticket, group: group.clone() }),
         Action::Declare(_) | Action::Evidence(_) => None,

@@ -27,8 +27,8 @@ use crate::ticket::nearest::nearest;
 use crate::ticket::number::Number;
 
 /// What every kind of ticket knows beside its own steps.
-const WORDS: [&str; 13] =
-    ["declare", "request", "list", "show", "note", "assign", "lead", "severity", "evidence", "escalate", "page", "edit", "help"];
+const WORDS: [&str; 14] =
+    ["declare", "request", "list", "show", "note", "assign", "lead", "severity", "evidence", "escalate", "page", "edit", "nudge", "help"];
 /// What `/countersign` knows.
 const HOUSE: [&str; 6] = ["link", "whoami", "inbox", "oncall", "help", "audit"];
 /// Bytes of a command's text at most.
@@ -253,6 +253,7 @@ fn meaning(app: &App, speaker: &Speaker, kind: &Kind, word: &str, text: &str) ->
         }
         "evidence" => Action::Evidence(None),
         "edit" => Action::Edit,
+        "nudge" => Action::Nudge,
         "escalate" => {
             put("reason", text);
             Action::Escalate

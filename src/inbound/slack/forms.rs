@@ -289,7 +289,10 @@ async fn done(app: &App, made: &Made<'_>, context: &Context, filled: &Filled, an
 }
 
 fn recorded(app: &App, context: &Context, answer: &Answer) -> Outcome {
-    let opened = answer.tickets.first().and_then(|number| number.parse::<Number>().ok()).filter(|_| context.ticket.is_none());
+    // A form on a ticket may open another one, which is told.
+    let opens = context.ticket.is_none() || matches!(context.action.parse(), Ok(Action::Offer(_)));
+    let mut numbers = answer.tickets.iter().filter_map(|number| number.parse::<Number>().ok());
+    let opened = numbers.find(|number| Some(number) != context.ticket.as_ref()).filter(|_| opens);
     let Some(number) = opened else { return Outcome::Nothing };
     let words = Words::new().ticket(&number).text(" is open. Everything else can follow later.");
     Outcome::Shows(says(vec![words], vec![page(app, &number)]))

@@ -172,7 +172,129 @@ fn an_emergency_use_is_given_at_once_where_it_is_allowed_ends_soon_is_told_to_al
     file(&mut b, "p_bo", &n, "deprovisioning");
     assert_eq!(take(&mut b, "p_bo", &n, "confirm", &json!({})).unwrap_err().code(), "RecordMissing");
     review(&mut b, "p_sec", &reviews[0]);
+    let refusal = take(&mut b, "p_bo", &n, "confirm", &json!({})).unwrap_err();
+    assert!(refusal.sentence().contains("Nobody has approved this emergency use afterwards"), "{refusal}");
+    assert_eq!(say(&mut b, "p_bo", &n, "endorse_late", true).unwrap_err().code(), "OwnRequest");
+    say(&mut b, "p_chi", &n, "endorse_late", true).unwrap();
     take(&mut b, "p_bo", &n, "confirm", &json!({})).unwrap();
+    b.assert_replay_equals_state();
+}
+
+fn emergency_use(b: &mut Bench) -> Number {
+    let raw = json!({
+        "title": "Emergency on prod-db", "type": "break-glass", "system": "prod-db", "role": "admin", "requested_for": "p_bo",
+        "justification": "Payments hang; a blocking query must be killed on prod-db now.",
+        "expires_at": b.now.plus(HOUR * 4).to_string(),
+    });
+    let n = open(b, "p_bo", "access", &raw).unwrap();
+    take(b, "p_bo", &n, "grant", &json!({})).unwrap();
+    n
+}
+
+// proves: BGL-03
+#[test]
+fn an_emergency_use_is_approved_afterwards_or_somebody_is_called_and_a_no_ends_it_at_once() {
+    let mut b = bench("");
+    let n = emergency_use(&mut b);
+    assert_eq!(say(&mut b, "p_ana", &n, "endorse", true).unwrap_err().code(), "NotAllowed");
+    say(&mut b, "p_dan", &n, "endorse", true).expect("the system's owner");
+    assert!(b.ticket(&n).clocks["endorse"].stopped.is_some() && b.ticket(&n).status == "granted");
+    assert_eq!(say(&mut b, "p_chi", &n, "endorse", true).unwrap_err().code(), "WrongStatus", "once is enough");
+    let n = emergency_use(&mut b);
+    say(&mut b, "p_dan", &n, "endorse", false).unwrap();
+    assert_eq!(b.ticket(&n).status, "revoked");
+    // Nobody says anything: after a day somebody is called for it.
+    let n = emergency_use(&mut b);
+    b.advance(day() - SECOND);
+    let missed = |b: &Bench| {
+        b.facts("ClockBreached")
+            .iter()
+            .any(|e| e.ticket.as_ref() == Some(&n) && matches!(&e.fact, Fact::ClockBreached { clock, .. } if clock == "endorse"))
+    };
+    assert!(!missed(&b));
+    b.advance(SECOND);
+    assert!(missed(&b));
+    assert!(b.facts("Escalated").iter().any(|e| e.ticket.as_ref() == Some(&n)));
+}
+
+// proves: ACC-01
+#[test]
+fn something_else_is_asked_for_told_to_those_who_approve_and_approved_once_it_has_an_entry() {
+    let mut b = bench("");
+    let mut raw = wanted("read", "p_ana", 30, &b);
+    raw["system"] = json!("other");
+    let n = open(&mut b, "p_ana", "access", &raw).unwrap();
+    assert!(b.ticket(&n).notified.contains_key("approvers"));
+    // The click is recorded; the step waits for the entry.
+    let lacks = |b: &Bench| {
+        let kind = &b.library.kinds["access"];
+        let around = crate::ticket::duties::Around { now: b.now, organisation: &b.library.organisation, people: b, kind, response: None };
+        crate::ticket::conditions::missing(&around, b.ticket(&n), &kind.transitions["approve"], &|_| None)
+    };
+    assert!(lacks(&b).iter().any(|m| m.words().contains("has no entry yet")), "{:?}", lacks(&b));
+    say(&mut b, "p_chi", &n, "approve", true).unwrap();
+    assert_eq!(b.ticket(&n).status, "requested");
+    assert_eq!(take(&mut b, "p_ana", &n, "sort_in", &json!({ "system": "prod-db" })).unwrap_err().code(), "NotAllowed");
+    assert_eq!(take(&mut b, "p_dan", &n, "sort_in", &json!({})).unwrap_err().code(), "ConditionNotMet");
+    take(&mut b, "p_dan", &n, "sort_in", &json!({ "system": "prod-db" })).unwrap();
+    assert_eq!(b.ticket(&n).status, "requested", "what changed is approved anew");
+    assert_eq!(say(&mut b, "p_dan", &n, "approve", true).unwrap_err().code(), "OwnRequest", "whoever wrote it does not approve it");
+    say(&mut b, "p_chi", &n, "approve", true).unwrap();
+    assert_eq!(b.ticket(&n).status, "approved");
+}
+
+#[test]
+fn a_renewal_without_a_date_asks_for_as_long_again_and_no_longer_than_the_role_is_given_for() {
+    let mut b = bench("");
+    let n = granted(&mut b, 30);
+    b.advance(day() * 20);
+    take(&mut b, "p_ana", &n, "renew", &json!({})).unwrap();
+    assert_eq!(b.ticket(&n).plain("renew_until"), Some(&json!("2026-05-01T09:00:00.000000Z")), "thirty days more");
+    say(&mut b, "p_chi", &n, "renew", true).unwrap();
+    assert_eq!(b.ticket(&n).plain("expires_at"), Some(&json!("2026-05-01T09:00:00.000000Z")));
+    let n = granted(&mut b, 80);
+    b.advance(day() * 79);
+    take(&mut b, "p_ana", &n, "renew", &json!({})).unwrap();
+    let most = b.now.plus(day() * 90).to_string();
+    assert_eq!(b.ticket(&n).plain("renew_until"), Some(&json!(most)), "ninety days from now at most");
+    let n = granted(&mut b, 90);
+    assert_eq!(take(&mut b, "p_ana", &n, "renew", &json!({})).unwrap_err().code(), "NothingToDo", "it has all that it can have");
+}
+
+#[test]
+fn whoever_asked_sees_whom_it_waits_for_and_asks_once_a_day() {
+    let mut b = bench("");
+    let raw = wanted("read", "p_ana", 30, &b);
+    let n = open(&mut b, "p_ana", "access", &raw).unwrap();
+    let waits = |b: &Bench| {
+        let kind = &b.library.kinds["access"];
+        let around = crate::ticket::duties::Around { now: b.now, organisation: &b.library.organisation, people: b, kind, response: None };
+        crate::ticket::nudge::waits(&around, b.ticket(&n))
+    };
+    let asked = waits(&b).unwrap();
+    assert_eq!((asked.transition.as_str(), asked.since), ("approve", b.ticket(&n).opened_at));
+    // The system's owner, Ana's manager, and everybody who approves.
+    for who in ["p_dan", "p_mia", "p_chi", "p_cho"] {
+        assert!(asked.on.iter().any(|p| p == who), "{who}: {asked:?}");
+    }
+    assert!(!asked.on.iter().any(|p| p == "p_ana" || p == "p_adm"), "{asked:?}");
+    let nudge = |b: &mut Bench, who: &str| {
+        b.ask(&crate::ticket::bench::person(who), &crate::ticket::command::Command::Nudge { ticket: n.clone() })
+            .map(drop)
+            .map_err(|r| (r.code(), r.sentence()))
+    };
+    assert_eq!(nudge(&mut b, "p_bo").unwrap_err().0, "NotAllowed", "for whoever asked");
+    nudge(&mut b, "p_ana").unwrap();
+    b.wait(day() - SECOND);
+    let (code, says) = nudge(&mut b, "p_ana").unwrap_err();
+    assert_eq!(code, "NudgedLately");
+    assert!(says.contains("You can ask again from Tuesday 09:00 UTC on"), "{says}");
+    b.wait(SECOND);
+    nudge(&mut b, "p_ana").unwrap();
+    say(&mut b, "p_chi", &n, "approve", true).unwrap();
+    assert_eq!(waits(&b), None);
+    assert_eq!(nudge(&mut b, "p_ana").unwrap_err().0, "NothingToNudge");
+    b.assert_replay_equals_state();
 }
 
 #[test]

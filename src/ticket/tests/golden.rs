@@ -131,6 +131,7 @@ fn on_tickets() -> Vec<Fact> {
             captured_at: None,
             outside_window: false,
         }),
+        Fact::Nudged { transition: "approve".into(), to: vec!["p_1".into()] },
         Fact::TaskSettled { task: 1, waived: true },
         Fact::EvidenceWaived { phase: "contain".into() },
         Fact::OwnerAssigned { person: "p_1".into() },

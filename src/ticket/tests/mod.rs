@@ -9,6 +9,7 @@ mod deciding;
 mod deployments;
 mod golden;
 mod limits;
+mod offers;
 mod random;
 mod recording;
 mod second;

@@ -192,3 +192,23 @@ async fn a_file_in_a_form_is_fetched_hashed_and_kept_and_a_marked_one_is_not(w: 
     assert_eq!(w.log_of("ContentWithheld").await[0]["data"], json!({ "found": ["marking"], "of": "file", "masked": false }));
 }
 on_both!(a_file_in_a_form_is_fetched_hashed_and_kept_and_a_marked_one_is_not);
+
+async fn an_incidents_card_offers_an_emergency_change_with_two_inputs_and_says_which_one_was_opened(w: &mut World) {
+    let (slack, channel, card) = opened(w).await;
+    w.hires("chi", &["approver"]).await;
+    let ana = hand(w, &slack, "ana", &channel);
+    assert_eq!(ana.presses(&button(&card, "Emergency change")).await, Value::Null);
+    let form = ana.form();
+    let inputs: Vec<&str> =
+        form["blocks"].as_array().into_iter().flatten().filter(|b| b["type"] == "input").filter_map(|b| b["block_id"].as_str()).collect();
+    assert_eq!(inputs, ["field.title", "field.verbal_approver"]);
+    let own = json!({ "field.title": typed("Restart the database"), "field.verbal_approver": chosen(&w.id_of("ana")) });
+    let told = ana.submits(&form, own).await;
+    assert!(words(&told).contains("Whoever asks for it or starts it cannot be the one who agreed"), "{told}");
+    assert!(w.log_of("TicketOpened").await.len() == 1, "nothing is opened half");
+    let agreed = json!({ "field.title": typed("Restart the database"), "field.verbal_approver": chosen(&w.id_of("chi")) });
+    let told = ana.submits(&ana.form(), agreed).await;
+    assert!(words(&told).contains("CHG-000001"), "{told}");
+    assert_eq!(w.person("ana").sees("CHG-000001").await["status"], "implementing");
+}
+on_both!(an_incidents_card_offers_an_emergency_change_with_two_inputs_and_says_which_one_was_opened);
