@@ -315,11 +315,6 @@ impl PeopleView for Directory {
         self.active(person).is_some_and(|p| p.email == email.to_lowercase())
     }
 
-    fn holders(&self, role: &str) -> Vec<String> {
-        let held = self.iter().filter(|p| !p.state.disabled && p.state.roles.iter().any(|r| r == role));
-        held.map(|p| p.state.id.clone()).collect()
-    }
-
     fn owners_of(&self, account: &str) -> Vec<String> {
         self.account(account).map(|a| a.state.past.iter().cloned().collect()).unwrap_or_default()
     }

@@ -16,7 +16,8 @@ use serde_json::Value;
 use super::estate::Estate;
 use super::expression::{Expression, Template};
 use super::rules::{
-    Also, Approved, Deployments, LinesRule, Linked, Offered, Score, Separate, Substance, TemplateRule, Then, Timing, Unfrozen, Verbal, Window,
+    Also, Approved, Deployments, LinesRule, Linked, Offered, Score, Separate, Substance, TemplateRule, Then, Timing, Unfrozen, Verbal,
+    Window,
 };
 
 /// Everything that a folder of playbooks says, checked as a whole.

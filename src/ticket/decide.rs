@@ -12,7 +12,9 @@ use super::event::{Actor, Fact, NewEvent, Via};
 use super::number::Number;
 use super::refusal::Refusal;
 use super::state::Ticket;
-use super::{approve, assign, campaign, correct, deadlines, deploy, escalate, heard, links, notes, nudge, offers, open, opens, receive, take};
+use super::{
+    approve, assign, campaign, correct, deadlines, deploy, escalate, heard, links, notes, nudge, offers, open, opens, receive, take,
+};
 use crate::env::Timestamp;
 use crate::procedure::model::{Kind, Library, Response};
 
@@ -52,7 +54,7 @@ pub trait PeopleView {
     fn roles(&self, person: &str) -> Vec<String>;
     /// Whether this is the person's e-mail address (groups may name people so).
     fn has_email(&self, person: &str, email: &str) -> bool;
-    /// Active people who hold this role.
+    /// Active people who hold this role, in order of name.
     fn holders(&self, role: &str) -> Vec<String> {
         let _ = role;
         Vec::new()
@@ -60,11 +62,6 @@ pub trait PeopleView {
     /// Everybody whose this chat account is, or ever was.
     fn owners_of(&self, account: &str) -> Vec<String> {
         let _ = account;
-        Vec::new()
-    }
-    /// Everybody active who holds this role now, in order of name.
-    fn holders(&self, role: &str) -> Vec<String> {
-        let _ = role;
         Vec::new()
     }
     /// The active person with this e-mail address.
