@@ -10,6 +10,7 @@ use cel::objects::{Key, Map as CelMap};
 use serde_json::{Map, Number, Value};
 
 use super::patterns;
+use super::remembered::Remembered;
 pub use super::template::Template;
 pub use super::tokens::Read;
 use super::tokens::scan;
@@ -66,6 +67,7 @@ pub struct Expression {
     program: Arc<cel::Program>,
     reads: Arc<[Read]>,
     largest: usize,
+    remembered: Remembered,
 }
 
 /// Why an expression cannot be used.
@@ -113,7 +115,8 @@ impl Expression {
             }
         }
         let largest = MAX_ELEMENTS[scan.comprehensions.min(2)];
-        Ok(Self { source: source.to_owned(), program: Arc::new(program), reads: scan.reads.into(), largest })
+        let remembered = Remembered::of(&scan.reads);
+        Ok(Self { source: source.to_owned(), program: Arc::new(program), reads: scan.reads.into(), largest, remembered })
     }
 
     /// As it was written.
@@ -153,7 +156,15 @@ impl Expression {
     /// # Errors
     /// When types do not fit or the result is neither true nor false.
     pub fn holds(&self, variables: &Variables) -> Result<bool, EvaluationError> {
-        self.holds_in(&self.seen(variables))
+        let key = self.remembered.key(variables);
+        if let Some(answer) = key.as_ref().and_then(|key| self.remembered.answer(key)) {
+            return Ok(answer);
+        }
+        let answer = self.holds_in(&self.seen(variables))?;
+        if let Some(key) = key {
+            self.remembered.remember(key, answer);
+        }
+        Ok(answer)
     }
 
     /// [`Expression::holds`] on variables that are ready.

@@ -28,6 +28,7 @@ pub mod model;
 mod nearest;
 mod patterns;
 mod reader;
+mod remembered;
 pub mod render;
 pub mod rota;
 pub mod rules;

@@ -136,7 +136,7 @@ pub(super) async fn inbox(State(app): State<App>, Visitor(caller): Visitor, head
 
 /// The latest requests of each kind, read once for a page.
 #[derive(Default)]
-struct Similar(BTreeMap<String, Vec<Pinned>>);
+pub(in crate::inbound) struct Similar(BTreeMap<String, Vec<Pinned>>);
 
 async fn entry(look: &Look<'_>, why: &Waiting, pinned: &Pinned, similar: Option<&mut Similar>) -> Result<Entry, NoView> {
     let ticket = &pinned.ticket;
@@ -198,7 +198,7 @@ fn lines_words(look: &Look<'_>, pinned: &Pinned) -> String {
 }
 
 /// Whether little can come of a quick decision: the ticket says that its risk is low, or it is an everyday request.
-fn is_low(ticket: &Ticket) -> bool {
+pub(in crate::inbound) fn is_low(ticket: &Ticket) -> bool {
     let word = |field: &str| ticket.plain(field).and_then(Value::as_str);
     match word("risk").or_else(|| word("severity")) {
         Some(level) => level == "low" || level == "sev4",
@@ -207,7 +207,7 @@ fn is_low(ticket: &Ticket) -> bool {
 }
 
 /// The latest earlier request of the same kind for the same thing, and what of what is approved is other now.
-async fn differs(
+pub(in crate::inbound) async fn differs(
     look: &Look<'_>,
     pinned: &Pinned,
     transition: &Transition,

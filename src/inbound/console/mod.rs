@@ -23,7 +23,7 @@ mod cards;
 pub(in crate::inbound) mod evidence;
 pub mod fragments;
 pub mod html;
-mod inbox;
+pub(in crate::inbound) mod inbox;
 mod lines;
 mod link;
 mod lists;

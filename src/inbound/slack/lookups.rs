@@ -3,12 +3,13 @@
 use super::arrival::Outcome;
 use super::forms;
 use super::speaker::Speaker;
-use crate::card::buttons::Button;
+use crate::card::buttons::{Action, Button};
 use crate::card::live::Card;
 use crate::card::words::{Words, any_of, count, list as listed};
 use crate::desk::chat::{Deed, Does, Home, Offer, Pressed, Reply};
 use crate::desk::query::NoView;
 use crate::inbound::app::App;
+use crate::inbound::console::inbox;
 use crate::inbound::console::view_of::{Look, Pinned};
 use crate::inbound::console::views::ROOT;
 use crate::people::Person;
@@ -17,6 +18,8 @@ use crate::ticket::number::Number;
 
 /// Tickets that a list shows.
 const MOST: usize = 20;
+/// Tickets of a list that have a button.
+const OFFERED: usize = 5;
 
 pub(super) fn says(text: impl Into<String>) -> Outcome {
     Outcome::says(Words::of(text))
@@ -99,7 +102,7 @@ pub(super) async fn more(app: &App, speaker: &Speaker, number: &Number) -> Outco
                 primary: false,
             };
             let paragraphs = vec![Words::of("What else you can do with ").ticket(number).text(".")];
-            let note = Button::form("Add a note", "What was seen, tried or found.", crate::card::buttons::Action::Note);
+            let note = Button::form("Add a note", "What was seen, tried or found.", Action::Note);
             let mut buttons: Vec<Offer> = card.may_work.then_some(&note).into_iter().chain(&card.more).map(offer).collect();
             buttons.push(forms::page(app, number));
             Outcome::Says(Reply { paragraphs, buttons, ..Reply::default() })
@@ -185,33 +188,73 @@ pub(super) async fn inbox(app: &App, speaker: &Speaker) -> Outcome {
         Err(error) => says(error.to_string()),
         Ok(found) if found.is_empty() => says("Nothing waits for you."),
         Ok(found) => {
-            let button = |card: &Card| card.number.parse().ok().map(|n: Number| (card.number.clone(), n));
-            let shown = found.iter().take(MOST);
-            let offers = found.iter().take(5).filter_map(button).map(|(label, number)| Offer {
-                label: format!("Show {label}"),
-                does: Does::Press(Pressed::plain(Some(&number), Deed::Show)),
-                primary: false,
-            });
-            Outcome::Says(Reply { paragraphs: shown.map(|card| line(app, card)).collect(), buttons: offers.collect(), ..Reply::default() })
+            let offers = found.iter().take(OFFERED).filter_map(offered).collect();
+            let said = found.iter().take(MOST).flat_map(|one| [line(app, &one.card), one.differs.clone()]);
+            Outcome::Says(Reply { paragraphs: said.filter(|words| !words.is_empty()).collect(), buttons: offers, ..Reply::default() })
         }
     }
 }
 
-/// Cards of what waits for somebody.
-pub(super) async fn waiting(app: &App, person: &Person) -> Result<Vec<Card>, NoView> {
+/// Something that waits for somebody.
+pub(super) struct Mine {
+    card: Card,
+    /// What differs from the last one like it, when it is to be decided.
+    differs: Words,
+    /// It is decided where it is listed.
+    quick: bool,
+}
+
+/// The button of something that waits: to decide it at once where the risk is low, otherwise to look at it.
+fn offered(one: &Mine) -> Option<Offer> {
+    let number: Number = one.card.number.parse().ok()?;
+    let decides = one.card.buttons.iter().find(|button| matches!(button.action, Action::Decide(_)));
+    let (label, pressed) = match decides.filter(|_| one.quick) {
+        Some(button) => (format!("Decide on {number}"), Pressed::of(&number, &one.card.stands_at, button)),
+        None => (format!("Show {number}"), Pressed::plain(Some(&number), Deed::Show)),
+    };
+    Some(Offer { label, does: Does::Press(pressed), primary: false })
+}
+
+/// What differs from the last request like this one: what an approver looks at first.
+async fn told(look: &Look<'_>, pinned: &Pinned, transition: &str, similar: &mut inbox::Similar) -> Result<Words, NoView> {
+    let Some(transition) = pinned.kind().transitions.get(transition) else { return Ok(Words::new()) };
+    Ok(match inbox::differs(look, pinned, transition, similar).await? {
+        None => Words::of("Nothing like it was approved lately."),
+        Some((number, differ)) if differ.is_empty() => Words::of(format!("As {number}, which was approved.")),
+        Some((number, differ)) => Words::of(format!("Since {number}, which was approved: {}.", differ.join("; "))),
+    })
+}
+
+/// What waits for somebody.
+pub(super) async fn waiting(app: &App, person: &Person) -> Result<Vec<Mine>, NoView> {
     let look = Look::new(app, person)?;
     let open = app.desk.tickets_open(person, -1, crate::inbound::console::view_of::MOST_OPEN).await?;
     let pinned = look.pin_all(open.into_iter().map(|(_, ticket)| ticket).collect()).await?;
-    let mut mine: Vec<(i64, u8, Card)> = Vec::new();
+    let mut mine: Vec<(i64, u8, Card, &Pinned)> = Vec::new();
     for pinned in &pinned {
         let card = look.card(pinned);
         if let Some(due) = waits(person, pinned, &card) {
             let level = card.severity.as_ref().map_or(u8::MAX, |s| s.level);
-            mine.push((due, level, card));
+            mine.push((due, level, card, pinned));
         }
     }
-    mine.sort_by_key(|(due, level, _)| (*due, *level));
-    Ok(mine.into_iter().map(|(_, _, card)| card).collect())
+    mine.sort_by_key(|(due, level, _, _)| (*due, *level));
+    let (mut out, mut similar) = (Vec::new(), inbox::Similar::default());
+    for (place, (_, _, card, pinned)) in mine.into_iter().enumerate() {
+        let decides = card.buttons.iter().find_map(|button| match &button.action {
+            Action::Decide(transition) => Some(transition.clone()),
+            _ => None,
+        });
+        let (mut differs, mut quick) = (Words::new(), false);
+        // Where no content is wanted in chat, neither is what differs, nor anything that could be decided on unread.
+        let card = as_shown(app, card);
+        if let Some(transition) = decides.filter(|_| place < MOST && !card.bare) {
+            differs = told(&look, pinned, &transition, &mut similar).await?;
+            quick = inbox::is_low(&pinned.ticket);
+        }
+        out.push(Mine { card, differs, quick });
+    }
+    Ok(out)
 }
 
 /// By when a ticket waits for somebody, microseconds; none when it does not.
@@ -222,7 +265,7 @@ fn waits(person: &Person, pinned: &Pinned, card: &Card) -> Option<i64> {
     let has_it = ticket.owner.as_deref() == Some(id) || ticket.lead.as_deref() == Some(id);
     let called = ticket.escalation.as_ref().is_some_and(|e| e.acknowledged_by.is_none() && mine(&e.to));
     let nobodys = ticket.owner.is_none() && card.may_work;
-    let decides = card.buttons.iter().any(|button| matches!(button.action, crate::card::buttons::Action::Decide(_)));
+    let decides = card.buttons.iter().any(|button| matches!(button.action, Action::Decide(_)));
     if owed.is_none() && !(has_it || called || nobodys || decides) {
         return None;
     }
@@ -237,17 +280,20 @@ pub(super) async fn home(app: &App, speaker: &Speaker) -> Home {
         return Home { paragraphs: reply.paragraphs, buttons: reply.buttons, waiting: Vec::new() };
     };
     let waiting = waiting(app, person).await.unwrap_or_default();
-    let waiting: Vec<Card> = waiting.into_iter().map(|card| as_shown(app, card)).collect();
     let kinds = Look::new(app, person)
         .map(|look| look.declarable().into_iter().map(|kind| (kind.name.clone(), kind.title.clone())).collect::<Vec<_>>());
     let buttons = kinds.unwrap_or_default().into_iter().take(4).map(|(name, title)| Offer {
         label: format!("New {}", title.to_lowercase()),
-        does: Does::Press(Pressed::plain(None, Deed::Act(crate::card::buttons::Action::Declare(name)))),
+        does: Does::Press(Pressed::plain(None, Deed::Act(Action::Declare(name)))),
         primary: false,
     });
     let words = match waiting.len() {
         0 => Words::of("Nothing waits for you."),
         n => Words::of(format!("{} for you.", count(i64::try_from(n).unwrap_or(i64::MAX), "thing waits", "things wait"))),
     };
-    Home { paragraphs: vec![Words::new().strong(&person.name).text(". ").then(words)], buttons: buttons.collect(), waiting }
+    let mut paragraphs = vec![Words::new().strong(&person.name).text(". ").then(words)];
+    // The cards below hold the buttons; what an approver looks at first stands above them.
+    let told = waiting.iter().filter(|one| !one.differs.is_empty()).take(OFFERED);
+    paragraphs.extend(told.map(|one| Words::new().strong(&one.card.number).text(": ").then(one.differs.clone())));
+    Home { paragraphs, buttons: buttons.collect(), waiting: waiting.into_iter().map(|one| one.card).collect() }
 }
