@@ -13,7 +13,6 @@ use super::known::{Known, read_event};
 use super::overlay::Overlay;
 use super::query::NoView;
 use super::request::{Ask, Dedupe, Request, Unanswered};
-use super::rooms::Telling;
 use super::{Desk, DeskError, Snapshot};
 use crate::env::Timestamp;
 use crate::people::{Directory, Person};
@@ -309,10 +308,4 @@ pub enum NotLearned {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-/// Whether nothing of a ticket's content may stand outside.
-#[must_use]
-pub fn is_sensitive(telling: &Telling) -> bool {
-    telling.scene(|scene| telling.kind.channel.sensitive.as_ref().is_some_and(|when| scene.holds(when)))
 }
