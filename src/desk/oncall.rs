@@ -13,7 +13,6 @@ use super::known::{Known, read_event};
 use super::overlay::Overlay;
 use super::query::NoView;
 use super::request::{Ask, Dedupe, Request, Unanswered};
-use super::rooms::Telling;
 use super::{Desk, DeskError, Snapshot};
 use crate::env::Timestamp;
 use crate::people::{Directory, Person};
@@ -72,8 +71,17 @@ pub(super) fn pages(event: &Event, known: &Known, ways: &BTreeSet<&'static str>,
         payload: payload.clone(),
     };
     let mut rows = Vec::new();
+    let ticket = event.ticket.as_ref().and_then(|number| known.tickets.get(number));
+    // Pagers wake people: only for kinds that page at all. A late review is told in chat, in words.
+    let wakes = |ticket: &&Ticket| {
+        let kind = known.procedures.kind(&ticket.kind_digest);
+        kind.and_then(|kind| kind.escalate.as_ref()).is_some_and(|escalate| escalate.pages.is_some())
+    };
     match &event.fact {
-        Fact::Escalated { .. } => rows.extend([row(CHAT, event.seq, 0), row(WEBHOOK, event.seq, 0)]),
+        Fact::Escalated { .. } => {
+            rows.push(row(CHAT, event.seq, 0));
+            rows.extend(ticket.filter(wakes).map(|_| row(WEBHOOK, event.seq, 0)));
+        }
         Fact::GroupNotified { .. } | Fact::OnCallChanged { .. } => rows.push(row(CHAT, event.seq, 0)),
         Fact::MorningTold { person, came_due } => {
             // One message, whatever number of tickets it was.
@@ -83,14 +91,9 @@ pub(super) fn pages(event: &Event, known: &Known, ways: &BTreeSet<&'static str>,
         }
         _ => {}
     }
-    let ticket = event.ticket.as_ref().and_then(|number| known.tickets.get(number));
     let moves = matches!(event.fact, Fact::Escalated { .. } | Fact::EscalationAcknowledged { .. } | Fact::TransitionTaken(_));
-    if let Some(ticket) = ticket.filter(|_| moves)
-        && known.procedures.kind(&ticket.kind_digest).is_some_and(|kind| kind.escalate.is_some())
-    {
-        // It is told where the ticket stands, so a newer entry takes the place of an older one.
-        rows.push(row(PAGERDUTY, ticket.opened_seq, 0));
-    }
+    // It is told where the ticket stands, so a newer entry takes the place of an older one.
+    rows.extend(ticket.filter(|_| moves).filter(wakes).map(|ticket| row(PAGERDUTY, ticket.opened_seq, 0)));
     rows.retain(|row| ways.contains(row.channel.as_str()));
     rows
 }
@@ -305,10 +308,4 @@ pub enum NotLearned {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-/// Whether nothing of a ticket's content may stand outside.
-#[must_use]
-pub fn is_sensitive(telling: &Telling) -> bool {
-    telling.scene(|scene| telling.kind.channel.sensitive.as_ref().is_some_and(|when| scene.holds(when)))
 }

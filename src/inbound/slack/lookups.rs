@@ -118,6 +118,21 @@ pub(super) fn whoami(app: &App, speaker: &Speaker) -> Outcome {
     Outcome::says(Words::of("You are ").strong(&person.name).text(format!(" ({}), as {roles}.", person.email)))
 }
 
+/// Whose turn it is by the rota, and who comes after; nothing without a rota.
+fn rota(app: &App) -> Option<Words> {
+    let (now, directory) = (app.desk.now(), app.desk.snapshot().directory);
+    let asked = app.desk.on_call_at(now);
+    let (first, after) = asked.split_first()?;
+    let mut words = Words::new().strong(directory.name_of(first)).text(" is on call now");
+    if let Some(until) = app.desk.turn_ends(now) {
+        words = words.text(", until ").time(until);
+    }
+    let after: Vec<String> = after.iter().take(5).map(|id| directory.name_of(id)).collect();
+    let after =
+        if after.is_empty() { String::new() } else { format!(" Whoever does not answer is followed by {}.", listed(&after, "then")) };
+    Some(words.text(format!(".{after}")))
+}
+
 /// Who is called, tier by tier, and whether chat can reach them.
 pub(super) fn oncall(app: &App, speaker: &Speaker) -> Outcome {
     let Some(person) = &speaker.person else { return Outcome::Says(forms::not_linked(app, false)) };
@@ -134,7 +149,7 @@ pub(super) fn oncall(app: &App, speaker: &Speaker) -> Outcome {
         };
         held.map(name).collect()
     };
-    let mut paragraphs = Vec::new();
+    let mut paragraphs: Vec<Words> = rota(app).into_iter().collect();
     for kind in library.kinds.values() {
         for (tier, to) in kind.escalate.iter().flat_map(|e| e.to.iter()).enumerate() {
             let who = holders(to);

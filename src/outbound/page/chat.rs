@@ -97,13 +97,19 @@ fn show(telling: &Telling) -> Offer {
     Offer { label: "Show".to_owned(), does: Does::Press(Pressed::plain(Some(&telling.ticket.number), Deed::Show)), primary: false }
 }
 
+/// ` (sev1)`, where a ticket has a severity.
+fn severity(ticket: &Ticket) -> String {
+    let severity = ticket.severity();
+    if severity.is_empty() { String::new() } else { format!(" ({severity})") }
+}
+
 /// Somebody is needed now. Whoever was called before somebody else took it is not called any more.
 fn called(telling: &Telling, next: Option<Timestamp>) -> Option<Reply> {
     let ticket = &telling.ticket;
     if ticket.escalation.as_ref().is_none_or(|e| e.acknowledged_by.is_some()) {
         return None;
     }
-    let mut words = Words::new().ticket(&ticket.number).text(format!(" ({}) needs you now.", ticket.severity()));
+    let mut words = Words::new().ticket(&ticket.number).text(format!("{} needs you now.", severity(ticket)));
     if let Some(next) = next {
         words = words.text(" Without an answer the next person is called at ").time(next).text(".");
     }
@@ -117,7 +123,7 @@ fn called(telling: &Telling, next: Option<Timestamp>) -> Option<Reply> {
 
 fn must_read(telling: &Telling, group: &str, due: Option<Timestamp>) -> Reply {
     let group_name = group.replace('-', " ");
-    let words = Words::of(format!("For {group_name}: ")).ticket(&telling.ticket.number).text(format!(" ({})", telling.ticket.severity()));
+    let words = Words::of(format!("For {group_name}: ")).ticket(&telling.ticket.number).text(severity(&telling.ticket));
     let words = match due {
         Some(due) => words.text(" concerns you. Please read it, and say so by ").time(due).text("."),
         None => words.text(" concerns you."),
@@ -145,7 +151,7 @@ fn turn_begins(until: Option<Timestamp>, before: Option<String>, open: &[Ticket]
     } else {
         let text = count(i64::try_from(open.len()).unwrap_or(i64::MAX), "incident is open", "incidents are open");
         open.iter().take(NAMED).fold(Words::of(format!("{text}:")), |words, ticket| {
-            words.text(" ").ticket(&ticket.number).text(format!(" ({}, {})", ticket.severity(), ticket.status))
+            words.text(" ").ticket(&ticket.number).text(format!("{}, {}", severity(ticket), ticket.status))
         })
     });
     Reply { paragraphs, ..Reply::default() }

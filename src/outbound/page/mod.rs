@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::http::HttpError;
 use crate::card::words::one_line;
-use crate::desk::oncall::{Entry, is_sensitive};
+use crate::desk::oncall::Entry;
 use crate::desk::query::NoView;
 use crate::desk::rooms::Telling;
 use crate::desk::{Desk, StoreError};
@@ -60,7 +60,7 @@ impl Page<'_> {
     /// What the ticket is called where that may leave the house: its title, or its number alone.
     #[must_use]
     pub fn title(&self) -> Option<String> {
-        let telling = self.telling.as_ref().filter(|telling| !is_sensitive(telling))?;
+        let telling = self.telling.as_ref().filter(|telling| !telling.scene(|scene| scene.is_sensitive()))?;
         let title = telling.scene(|scene| crate::card::live::card(scene).title);
         Some(one_line(&title, TITLE)).filter(|title| !title.is_empty())
     }
