@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 use tokio::net::TcpListener;
 
 use super::monitor::{Monitor, SOURCE};
+use super::pipeline::{self, Pipeline};
 use super::serve::told_to_stop;
 use super::service::{Running, Service};
 use super::{demo_estate, keyfile, people, say, story};
@@ -59,6 +60,8 @@ pub struct Demo {
     pub witness: Running,
     /// What the monitoring tool proves itself with.
     pub token: String,
+    /// What the pipeline proves itself with.
+    pub pipeline: String,
 }
 
 /// Runs it.
@@ -98,10 +101,19 @@ pub async fn run(env: &Env, args: Args) -> anyhow::Result<ExitCode> {
         std::future::pending::<()>().await;
     };
     let desk = demo.service.app.desk.clone();
+    let pipeline = Pipeline::new(&format!("http://{}", demo.service.address), &demo.pipeline)?;
+    let reader = desk.snapshot().directory.by_email(PEOPLE[0].1).cloned().context("the first of the example people")?;
+    let deploying = async {
+        if let Err(error) = pipeline.works(&desk, &reader).await {
+            say::aside(format!("the simulated pipeline stopped: {error:#}"));
+        }
+        std::future::pending::<()>().await;
+    };
     tokio::select! {
         heard = told_to_stop() => heard?,
         ending = desk.broken() => bail!("the demonstration cannot go on: {}", ending.why()),
         () = playing => {}
+        () = deploying => {}
     }
     demo.stop().await;
     Ok(ExitCode::SUCCESS)
@@ -146,6 +158,7 @@ pub async fn start(data: &Path, listener: TcpListener, env: &Env) -> anyhow::Res
     private_folder(&witness_data)?;
     let witness_key = keyfile::cosigner(&witness_data.join("witness.key"), WITNESS, env)?.verifier().to_string();
     let token = hex::encode(env.bytes::<24>());
+    let pipeline = hex::encode(env.bytes::<24>());
     let playbooks = data.join("playbooks");
     demo_estate::write(&playbooks).with_context(|| format!("the playbooks cannot be written to {}", playbooks.display()))?;
     where_it_left_off(data, env).await?;
@@ -160,6 +173,9 @@ pub async fn start(data: &Path, listener: TcpListener, env: &Env) -> anyhow::Res
             ("SOURCE__0__NAME", SOURCE),
             ("SOURCE__0__FORMAT", "alertmanager"),
             ("SOURCE__0__AUTH__BEARER", &token),
+            ("SOURCE__1__NAME", pipeline::SOURCE),
+            ("SOURCE__1__FORMAT", "deployment"),
+            ("SOURCE__1__AUTH__BEARER", &pipeline),
             ("PLAYBOOKS", &playbooks.display().to_string()),
         ],
     )?;
@@ -178,7 +194,7 @@ pub async fn start(data: &Path, listener: TcpListener, env: &Env) -> anyhow::Res
     add_people(&service).await?;
     let witness = witness.start(witness_listener)?;
     let service = service.start(listener)?;
-    Ok(Demo { config, service, witness, token })
+    Ok(Demo { config, service, witness, token, pipeline })
 }
 
 /// A demonstration that goes on in a folder goes on at the time that its record has come to.

@@ -11,6 +11,7 @@ systems:
   web-shop:
     title: Web shop
     owner: dana@demo.invalid
+    deployments: [acme/web-shop@production]
   payments-db:
     title: Payments database
     owner: dana@demo.invalid

@@ -23,6 +23,7 @@ pub mod logging;
 mod monitor;
 pub mod people;
 mod people_import;
+mod pipeline;
 pub mod playbooks;
 pub mod reviews;
 pub mod say;

@@ -7,6 +7,7 @@ use anyhow::{bail, ensure};
 use serde_json::{Value, json};
 
 use super::hand::{Answered, Hand};
+use super::pipeline::Pipeline;
 use super::story::{LOOK, PATIENCE, Stage};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -119,14 +120,16 @@ impl Stage<'_> {
         Ok(())
     }
 
-    /// The next day the work is done, and the report of the deployment is filed.
+    /// The next day the pipeline deploys it: its reports start the change, finish it, and are its proof.
     async fn deploy(&mut self, change: &str) -> anyhow::Result<()> {
-        let at = |rest: &str| format!("/api/v1/tickets/{change}/{rest}");
-        self.bo.does(&at("start"), &json!({})).await?;
-        self.bo.does(&at("finish"), &json!({ "line": "Deployed by the pipeline, run 421." })).await?;
-        let report = b"run 421: web-shop v14 to production, succeeded";
-        self.bo.files(&at("attachments"), "run-421.txt", report, "deployment-report").await?;
-        self.held("A day later Bo deploys it; the pipeline's report is filed with it.");
+        let pipeline = Pipeline::new(&format!("http://{}", self.demo.service.address), &self.demo.pipeline)?;
+        for (status, stands) in [("started", "implementing"), ("succeeded", "implemented")] {
+            let touched = pipeline.reports("421", status, change).await?;
+            ensure!(touched == [change], "the report touched {touched:?}");
+            let seen = self.eve.get(&format!("/api/v1/tickets/{change}")).await?;
+            ensure!(seen["status"] == stands, "after the report {status} the change is {}", seen["status"]);
+        }
+        self.held("A day later the pipeline deploys it: its reports start the change, finish it, and are its proof.");
         Ok(())
     }
 

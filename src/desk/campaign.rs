@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::sync::PoisonError;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::AsyncReadExt as _;
@@ -26,6 +28,8 @@ use crate::ticket::users::{self, User};
 
 /// Lines that one event lists: well under the most that an event may hold.
 const TOGETHER: usize = 200;
+/// Lines that could not be frozen (a list cannot be read) are tried again after this.
+const AGAIN: Duration = Duration::from_secs(60);
 /// Records read at a time.
 const PAGE: i64 = 500;
 
@@ -162,8 +166,19 @@ impl Desk {
 
     /// The time in which lists could be handed in is over.
     pub(super) async fn freeze_by_time(&self, number: &Number) -> Result<Answer, Unanswered> {
-        let command = self.freezing(number).await?;
-        self.ask_as_scheduler(Ask::Ticket(Box::new(command))).await
+        let now = self.now();
+        let tried = self.inner().unfrozen.lock().unwrap_or_else(PoisonError::into_inner).get(number).copied();
+        if tried.is_some_and(|at| now.since(at) < AGAIN) {
+            return Ok(Answer::default());
+        }
+        let frozen = async { self.ask_as_scheduler(Ask::Ticket(Box::new(self.freezing(number).await?))).await };
+        let frozen = frozen.await;
+        let mut unfrozen = self.inner().unfrozen.lock().unwrap_or_else(PoisonError::into_inner);
+        match &frozen {
+            Ok(_) => unfrozen.remove(number),
+            Err(_) => unfrozen.insert(number.clone(), now),
+        };
+        frozen
     }
 
     async fn live_records(&self, review: &Review, rule: &LinesRule, scope: Option<&str>) -> Result<Vec<Grant>, NoView> {

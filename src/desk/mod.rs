@@ -73,6 +73,7 @@ use crate::store::Store;
 pub use crate::store::StoreError;
 use crate::store::attachments::Attachments;
 use crate::store::commit::Secret;
+use crate::ticket::number::Number;
 use crate::ticket::refusal::Refusal;
 use clerk::Queued;
 use clockwatch::ClockWatch;
@@ -133,6 +134,8 @@ pub(crate) struct Inner {
     pub(crate) forgeries: Mutex<tick::Forgeries>,
     /// When each recurring obligation last came due; none until the log was asked.
     pub(crate) obliged: Mutex<Option<BTreeMap<String, Timestamp>>>,
+    /// Reviews whose lines could not be frozen in time, and when that was last tried.
+    pub(crate) unfrozen: Mutex<BTreeMap<Number, Timestamp>>,
     /// Held while somebody does what is due: whoever comes meanwhile waits for it, instead of finding nothing to do.
     pub(crate) ticking: tokio::sync::Mutex<()>,
     pub(crate) signing: RwLock<publish::Signing>,
@@ -219,6 +222,7 @@ impl Desk {
             matcher: matching::Matcher::default(),
             forgeries: Mutex::default(),
             obliged: Mutex::default(),
+            unfrozen: Mutex::default(),
             ticking: tokio::sync::Mutex::default(),
             signing: RwLock::default(),
             distrusted: RwLock::default(),

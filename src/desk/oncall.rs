@@ -82,7 +82,7 @@ pub(super) fn pages(event: &Event, known: &Known, ways: &BTreeSet<&'static str>,
             rows.push(row(CHAT, event.seq, 0));
             rows.extend(ticket.filter(wakes).map(|_| row(WEBHOOK, event.seq, 0)));
         }
-        Fact::GroupNotified { .. } | Fact::OnCallChanged { .. } => rows.push(row(CHAT, event.seq, 0)),
+        Fact::GroupNotified { .. } | Fact::OnCallChanged { .. } | Fact::LinesFrozen { .. } => rows.push(row(CHAT, event.seq, 0)),
         Fact::MorningTold { person, came_due } => {
             // One message, whatever number of tickets it was.
             let digest = Sha256::digest(format!("{person}\n{came_due}"));

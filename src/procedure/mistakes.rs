@@ -565,6 +565,7 @@ scores: [{ sets: risk, of: { size: { small: 1, large: 5 } }, levels: { low: 0, h
 subject: who
 separate: [{ duties: [request, approve] }]
 proofs: { photo: A photo }
+lines: { of: incident, standing: [closed], takes: close, reviewers: [owner-of-system, manager], otherwise: [manager], opens: incident }
 statuses: [draft, approved, working, done]
 ended: [done]
 declare: { by: anyone, asks: [title], requires: [title], template: { system: system, role: role, until: ends } }
@@ -587,6 +588,7 @@ transitions:
       approved: { by: approve, lead: 24h }
       window: { from: begins, to: ends, must: be-open }
       unfrozen: { system: system, window: [begins, ends] }
+      lines: settled
       linked: { link: reviewed_by, kind: incident, standing: [closed], says: Review it. }
       ahead: ends
       confirmed: true
@@ -630,6 +632,9 @@ fn the_words_of_changes_and_access_are_told_with_their_places() {
     told("must: be-open", "must: open", "must: open", "`open` is neither `lie-ahead` nor `be-open`.");
     told("from: begins, to: ends, must", "from: title, to: ends, must", "from: title", "`title` must be of type time");
     told("window: [begins, ends]", "window: [begins]", "window: [begins]", "A window has two fields");
+    told("lines: settled", "lines: done", "lines: done", "Write `settled`, or leave `lines` out.");
+    told("reviewers: [owner-of-system, manager]", "reviewers: [owner-of-systme]", "owner-of-systme", "`owner-of-systme` is not a role");
+    told("takes: close, reviewers", "reviewers", "lines: { of", "`lines` lacks `takes`");
     told("standing: [closed]", "standing: [clsoed]", "clsoed", "`clsoed` is not a status of that kind; did you mean `closed`?");
     told("evidence: photo", "evidence: phtoo", "phtoo", "`phtoo` is not a phase of this kind; did you mean `photo`?");
     told("giver: giver", "giver: plan", "giver: plan", "`plan` must be of type person");

@@ -256,7 +256,7 @@ fn proposed(out: &mut String, kind: &Kind, matrix: &Matrix) {
 }
 
 fn consequences(out: &mut String, kind: &Kind) {
-    if kind.notifies.is_empty() && kind.opens.is_empty() && kind.deployments.is_none() {
+    if kind.notifies.is_empty() && kind.opens.is_empty() && kind.deployments.is_none() && kind.lines.is_none() {
         return;
     }
     line(out, format_args!("\n## What follows\n"));
@@ -269,6 +269,20 @@ fn consequences(out: &mut String, kind: &Kind) {
             out,
             format_args!("- A {} ({}) is opened, due in {}, when `{}`.", opens.kind, opens.of_type, say(opens.due), opens.when.source()),
         );
+    }
+    if let Some(rule) = &kind.lines {
+        let (standing, asked, next) = (list(&rule.standing, "or"), list(&rule.reviewers, "or"), list(&rule.otherwise, "or"));
+        let (gather, within, done) = (say(rule.gather), say(rule.within), say(rule.done_within));
+        line(
+            out,
+            format_args!(
+                "- Every {} that is {standing}, and every user of a list that is handed in, is a line{}; after {gather} at the latest they are frozen.",
+                rule.of,
+                while_(rule.when.as_ref())
+            ),
+        );
+        line(out, format_args!("- Asked about a line is its {asked}, otherwise {next}; within {within}, then {next}."));
+        line(out, format_args!("- What is not kept takes “{}”, or opens a {}, due in {done}.", rule.takes, rule.opens));
     }
     let Some(of) = &kind.deployments else { return };
     line(

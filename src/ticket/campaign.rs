@@ -100,6 +100,10 @@ pub(super) fn freeze(draft: &mut Draft<'_>, given: &FreezeLines) -> Result<(), R
             return Err(Refusal::NotAllowed { what: what.into(), roles: by });
         }
     }
+    // Another replica was quicker, or it ended meanwhile.
+    if *draft.ctx.actor == Actor::Scheduler && ticket.lines.as_ref().is_none_or(|l| l.until.is_none() || ticket.ended) {
+        return Ok(());
+    }
     let (pin, _) = review(draft, number, false)?;
     let ticket = draft.ticket(number)?;
     let lists: BTreeMap<String, i64> = ticket.lines.iter().flat_map(|l| &l.lists).map(|(s, l)| (s.clone(), l.file)).collect();

@@ -312,3 +312,112 @@ async fn a_link_from_the_command_line_signs_in_once() {
     other.assert_open_to_everybody().await;
     other.close().await;
 }
+
+/// Fills the demonstration with requests and a review, as its people would, and gives the review's number.
+const PEOPLE_AT_WORK: &str = r#"
+const done = arguments[arguments.length - 1];
+const act = async () => {
+  const person = (name) => [...document.querySelectorAll('#be option')].find((o) => o.text.startsWith(name)).value;
+  const be = (name) => fetch('/console/be', { method: 'POST', body: new URLSearchParams({ person: person(name) }) });
+  const post = async (path, body) => {
+    const json = typeof body !== 'string';
+    const answer = await fetch('/api/v1/tickets' + path, { method: 'POST', headers: { 'content-type': json ? 'application/json' : 'text/csv' }, body: json ? JSON.stringify(body) : body });
+    const told = await answer.json();
+    if (!answer.ok) throw new Error(path + ': ' + JSON.stringify(told));
+    return told.ticket;
+  };
+  const approve = async (number) => {
+    const seen = await (await fetch('/api/v1/tickets/' + number)).json();
+    const digest = seen.can.map((c) => c.approval).find((d) => d);
+    await post('/' + number + '/approvals', { decision: 'approve', reason: 'It is needed for the reports.', digest });
+  };
+  const until = (days) => new Date(Date.now() + days * 86400000).toISOString();
+  const access = (name, days) => post('', { kind: 'access', fields: {
+    title: 'Read payments for the month-end reports', system: 'payments-db', role: 'read', requested_for: person(name),
+    justification: name + ' runs the month-end reports on the payments of this month.', expires_at: until(days) } });
+  await be('Ana');
+  const first = await access('Ana', 5);
+  await be('Dana');
+  await approve(first);
+  await post('/' + first + '/grant', { line: 'Role granted.' });
+  await be('Bo');
+  await access('Bo', 20);
+  const change = await post('', { kind: 'change', fields: { title: 'Renew the gateway certificate by itself', category: 'software', system: 'web-shop', version: 'v14',
+    description: 'Deploy version 14 of the web shop, which renews the client certificate of the gateway by itself.',
+    justification: 'The certificate expired tonight and payments failed for an hour.', security_impact: 'None: the key stays in the vault, and no port changes.',
+    rollback_plan: 'The pipeline deploys version 13 again; it takes three minutes.', window_start: until(1.1), window_end: until(1.3) } });
+  await post('/' + change + '/submit', {});
+  await be('Ana');
+  await post('/' + change + '/assess', { fields: { assessment: 'Feasible; it has run on staging for a week.', criticality: 'medium', exposure: 'medium', rollback_complexity: 'low' } });
+  await be('Dana');
+  const review = await post('', { kind: 'review', fields: { title: 'Who may see payments', type: 'access', system: 'payments-db' } });
+  const users = 'account,name,email,role,last_used\nana.moreau,Ana Moreau,ana@demo.invalid,read,2026-11-20\nsvc_reports,Report job,,read,2026-11-21\nj.novak,Jan Novak,,admin,2025-02-11\n';
+  await post('/' + review + '/users?system=payments-db', users);
+  return review;
+};
+act().then(done, (error) => done('failed: ' + error));
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_what_is_reviewed_and_what_to_try_are_open_to_everybody() {
+    let demo = Demo::start();
+    let browser = Browser::start().await;
+    browser.open(&demo.page("sign-in")).await;
+    browser.find("button.person").await.click().await.expect("a person can be chosen");
+    browser.until("document.querySelector('#card-INC-000001')?.innerText.includes('200 alerts')").await;
+    let made = browser.client.execute_async(PEOPLE_AT_WORK, Vec::new()).await.expect("scripts run");
+    let review = made.as_str().expect("a number").to_owned();
+    assert!(review.starts_with("REV-"), "{review}");
+    browser.open(&demo.page("inbox")).await;
+    browser.until("document.querySelector('.differs')?.innerText.includes('Other than in')").await;
+    look_at(&browser, "inbox").await;
+    browser.open(&demo.page("list/change")).await;
+    look_at(&browser, "changes").await;
+    browser.open(&demo.page("try")).await;
+    look_at(&browser, "try").await;
+    browser.open(&demo.page(&format!("c/{review}"))).await;
+    browser.until("document.querySelector('.lines-note')").await;
+    look_at(&browser, "review").await;
+    browser.open(&demo.page(&format!("c/{review}/lines"))).await;
+    look_at(&browser, "lines-gathering").await;
+    browser.resize(DESK).await;
+    let keys = Keyboard(&browser);
+    keys.tab_to("button", "Freeze the lines").await;
+    keys.enter().await;
+    browser.until("document.querySelector('.review-line')").await;
+    browser.open(&demo.page(&format!("c/{review}/lines?mine=true&open=true"))).await;
+    browser.until("document.querySelectorAll('fieldset.review-line').length === 2").await;
+    look_at(&browser, "lines").await;
+    // By keyboard alone: one kept with a reason, the other left for later.
+    browser.resize(DESK).await;
+    keys.tab_to("input[type=radio][value=keep]", "").await;
+    browser.type_text(" ").await;
+    keys.type_into(".line-reason", "It makes the reports each night.").await;
+    keys.tab_to("button", "Record my decisions").await;
+    keys.enter().await;
+    browser.until("document.querySelectorAll('fieldset.review-line').length === 1").await;
+    browser.open(&demo.page(&format!("c/{review}/lines"))).await;
+    browser.until("document.querySelector('.review-lines').innerText.includes('kept')").await;
+    look_at(&browser, "lines-all").await;
+    // A decision in place, from the inbox: whoever decides stays there.
+    browser.open(&demo.page("inbox")).await;
+    browser.resize(DESK).await;
+    keys.type_into(".in-place input[name=reason]", "He runs them from now on.").await;
+    keys.tab_to(".in-place button", "Approve").await;
+    keys.enter().await;
+    browser.until("location.pathname.endsWith('/inbox') && !document.querySelector('.differs')").await;
+    browser.resize(PHONE).await;
+    browser.at_rest().await;
+    browser.screenshot("inbox-after-phone").await;
+    // Access that ends soon, as its holder sees it; one press asks for its renewal.
+    browser.resize(DESK).await;
+    keys.be("Ana").await;
+    browser.open(&demo.page("inbox")).await;
+    look_at(&browser, "inbox-renew").await;
+    browser.resize(DESK).await;
+    keys.tab_to(".ending button", "Renew").await;
+    keys.enter().await;
+    browser.until("document.querySelector('.ending')?.innerText.includes('Renewal asked for')").await;
+    none_complained(&browser).await;
+    browser.close().await;
+}

@@ -208,7 +208,7 @@ async fn a_review_comes_due_each_quarter_freezes_itself_and_what_nobody_decided_
     assert_eq!(w.log_of("ClockBreached").await.iter().filter(|e| e["ticket"] == rev.as_str()).count(), 1);
     let called = w.log_of("Escalated").await.into_iter().find(|e| e["ticket"] == rev.as_str()).expect("somebody is called");
     assert_eq!(called["data"]["to"], "incident-manager");
-    decides(&sec, &rev, of_ana, "keep", "").await.done();
+    decides(&w.signed_in("sec").await, &rev, of_ana, "keep", "").await.done();
     let shown = w.person("aud").gets(&format!("/api/v1/tickets/{rev}/lines?open=true")).await.done();
     assert_eq!((shown["open"].as_i64(), shown["total"].as_i64()), (Some(1), Some(2)), "decided and overdue are all that there are");
 }

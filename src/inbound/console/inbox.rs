@@ -77,6 +77,8 @@ pub(super) struct Ending {
     pub(super) ends: Timestamp,
     /// Until when one press asks for it.
     pub(super) until: Option<Timestamp>,
+    /// A renewal was asked for.
+    pub(super) asked: bool,
 }
 
 #[derive(Template)]
@@ -275,11 +277,18 @@ fn ending_of(look: &Look<'_>, pinned: &Pinned) -> Option<Ending> {
     let ticket = &pinned.ticket;
     let ends = ends(ticket)?;
     let word = |field: &str| ticket.plain(field).and_then(Value::as_str).unwrap_or_default();
-    let given = ticket.steps.iter().rev().find(|s| s.to == ticket.status).map_or(ticket.opened_at, |s| s.at);
+    let began = ticket.steps.last().map_or(ticket.opened_at, |s| s.at);
     let role = look.library.organisation.estate.systems.get(word("system")).and_then(|s| s.roles.get(word("role")));
-    // As long again as it was given for, and no longer than its role allows.
-    let long = ends.since(given).min(role.map_or(ends.since(given), |r| r.most));
+    // As long again as it was given for last, and no longer than its role allows: what the step asks for when nobody says more.
+    let again = ends.max(look.now).plus(ends.since(began));
+    let again = role.map_or(again, |role| again.min(look.now.plus(role.most)));
     let asked = ticket.fields.contains_key("renew_until") || word("type") == "break-glass";
-    let until = Some(look.now.plus(long)).filter(|until| !asked && *until > ends);
-    Some(Ending { number: ticket.number.to_string(), title: look.scene(pinned, |scene| scene.title()), ends, until })
+    let until = Some(again).filter(|until| !asked && *until > ends);
+    Some(Ending {
+        number: ticket.number.to_string(),
+        title: look.scene(pinned, |scene| scene.title()),
+        ends,
+        until,
+        asked: ticket.fields.contains_key("renew_until"),
+    })
 }

@@ -1,6 +1,7 @@
 //! Direct messages: to whoever is called, to a group that must read something, at a change of turn, and in the morning to
 //! whoever was called in the night. They say numbers and severities only; the card is one press away.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{NotPaged, Page, Pager, Sent};
@@ -43,7 +44,7 @@ impl Direct {
         let team = self.chat.identity().await?.team;
         let users = users_of(&page.desk.snapshot(), self.platform, &team);
         let mut failed = None;
-        for person in page.desk.called_by(&page.event) {
+        for person in called_by(page) {
             let Some(reply) = said(page, &person).await? else { continue };
             for user in users.get(&person).into_iter().flatten() {
                 if let Err(error) = self.chat.tell(user, &reply).await {
@@ -65,12 +66,26 @@ impl Pager for Direct {
     }
 }
 
+/// Whom the event calls; of frozen lines, everybody who is asked about some.
+fn called_by(page: &Page<'_>) -> Vec<String> {
+    let (Fact::LinesFrozen { .. }, Some(telling)) = (&page.event.fact, &page.telling) else { return page.desk.called_by(&page.event) };
+    let asked = telling.ticket.lines.iter().flat_map(|lines| lines.waits.keys());
+    let directory = page.desk.snapshot().directory;
+    let people = directory.iter().filter(|p| !p.state.disabled);
+    let asked: BTreeSet<&String> = asked.collect();
+    people
+        .filter(|p| asked.contains(&p.state.id) || p.state.roles.iter().any(|role| asked.contains(role)))
+        .map(|p| p.state.id.clone())
+        .collect()
+}
+
 /// What one person is told of the event; none when it is no news any more.
 async fn said(page: &Page<'_>, person: &str) -> Result<Option<Reply>, NotPaged> {
     let now = page.desk.now();
     Ok(match (&page.event.fact, &page.telling) {
         (Fact::Escalated { next, .. }, Some(telling)) => called(telling, *next),
         (Fact::GroupNotified { group, due }, Some(telling)) => Some(must_read(telling, group, *due)),
+        (Fact::LinesFrozen { .. }, Some(telling)) => lines_wait(page, telling, person),
         (Fact::OnCallChanged { from, to }, _) => {
             let open = page.desk.open_where(|t| t.kind == "incident" && !t.ended).await?;
             let name = |id: &Option<String>| id.as_deref().map(|id| page.desk.snapshot().directory.name_of(id));
@@ -119,6 +134,25 @@ fn called(telling: &Telling, next: Option<Timestamp>) -> Option<Reply> {
     offers.push(offer(telling, &seen, false));
     offers.push(show(telling));
     Some(Reply { paragraphs: vec![words], buttons: offers, ..Reply::default() })
+}
+
+/// Lines of a review are to be decided; how many, by when, and how one gets at them.
+fn lines_wait(page: &Page<'_>, telling: &Telling, person: &str) -> Option<Reply> {
+    let lines = telling.ticket.lines.as_ref()?;
+    let directory = page.desk.snapshot().directory;
+    let roles = &directory.active(person)?.state.roles;
+    let waits: i64 = lines.waits.iter().filter(|(who, _)| *who == person || roles.contains(who)).map(|(_, n)| n).sum();
+    if waits == 0 || telling.ticket.ended {
+        return None;
+    }
+    let number = &telling.ticket.number;
+    let mut words = Words::new().ticket(number).text(format!(" asks you about {}", count(waits, "line", "lines")));
+    words = words.text(": keep, revoke or change each");
+    if let Some(due) = telling.ticket.clocks.values().filter(|c| c.stopped.is_none()).map(|c| c.due).min() {
+        words = words.text(" by ").time(due);
+    }
+    let how = Words::of(format!("/review lines {number} shows them here; the console has them as well."));
+    Some(Reply { paragraphs: vec![words.text("."), how], buttons: vec![show(telling)], ..Reply::default() })
 }
 
 fn must_read(telling: &Telling, group: &str, due: Option<Timestamp>) -> Reply {
