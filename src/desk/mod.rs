@@ -42,6 +42,7 @@ pub mod known;
 pub mod matching;
 mod moved;
 pub mod obligations;
+pub mod on_call;
 mod outcome;
 pub mod overlay;
 pub mod prepare;
