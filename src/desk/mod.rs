@@ -59,6 +59,7 @@ pub mod request;
 pub mod rooms;
 pub mod tick;
 pub mod turn;
+pub mod turns;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
