@@ -315,14 +315,16 @@ async fn cosigners(witnesses: Arc<Vec<Witness>>, desk: Desk, mut stopped: watch:
 /// The ways in which people are paged, as configured.
 fn pagers_of(config: &Config, chat: Option<&Arc<dyn Chat>>) -> anyhow::Result<Vec<Arc<dyn Pager>>> {
     let mut pagers: Vec<Arc<dyn Pager>> = Vec::new();
+    // Who wants no content in chat wants none on a pager's screen.
+    let titles = !config.slack.as_ref().is_some_and(|slack| slack.minimal_content);
     if let Some(chat) = chat {
         pagers.push(Arc::new(Direct::new(SLACK, Arc::clone(chat))));
     }
     if let Some((url, secret)) = config.on_call.webhook.clone() {
-        pagers.push(Arc::new(Webhook::new(url, secret, &config.public_url)?));
+        pagers.push(Arc::new(Webhook::new(url, secret, &config.public_url, titles)?));
     }
     if let Some(settings) = config.on_call.pagerduty.clone() {
-        pagers.push(Arc::new(PagerDuty::new(settings, &config.public_url)?));
+        pagers.push(Arc::new(PagerDuty::new(settings, &config.public_url, titles)?));
     }
     Ok(pagers)
 }

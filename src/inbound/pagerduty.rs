@@ -54,6 +54,9 @@ struct Event {
 #[derive(Deserialize)]
 struct Agent {
     id: String,
+    /// `user_reference` for somebody; anything else is a program, such as our own.
+    #[serde(default, rename = "type")]
+    sort: String,
     #[serde(default)]
     summary: Option<String>,
 }
@@ -102,6 +105,9 @@ async fn answered(State(app): State<App>, headers: HeaderMap, body: Body) -> Res
 async fn take(app: &App, event: &Event) -> Result<(), Unanswered> {
     let number = event.data.incident_key.as_deref().and_then(|key| key.parse::<Number>().ok());
     let (Some(number), "incident.acknowledged") = (number, event.event_type.as_str()) else { return Ok(()) };
+    if event.agent.as_ref().is_none_or(|agent| agent.sort != "user_reference") {
+        return Ok(());
+    }
     let key: String = event.id.chars().filter(|c| !c.is_control()).take(100).collect();
     let Some(person) = event.agent.as_ref().and_then(|agent| person_of(app, &agent.id)) else {
         let shown = event.agent.as_ref().map(|a| format!("{} {}", a.id, a.summary.as_deref().unwrap_or_default())).unwrap_or_default();

@@ -121,6 +121,7 @@ fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::NotApplicable { .. }
         | Refusal::Stale { .. }
         | Refusal::Locked { .. }
+        | Refusal::Fixed { .. }
         | Refusal::AlreadyDecided { .. }
         | Refusal::LineDecided { .. }
         | Refusal::AlreadySettled { .. }

@@ -114,11 +114,12 @@ pub(super) fn read_linked(page: &Page, node: &Node) -> Vec<Linked> {
             let sort = Sort::StatusOf(kind.clone().unwrap_or_default());
             page.names(n, &sort)
         });
+        let same = section.get("same").map(|n| page.names(n, &Sort::Field)).unwrap_or_default();
         let when = section.get("when").and_then(|n| page.expression(n, TICKET));
         let says = section.need("says", "the sentence that says what to do").and_then(|n| page.text(n));
         section.done();
         if let (Some(link), Some(kind), Some(standing), Some(says)) = (link, kind, standing, says) {
-            out.push(Linked { link, kind, standing, when, says });
+            out.push(Linked { link, kind, standing, same, when, says });
         }
     }
     out

@@ -175,7 +175,8 @@ fn rules(kind: &Kind, requires: &Requires, out: &mut Vec<String>) {
     }
     for linked in &requires.linked {
         let standing = list(&linked.standing, "or");
-        out.push(format!("a `{}` link to a {} that is {standing}{}", linked.link, linked.kind, while_(linked.when.as_ref())));
+        let same = if linked.same.is_empty() { String::new() } else { format!(" and is of the same {}", labels(kind, &linked.same)) };
+        out.push(format!("a `{}` link to a {} that is {standing}{same}{}", linked.link, linked.kind, while_(linked.when.as_ref())));
     }
     if !requires.ahead.is_empty() {
         out.push(format!("{} in the future", labels(kind, &requires.ahead)));

@@ -81,6 +81,8 @@ pub struct Linked {
     pub kind: String,
     /// Where it must stand. Those that ended elsewhere (void) do not count; every other one must stand here.
     pub standing: Vec<String>,
+    /// Fields that hold the same there as here, such as the system; a record of another one does not count.
+    pub same: Vec<String>,
     /// Only while this holds.
     pub when: Option<Expression>,
     /// What the person reads: what to do about it.

@@ -104,7 +104,9 @@ fn who_may(
         }
     }
     let Some(authority) = found else { return Err(refused) };
-    if let Some(duty) = duties::held_apart(&around, ticket, &transition.name, person).filter(|_| !alone) {
+    let stood_in_for = authority.instead_of.as_deref().and_then(|from| duties::held_apart(&around, ticket, &transition.name, from));
+    let apart = duties::held_apart(&around, ticket, &transition.name, person).filter(|_| !alone).or(stood_in_for);
+    if let Some(duty) = apart {
         let duty = view::label(pin.kind, pin.response, &duty).to_owned();
         return Err(Refusal::DutiesApart { ticket: ticket.number.clone(), label: transition.label.clone(), duty });
     }

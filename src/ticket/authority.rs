@@ -81,7 +81,7 @@ pub fn system_name<'t>(kind: &Kind, ticket: &'t Ticket) -> Option<&'t str> {
 pub fn of(around: &Around<'_>, ticket: &Ticket, stage: &ApprovalStage, actor: &Actor) -> Result<Authority, NoAuthority> {
     let deciders = deciders(around, ticket, stage);
     let Actor::Person { id, roles } = actor else { return Err(NoAuthority::NotHeld(words(&deciders))) };
-    match own(around, &deciders, id, roles) {
+    match own(around, &deciders, id, roles, roles) {
         Some(Ok(role)) => return Ok(Authority { role, instead_of: None }),
         Some(Err(conflict)) => return Err(conflict),
         None => {}
@@ -104,19 +104,20 @@ fn words(deciders: &[Decider]) -> Vec<String> {
 
 type Own = Result<Option<String>, NoAuthority>;
 
-/// The person's own authority; none when there is none.
-fn own(around: &Around<'_>, deciders: &[Decider], person: &str, roles: &[String]) -> Option<Own> {
+/// The person's own authority; none when there is none. `all`: every role that may stand in conflict with the one used.
+fn own(around: &Around<'_>, deciders: &[Decider], person: &str, roles: &[String], all: &[String]) -> Option<Own> {
     if deciders.iter().any(|d| matches!(d, Decider::Person(p) if p == person)) {
         return Some(Ok(None));
     }
     let held = |role: &String| roles.contains(role);
+    let has = |role: &String| all.contains(role);
     let mut conflict = None;
     for decider in deciders {
         let Decider::Role(role) = decider else { continue };
         if !held(role) {
             continue;
         }
-        let pair = around.organisation.estate.conflicts.iter().find(|(a, b)| (a == role || b == role) && held(a) && held(b));
+        let pair = around.organisation.estate.conflicts.iter().find(|(a, b)| (a == role || b == role) && has(a) && has(b));
         match pair {
             None => return Some(Ok(Some(role.clone()))),
             Some((a, b)) => conflict = Some(NoAuthority::Conflict(a.clone(), b.clone())),
@@ -132,8 +133,10 @@ fn standing_in(around: &Around<'_>, ticket: &Ticket, deciders: &[Decider], perso
     for delegation in live.filter(|d| around.people.has_email(person, &d.to)) {
         let Some(from) = around.people.by_email(&delegation.from).filter(|from| !asked_by.contains(from)) else { continue };
         let mut roles = around.people.roles(&from);
+        // Neither of the two may hold what conflicts with the role that is used.
+        let all: Vec<String> = roles.iter().cloned().chain(around.people.roles(person)).collect();
         roles.retain(|role| delegation.roles.is_empty() || delegation.roles.contains(role));
-        if let Some(Ok(role)) = own(around, deciders, &from, &roles) {
+        if let Some(Ok(role)) = own(around, deciders, &from, &roles, &all) {
             return Some(Authority { role, instead_of: Some(from) });
         }
     }

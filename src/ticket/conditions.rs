@@ -48,7 +48,7 @@ pub fn missing(around: &Around<'_>, ticket: &Ticket, transition: &Transition, ot
             "The approval that was only spoken is not confirmed by its giver; ask for the click, or link the exception that was approved.";
         out.push(condition("Unconfirmed", says));
     }
-    if requires.lines && campaign::rule(around, ticket).is_some() {
+    if requires.lines && (ticket.lines.is_some() || campaign::rule(around, ticket).is_some()) {
         out.extend(unsettled(ticket));
     }
     if let (Some(rule), Some(_)) = (&around.kind.declare.template, &transition.approval) {
@@ -186,6 +186,8 @@ fn linked(ticket: &Ticket, rule: &Linked, variables: &Variables, others: Others<
         return None;
     }
     let linked = ticket.links.iter().filter(|l| l.link == rule.link).filter_map(|l| others(l.to.as_ref()?)).filter(|o| o.kind == rule.kind);
+    let same = |other: &&Ticket| rule.same.iter().all(|field| word_of(other, field) == word_of(ticket, field));
+    let linked = linked.filter(same);
     let counts: Vec<bool> =
         linked.filter(|o| !o.ended || rule.standing.contains(&o.status)).map(|o| rule.standing.contains(&o.status)).collect();
     (counts.is_empty() || counts.contains(&false)).then(|| condition("RecordMissing", rule.says.clone()))

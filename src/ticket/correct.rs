@@ -3,12 +3,12 @@
 use serde_json::json;
 
 use super::command::Fields;
-use super::draft::Draft;
+use super::draft::{Draft, Pinning};
 use super::event::{Fact, NewEvent};
 use super::number::Number;
 use super::refusal::Refusal;
-use super::state::Held;
-use super::{clock, consequences, duties, escalate, scores, severity, take};
+use super::state::{Held, Ticket};
+use super::{clock, conditions, consequences, duties, escalate, fixed, scores, severity, take};
 use crate::ledger::sealed::Sealed;
 
 pub(super) fn set_fields(draft: &mut Draft<'_>, number: &Number, given: &Fields, reason: Option<&Sealed>) -> Result<(), Refusal> {
@@ -19,6 +19,8 @@ pub(super) fn set_fields(draft: &mut Draft<'_>, number: &Number, given: &Fields,
         return Err(Refusal::Locked { ticket: number.clone(), status: ticket.status.clone() });
     }
     draft.check_fields(pin.kind, given)?;
+    fixed::stands(draft, ticket, pin, given)?;
+    within_the_entry(draft, ticket, pin, given)?;
     let overridden = severity::overridden(pin.kind, ticket, given);
     let reason = reason.filter(|r| !r.bytes.is_empty());
     if let (Some((before, after)), None) = (overridden, reason) {
@@ -54,4 +56,19 @@ pub(super) fn set_fields(draft: &mut Draft<'_>, number: &Number, given: &Fields,
     escalate::page(draft, number, pin);
     consequences::after(draft, number, pin, json!({ "kind": "FieldsSet" }));
     consequences::follow(draft, number)
+}
+
+/// Access that was taken without asking first stays within what its system's entry offers.
+fn within_the_entry(draft: &Draft<'_>, ticket: &Ticket, pin: Pinning<'_>, given: &Fields) -> Result<(), Refusal> {
+    let Some(rule) = pin.kind.declare.template.as_ref() else { return Ok(()) };
+    let about = |name: &String| *name == rule.until || *name == rule.role || Some(name) == rule.way.as_ref();
+    if ticket.steps.is_empty() || !given.keys().any(about) {
+        return Ok(());
+    }
+    match conditions::offered(&draft.around(pin), &take::with_fields(ticket, given), rule) {
+        Some(missing) => {
+            Err(Refusal::Missing { ticket: Some(ticket.number.clone()), verb: "be changed so".into(), missing: vec![missing] })
+        }
+        None => Ok(()),
+    }
 }

@@ -29,7 +29,7 @@ const REVIEWED: &str = "reviewed";
 /// The link from a finding to what it was found on.
 const FOUND_ON: &str = "shows";
 /// What must hold while the work is under way, of everything that starting it required.
-const STILL: [&str; 3] = ["OutsideWindow", "Frozen", "ApprovalStale"];
+const STILL: [&str; 4] = ["OutsideWindow", "Frozen", "ApprovalStale", "RecordMissing"];
 
 /// Why a deployment is not covered: a name for the log, and a sentence for people.
 type Lack = (&'static str, String);
@@ -152,7 +152,7 @@ fn goes_on(draft: &mut Draft<'_>, report: &Report<'_, '_>, number: &Number) -> R
         return Ok(());
     }
     let lacks: Vec<Lack> = Vec::new();
-    let proof = report.rule.proof.clone().filter(|_| held.cover != "none");
+    let proof = report.rule.proof.clone().filter(|_| held.cover != "none" && report.told.system.is_some());
     let cover = Cover { by: &held.cover, lacks: &lacks, drives: held.drives, proof };
     let mut event = seen(draft, report.told, Some(number), &cover);
     if let Fact::DeploymentSeen(seen) = &mut event.fact {
@@ -168,10 +168,17 @@ fn covers(draft: &Draft<'_>, report: &Report<'_, '_>, number: &Number) -> Result
     let pin = draft.pinning(ticket)?;
     let lack = |code: &'static str, says: String| Ok(Err(vec![(code, says)]));
     let system = report.told.system.as_deref();
-    if let (Some(changed), Some(deployed)) = (word_of(ticket, &report.rule.system).filter(|s| *s != OTHER_SYSTEM), system)
+    if let (Some(changed), Some(deployed)) = (word_of(ticket, &report.rule.system), system)
         && changed != deployed
     {
-        return lack("OtherSystem", format!("{number} is about {changed}, and this was deployed to {deployed}."));
+        let about = if changed == OTHER_SYSTEM { "something that has no entry" } else { changed };
+        return lack("OtherSystem", format!("{number} is about {about}, and this was deployed to {deployed}."));
+    }
+    if ticket.spoken.as_ref().is_some_and(|spoken| spoken.confirmed == Some(false)) {
+        return lack("NotApproved", format!("{number} was started on a spoken approval, and its giver says that it was not so."));
+    }
+    if let Some(model) = unreviewed(draft, report, ticket) {
+        return lack("NotReviewed", not_reviewed(&model));
     }
     let step = |name: &str| pin.kind.transitions.get(name);
     let (Some(start), Some(done)) = (step(&report.rule.start), step(&report.rule.finish)) else {
@@ -200,6 +207,20 @@ fn covers(draft: &Draft<'_>, report: &Report<'_, '_>, number: &Number) -> Result
     Ok(if lacking.is_empty() { Ok(true) } else { Err(lacking.iter().map(told_of).collect()) })
 }
 
+fn not_reviewed(model: &Number) -> String {
+    format!("{model} covers what somebody other than its author has reviewed; the report names no such pull request.")
+}
+
+/// The model of the ticket that wants a review, when the report names none. To name the ticket is no way around it.
+fn unreviewed(draft: &Draft<'_>, report: &Report<'_, '_>, ticket: &Ticket) -> Option<Number> {
+    let rule = report.rule.model.as_ref().filter(|_| !report.deployment().is_reviewed())?;
+    let wants = |model: &&Number| {
+        let model = draft.other(model).filter(|m| m.kind == rule.kind);
+        model.is_some_and(|m| rule.needs.as_ref().and_then(|field| word_of(m, field)) == Some(REVIEWED))
+    };
+    ticket.links.iter().filter(|l| l.link == rule.link).filter_map(|l| l.to.as_ref()).find(wants).cloned()
+}
+
 fn told_of(missing: &Missing) -> Lack {
     let words = missing.words();
     let speaks = matches!(missing, Missing::Guard { .. } | Missing::Condition { .. });
@@ -208,7 +229,9 @@ fn told_of(missing: &Missing) -> Lack {
 
 /// The first report on a deployment that something covers.
 fn begin(draft: &mut Draft<'_>, report: &Report<'_, '_>, number: &Number, by: &str, drives: bool) -> Result<(), Refusal> {
-    let cover = Cover { by, lacks: &[], drives, proof: report.rule.proof.clone() };
+    // From nowhere that we know, it proves nothing.
+    let proof = report.rule.proof.clone().filter(|_| report.told.system.is_some());
+    let cover = Cover { by, lacks: &[], drives, proof };
     draft.push(seen(draft, report.told, Some(number), &cover).by(&report.kind.digest));
     if drives {
         step(draft, number, &report.rule.start, Fields::new())?;
@@ -282,8 +305,7 @@ fn under(draft: &Draft<'_>, report: &Report<'_, '_>, rule: &ModelRule, system: &
     }
     let wants = rule.needs.as_ref().and_then(|field| word_of(found, field));
     if wants == Some(REVIEWED) && !report.deployment().is_reviewed() {
-        let says = format!("{model} covers what somebody other than its author has reviewed; the report names no such pull request.");
-        return Ok(Some(vec![("NotReviewed", says)]));
+        return Ok(Some(vec![("NotReviewed", not_reviewed(model))]));
     }
     // Tried out beside the decision: a ticket that could not be started is not opened at all.
     let mut trial = draft.trial();
@@ -345,8 +367,8 @@ fn told_in_full(of: &Deployment, model: &Number) -> String {
     add("What", &of.title);
     add("Revision", &of.revision);
     add("Pull request", &of.pull_request);
-    add("Author", &of.author);
-    add("Reviewed by", &of.reviewers.join(", "));
+    add("Author, says the report", &of.author);
+    add("Reviewed by, says the report", &of.reviewers.join(", "));
     add("Started by", &of.by);
     words
 }

@@ -82,7 +82,13 @@ fn holders(around: &Around<'_>, ticket: &Ticket, duty: &str) -> BTreeSet<String>
             let approved = deciding.chain(granted).filter(|a| a.approved).map(|a| a.person.as_str());
             // A spoken approval is one, unless its giver said that it was not so.
             let spoken = ticket.spoken.iter().filter(|s| s.transition == step && s.confirmed != Some(false));
-            took.chain(approved).chain(spoken.filter_map(|s| s.giver.as_deref())).map(str::to_owned).collect()
+            let mut out: BTreeSet<String> =
+                took.chain(approved).chain(spoken.filter_map(|s| s.giver.as_deref())).map(str::to_owned).collect();
+            // What a tool did, it did for those whose request it is.
+            if ticket.steps.iter().any(|s| s.transition == step && matches!(s.by, Actor::Source { .. })) {
+                out.extend(requesters(around, ticket));
+            }
+            out
         }
     }
 }

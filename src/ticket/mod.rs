@@ -28,6 +28,7 @@ mod escalate;
 pub mod event;
 pub mod evolve;
 pub mod fields;
+mod fixed;
 pub mod followed;
 pub mod guard;
 mod heard;

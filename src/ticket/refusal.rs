@@ -74,6 +74,8 @@ pub enum Refusal {
     Stale { ticket: Number, status: String, changed: Vec<(String, String)> },
     /// The work has ended, so this is locked.
     Locked { ticket: Number, status: String },
+    /// These fields were approved by this step, which cannot be asked for again now.
+    Fixed { ticket: Number, fields: Vec<String>, by: String },
     /// A reason is needed, and why.
     ReasonMissing { because: String },
     /// Something must be there first. `verb`: the transition's name, or "be opened".
@@ -113,6 +115,7 @@ impl Refusal {
         "DutiesApart",
         "EmptyLink",
         "FieldMissing",
+        "Fixed",
         "InTheFuture",
         "LineDecided",
         "Locked",
@@ -181,6 +184,7 @@ impl Refusal {
             Self::NoApprovalNeeded { .. } => "NoApprovalNeeded",
             Self::Stale { .. } => "Stale",
             Self::Locked { .. } => "Locked",
+            Self::Fixed { .. } => "Fixed",
             Self::ReasonMissing { .. } => "ReasonMissing",
             Self::Missing { missing, .. } => missing.first().map_or("FieldMissing", Missing::code),
             Self::BadFields { .. } => "BadFields",
@@ -318,6 +322,12 @@ impl Refusal {
             Self::Locked { ticket, status } => {
                 format!("{ticket} is {status}, so this is locked. Reopen it first if it must change; a note can still be added.")
             }
+            Self::Fixed { ticket, fields, by } => {
+                let fields = fields.join(", ");
+                format!(
+                    "{fields}: people agreed to this as it stands (“{by}”), and cannot be asked again on {ticket} now. Open a new record for what is to be different."
+                )
+            }
             Self::ReasonMissing { because } => format!("Please give a reason: {because}."),
             Self::Missing { ticket, verb, missing } => sentence_of(ticket.as_ref(), verb, missing),
             Self::BadFields { problems } => problems.iter().map(FieldProblem::sentence).collect::<Vec<_>>().join(" "),
@@ -366,6 +376,7 @@ impl Refusal {
             | Self::AuthorityUsed { .. }
             | Self::TooLateToWithdraw { .. }
             | Self::Locked { .. }
+            | Self::Fixed { .. }
             | Self::WrongStatus { .. } => true,
             // A forgotten field is everyday work; going ahead without an approval is not.
             Self::Missing { missing, .. } => {

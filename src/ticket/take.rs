@@ -14,7 +14,8 @@ use super::number::Number;
 use super::refusal::Refusal;
 use super::state::{Held, SealedRef, Ticket};
 use super::{
-    approval, authority, campaign, clock, conditions, consequences, duties, merge, offer, owed, scores, second, severity, spoken, view,
+    approval, authority, campaign, clock, conditions, consequences, duties, fixed, merge, offer, owed, scores, second, severity, spoken,
+    view,
 };
 use crate::ledger::sealed::Sealed;
 use crate::procedure::model::{Ask, FieldType, Transition};
@@ -110,7 +111,13 @@ fn propose(draft: &mut Draft<'_>, number: &Number, step: &Step) -> Result<bool, 
     let asked = with_fields(ticket, &fields);
     startable(&asked, pin, transition)?;
     draft.check_fields(pin.kind, &fields)?;
-    let lacking = lacking(draft, &asked, pin, transition);
+    fixed::stands(draft, ticket, pin, &fields)?;
+    // What it comes to once it is approved must be possible as well: nobody is asked in vain.
+    let mut moved = fields.clone();
+    settled(ticket, transition, &mut moved);
+    let mut lacking = lacking(draft, &asked, pin, transition);
+    let entry = conditions::missing(&draft.around(pin), &with_fields(ticket, &moved), transition, &|number| draft.other(number));
+    lacking.extend(entry.into_iter().filter(|m| m.code() == "NotOffered"));
     let waits = lacking.iter().any(|m| matches!(m, Missing::Approval { .. }));
     if lacking.iter().any(|m| !matches!(m, Missing::Approval { .. })) {
         return Err(Refusal::Missing { ticket: Some(number.clone()), verb: transition.name.clone(), missing: lacking });
@@ -176,6 +183,7 @@ fn check<'a>(draft: &Draft<'a>, number: &Number, step: &Step) -> Result<Checked<
         return Err(Refusal::Locked { ticket: number.clone(), status: ticket.status.clone() });
     }
     draft.check_fields(pin.kind, &step.fields)?;
+    fixed::stands(draft, ticket, pin, &step.fields)?;
     let late = draft.claimed(step.occurred_at, "The time that you gave")?;
     let to = destination(draft, ticket, transition, step)?;
     let mut fields = step.fields.clone();

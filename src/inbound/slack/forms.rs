@@ -223,7 +223,11 @@ async fn sheet(app: &App, speaker: &Speaker, context: Context, prefilled: &Typed
     match make(app, speaker.person.as_ref(), &action, context.ticket.as_ref()).await {
         Ok(made) => match (&action, &context.ticket) {
             // A decision is bound to what was shown, and here nothing would be.
-            (Action::Decide(_), Some(number)) if made.bare => in_the_console(app, number, &action),
+            (Action::Decide(_) | Action::Line(_), Some(number)) if made.bare => in_the_console(app, number, &action),
+            (Action::Decide(_) | Action::Line(_), Some(_)) if matches!(made.shown, Shown::Blank(_)) => {
+                let reply = not_linked(app, false);
+                says(reply.paragraphs, reply.buttons)
+            }
             _ => shown(made.shown_form().with(prefilled), &context),
         },
         Err(error) => says(vec![Words::of(error.to_string())], Vec::new()),
@@ -256,6 +260,14 @@ pub(super) async fn send(app: &App, speaker: &Speaker, context: &Context, filled
         Ok(made) => made,
         Err(error) => return Outcome::says(Words::of(error.to_string())),
     };
+    // A decision counts for what its giver was shown; where nothing was, there is nothing to decide on.
+    if matches!(action, Action::Decide(_) | Action::Line(_)) {
+        match (&made.shown, &context.ticket) {
+            (Shown::Blank(_), _) => return Outcome::Says(not_linked(app, false)),
+            (_, Some(number)) if made.bare => return Outcome::Shows(in_the_console(app, number, &action)),
+            _ => {}
+        }
+    }
     let unfit = filled.unfit(&made.form);
     if !unfit.is_empty() {
         return withheld(app, speaker, context, &unfit).await;

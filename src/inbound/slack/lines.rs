@@ -1,15 +1,18 @@
 //! The lines of a review in chat: those that wait for somebody, each with a button that opens its form.
 
 use super::arrival::Outcome;
+use super::forms;
 use super::lookups::{reader, says};
 use super::speaker::Speaker;
 use crate::card::buttons::Action;
 use crate::card::live::FactLine;
+use crate::card::scene::Scene;
 use crate::card::words::{Words, capitalise};
 use crate::desk::campaign::{LineView, Wanted, flag_words};
 use crate::desk::chat::{Deed, Does, Offer, Pressed, Reply};
 use crate::desk::query::NoView;
 use crate::inbound::app::App;
+use crate::inbound::console::view_of::Look;
 use crate::inbound::console::views::ROOT;
 use crate::people::Person;
 use crate::ticket::number::Number;
@@ -37,6 +40,11 @@ pub(super) async fn lines(app: &App, speaker: &Speaker, number: &Number) -> Outc
         let paragraphs = vec![Words::of("No line of ").ticket(number).text(" waits for you.")];
         return Outcome::Says(Reply { paragraphs, buttons: vec![page], ..Reply::default() });
     }
+    // Where chat shows no content, nobody decides there either.
+    if forms::minimal(app) || is_sensitive(app, person, number).await {
+        let paragraphs = vec![Words::of("Lines of ").ticket(number).text(" wait for you. Read them and decide in the console.")];
+        return Outcome::Says(Reply { paragraphs, buttons: vec![page], ..Reply::default() });
+    }
     let shown = found.iter().take(LINES);
     let mut paragraphs: Vec<Words> = shown.clone().map(line_words).collect();
     if found.len() > LINES {
@@ -48,6 +56,12 @@ pub(super) async fn lines(app: &App, speaker: &Speaker, number: &Number) -> Outc
         primary: false,
     });
     Outcome::Says(Reply { paragraphs, buttons: offers.chain([page]).collect(), ..Reply::default() })
+}
+
+/// Whether chat bears no content of it; what cannot be looked at bears none.
+async fn is_sensitive(app: &App, person: &Person, number: &Number) -> bool {
+    let Ok(look) = Look::new(app, person) else { return true };
+    look.ticket(number).await.map_or(true, |pinned| look.scene(&pinned, |scene: &Scene<'_>| scene.is_sensitive()))
 }
 
 /// `12. Ana: admin on prod-db (ACC-000001). privileged`

@@ -26,9 +26,8 @@ pub struct Direct {
 impl From<ChatError> for NotPaged {
     fn from(error: ChatError) -> Self {
         match error {
-            ChatError::Refused(word) if word == "ratelimited" => Self::NotNow(word),
-            ChatError::Silent => Self::NotNow("nothing".to_owned()),
-            other => Self::Refused(other.to_string()),
+            error if error.passes() => Self::NotNow(error.to_string()),
+            error => Self::Refused(error.to_string()),
         }
     }
 }
@@ -89,7 +88,11 @@ async fn said(page: &Page<'_>, person: &str) -> Result<Option<Reply>, NotPaged> 
         (Fact::OnCallChanged { from, to }, _) => {
             let open = page.desk.open_where(|t| t.kind == "incident" && !t.ended).await?;
             let name = |id: &Option<String>| id.as_deref().map(|id| page.desk.snapshot().directory.name_of(id));
-            if to.as_deref() == Some(person) {
+            let turn = page.desk.on_call_at(now).into_iter().next();
+            if to.as_deref() == Some(person) && turn.as_deref() != Some(person) {
+                // It was told too late, and somebody else has it by now.
+                None
+            } else if to.as_deref() == Some(person) {
                 Some(turn_begins(page.desk.turn_ends(now), name(from), &open))
             } else {
                 Some(turn_ends(name(to)))

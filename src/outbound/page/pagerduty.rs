@@ -17,17 +17,19 @@ const SUMMARY: usize = 1_000;
 pub struct PagerDuty {
     settings: Settings,
     console: String,
+    titles: bool,
     client: Client,
 }
 
 impl PagerDuty {
-    /// PagerDuty as configured; `console` is the address of our own pages.
+    /// PagerDuty as configured; `console` is the address of our own pages. `titles`: tickets are called by
+    /// their titles as well as by their numbers.
     ///
     /// # Errors
     /// When TLS cannot be set up.
-    pub fn new(settings: Settings, console: &str) -> Result<Self, HttpError> {
+    pub fn new(settings: Settings, console: &str, titles: bool) -> Result<Self, HttpError> {
         let client = Client::new(host_of(&settings.url))?;
-        Ok(Self { settings, console: console.to_owned(), client })
+        Ok(Self { settings, console: console.to_owned(), titles, client })
     }
 
     async fn post(&self, page: &Page<'_>) -> Result<(), NotPaged> {
@@ -60,7 +62,7 @@ impl PagerDuty {
                 "sev3" => "warning",
                 _ => "info",
             };
-            let title = page.title().map(|title| format!(": {title}")).unwrap_or_default();
+            let title = page.title().filter(|_| self.titles).map(|title| format!(": {title}")).unwrap_or_default();
             let summary: String = format!("{} {}{title}", ticket.number, ticket.severity()).chars().take(SUMMARY).collect();
             let url = format!("{}/console/c/{}", self.console, ticket.number);
             body["payload"] = json!({ "summary": summary, "source": "countersign", "severity": severity });

@@ -20,21 +20,23 @@ pub struct Webhook {
     url: Secret,
     secret: Secret,
     console: String,
+    titles: bool,
     client: Client,
 }
 
 impl Webhook {
-    /// The receiver at `url`; `console` is the address of our own pages.
+    /// The receiver at `url`; `console` is the address of our own pages. `titles`: tickets are called by
+    /// their titles as well as by their numbers.
     ///
     /// # Errors
     /// When TLS cannot be set up.
-    pub fn new(url: Secret, secret: Secret, console: &str) -> Result<Self, HttpError> {
+    pub fn new(url: Secret, secret: Secret, console: &str, titles: bool) -> Result<Self, HttpError> {
         let client = Client::new(host_of(url.expose()))?;
-        Ok(Self { url, secret, console: console.to_owned(), client })
+        Ok(Self { url, secret, console: console.to_owned(), titles, client })
     }
 
     async fn post(&self, page: &Page<'_>) -> Result<(), NotPaged> {
-        let Some(body) = said(page, &self.console) else { return Ok(()) };
+        let Some(body) = said(page, &self.console, self.titles) else { return Ok(()) };
         let body = body.to_string();
         let (id, stamp) = (format!("page_{}", page.event.seq), page.desk.now().seconds().to_string());
         let headers =
@@ -53,7 +55,7 @@ fn signature(secret: &str, id: &str, stamp: &str, body: &str) -> String {
     format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
 }
 
-fn said(page: &Page<'_>, console: &str) -> Option<Value> {
+fn said(page: &Page<'_>, console: &str, titles: bool) -> Option<Value> {
     let Fact::Escalated { to, to_tier, person, next, .. } = &page.event.fact else { return None };
     let ticket = &page.telling.as_ref()?.ticket;
     let directory = page.desk.snapshot().directory;
@@ -69,7 +71,7 @@ fn said(page: &Page<'_>, console: &str) -> Option<Value> {
         "timestamp": page.event.at,
         "data": {
             "ticket": ticket.number, "kind": ticket.kind, "severity": ticket.severity(), "status": ticket.status,
-            "title": page.title(), "tier": to_tier, "called": to, "person": person, "people": people, "next_at": next,
+            "title": page.title().filter(|_| titles), "tier": to_tier, "called": to, "person": person, "people": people, "next_at": next,
             "url": format!("{console}/console/c/{}", ticket.number),
         },
     }))

@@ -22,6 +22,9 @@ pub const MAX_EVENTS: usize = 5_000;
 /// Slots that come of one at most.
 pub const MAX_SLOTS: usize = 20_000;
 
+/// Bytes of words in all slots of one at most: each recurrence repeats its event's.
+pub const MAX_WORDS_KEPT: usize = 16 << 20;
+
 /// A stretch of time, from `starts` until before `ends`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slot {
@@ -31,7 +34,7 @@ pub struct Slot {
     pub about: String,
     /// Its categories.
     pub categories: Vec<String>,
-    /// Addresses of its attendees and organiser, small letters.
+    /// Addresses of its attendees who have not declined, small letters. Who organised it need not be there.
     pub people: Vec<String>,
     /// From this moment on.
     pub starts: Timestamp,
@@ -44,6 +47,8 @@ pub struct Slot {
 pub struct Read {
     /// In order of their beginning.
     pub slots: Vec<Slot>,
+    /// Bytes of words that they hold together.
+    pub bytes: usize,
     /// Events of which nothing could be made, each a sentence.
     pub problems: Vec<String>,
 }

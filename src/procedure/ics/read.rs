@@ -7,14 +7,14 @@ use calcard::common::PartialDateTime;
 use calcard::common::timezone::Tz as AnyTz;
 use calcard::icalendar::timezone::TzResolver;
 use calcard::icalendar::{
-    ICalendar, ICalendarComponent, ICalendarComponentType, ICalendarDuration, ICalendarEntry, ICalendarParameterName, ICalendarPeriod,
-    ICalendarProperty, ICalendarStatus, ICalendarValue,
+    ICalendar, ICalendarComponent, ICalendarComponentType, ICalendarDuration, ICalendarEntry, ICalendarParameterName,
+    ICalendarParameterValue, ICalendarParticipationStatus, ICalendarPeriod, ICalendarProperty, ICalendarStatus, ICalendarValue,
 };
 use chrono::{Datelike, FixedOffset, NaiveDateTime, NaiveTime, Offset};
 use chrono_tz::Tz;
 
 use super::recur::{Budget, starts_of};
-use super::{BadCalendar, MAX_BYTES, MAX_EVENTS, MAX_SLOTS, Read, Slot};
+use super::{BadCalendar, MAX_BYTES, MAX_EVENTS, MAX_SLOTS, MAX_WORDS_KEPT, Read, Slot};
 use crate::env::Timestamp;
 use crate::procedure::calendar::begins;
 
@@ -130,9 +130,6 @@ pub fn read(bytes: &[u8], here: Tz, within: Option<(Timestamp, Timestamp)>) -> R
     let (mut out, mut budget) = (Read::default(), Budget::default());
     for family in families.values() {
         around.family(family, &mut out, &mut budget)?;
-        if out.slots.len() > MAX_SLOTS {
-            return Err(BadCalendar::TooOften);
-        }
     }
     out.problems.truncate(MAX_PROBLEMS);
     out.slots.sort_by(|a, b| (a.starts, a.ends, &a.name).cmp(&(b.starts, b.ends, &b.name)));
@@ -161,7 +158,7 @@ impl<'c> Around<'c> {
                 Ok(event) => {
                     for start in self.starts(&event, budget, &mut out.problems)? {
                         if !instead.contains_key(&start.instant()) {
-                            self.keep(component, start, event.length, out);
+                            self.keep(component, start, event.length, out)?;
                         }
                     }
                 }
@@ -170,22 +167,25 @@ impl<'c> Around<'c> {
         }
         for component in instead.values() {
             match self.event(component) {
-                Ok(event) => self.keep(component, event.start, event.length, out),
+                Ok(event) => self.keep(component, event.start, event.length, out)?,
                 Err(why) => out.problems.push(format!("“{}” {why}.", name_of(component))),
             }
         }
         Ok(())
     }
 
-    fn keep(&self, component: &ICalendarComponent, start: When, length: Length, out: &mut Read) {
+    fn keep(&self, component: &ICalendarComponent, start: When, length: Length, out: &mut Read) -> Result<(), BadCalendar> {
         if component.status() == Some(&ICalendarStatus::Cancelled) {
-            return;
+            return Ok(());
         }
         let starts = start.instant();
-        let Some(ends) = length.after(start).filter(|ends| *ends > starts) else { return };
+        let Some(ends) = length.after(start).filter(|ends| *ends > starts) else { return Ok(()) };
         if self.within.is_none_or(|(from, to)| starts < to && ends > from) {
-            out.slots.push(slot(component, starts, ends));
+            let kept = slot(component, starts, ends);
+            out.bytes += kept.name.len() + kept.about.len() + kept.categories.iter().chain(&kept.people).map(String::len).sum::<usize>();
+            out.slots.push(kept);
         }
+        if out.slots.len() > MAX_SLOTS || out.bytes > MAX_WORDS_KEPT { Err(BadCalendar::TooOften) } else { Ok(()) }
     }
 
     /// Every start of an event, those that are excepted left out.
@@ -312,11 +312,16 @@ fn name_of(component: &ICalendarComponent) -> String {
     text(component, &ICalendarProperty::Summary, 60)
 }
 
+/// Whether somebody who was invited has said no.
+fn has_declined(entry: &ICalendarEntry) -> bool {
+    let said = entry.parameter(&ICalendarParameterName::Partstat);
+    matches!(said, Some(ICalendarParameterValue::Partstat(ICalendarParticipationStatus::Declined)))
+}
+
 fn slot(component: &ICalendarComponent, starts: Timestamp, ends: Timestamp) -> Slot {
     let categories = component.properties(&ICalendarProperty::Categories).flat_map(|entry| &entry.values);
     let categories = categories.filter_map(|value| value.as_text()).map(|text| words(text, MAX_NAME)).filter(|text| !text.is_empty());
-    let addresses = [ICalendarProperty::Attendee, ICalendarProperty::Organizer];
-    let people = component.entries.iter().filter(|entry| addresses.contains(&entry.name));
+    let people = component.entries.iter().filter(|entry| entry.name == ICalendarProperty::Attendee && !has_declined(entry));
     let people = people.filter_map(|entry| entry.calendar_address()).map(|address| words(address, 254).to_lowercase());
     Slot {
         name: text(component, &ICalendarProperty::Summary, MAX_NAME),
