@@ -46,17 +46,16 @@ impl Stage<'_> {
     pub(super) async fn chase(&mut self) -> anyhow::Result<()> {
         let other = self.other.clone();
         let at = |rest: &str| format!("/api/v1/tickets/{other}/{rest}");
-        let fields = json!({ "fields": { "severity": "sev2" }, "reason": "The vault holds the payment keys." });
-        self.chidi.does(&at("fields"), &fields).await?;
-        self.pass(31 * MINUTE).await?;
-        self.happens(&other, "ClockBreached", |e| e["data"]["clock"] == "acknowledge").await?;
-        let first = self.happens(&other, "Escalated", |e| e["data"]["to_tier"] == 1).await?;
+        let first = self.happens(&other, "Escalated", |e| e["data"]["to_tier"] == 0).await?;
         let called = self.called(&first).await?;
-        self.held(format!("Nobody takes {other} within half an hour: that is on record, and {called} is called."));
-        self.pass(16 * MINUTE).await?;
-        let second = self.happens(&other, "Escalated", |e| e["data"]["to_tier"] == 2).await?;
+        self.held(format!("{other} calls {called}, who is on call, at once."));
+        self.pass(6 * MINUTE).await?;
+        let second = self.happens(&other, "Escalated", |e| e["data"]["to_tier"] == 1).await?;
         let called = self.called(&second).await?;
-        self.held(format!("No answer for a quarter of an hour, so the call goes on to {called}."));
+        self.held(format!("No answer for five minutes, so the call goes on to {called}."));
+        self.pass(25 * MINUTE).await?;
+        self.happens(&other, "ClockBreached", |e| e["data"]["clock"] == "acknowledge").await?;
+        self.held("Half an hour, and nobody has taken it: that the target was missed is on record, and the call goes on and on.");
         self.chidi.does(&at("escalation/acknowledge"), &json!({})).await?;
         self.bo.does(&at("acknowledge"), &json!({})).await?;
         self.held("Chidi has seen it, and Bo takes it: nobody is called any more.");

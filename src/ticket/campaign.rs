@@ -26,6 +26,11 @@ pub const USERS: &str = "users";
 const ATTESTED: &str = "attested_in";
 /// The link from what follows to the review that decided it.
 const DECIDED: &str = "decided_in";
+/// Whether only a review makes such a link, and relies on it.
+pub(super) fn makes(link: &str) -> bool {
+    link == ATTESTED || link == DECIDED
+}
+
 /// Lines decided in one request at most.
 pub const MOST_CHOICES: usize = 200;
 

@@ -1,10 +1,10 @@
 //! Links to other tickets and to the outside, or the reason for having none.
 
-use super::consequences;
 use super::draft::Draft;
 use super::event::{Fact, NewEvent};
 use super::number::Number;
 use super::refusal::Refusal;
+use super::{campaign, consequences};
 use crate::ledger::sealed::Sealed;
 
 /// The most links on one ticket.
@@ -25,6 +25,9 @@ pub(super) fn link(
         (1..=40).contains(&link.len()) && link.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-');
     if !word {
         return Err(Refusal::BadRequest { because: "a link's kind is one lower-case word, such as caused_by".into() });
+    }
+    if campaign::makes(link) {
+        return Err(Refusal::BadRequest { because: format!("only a review makes a link called {link}") });
     }
     if ticket.links.len() >= MAX_LINKS {
         return Err(Refusal::TooMany { what: "links on one ticket".into(), most: MAX_LINKS });
@@ -120,6 +123,9 @@ pub(super) fn unlink(draft: &mut Draft<'_>, number: &Number, link: i64, reason: 
         return Err(Refusal::Locked { ticket: number.clone(), status: ticket.status.clone() });
     }
     let Some(found) = ticket.links.iter().find(|l| l.id == link).cloned() else { return Err(Refusal::NoSuchLink { link }) };
+    if campaign::makes(&found.link) {
+        return Err(Refusal::BadRequest { because: "a review made this link, and relies on it".into() });
+    }
     if reason.bytes.is_empty() {
         return Err(Refusal::ReasonMissing { because: "a link is not taken back without saying why".into() });
     }

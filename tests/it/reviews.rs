@@ -162,6 +162,11 @@ async fn a_campaign_is_frozen_decided_done_and_only_then_complete(w: &mut World)
         attested["links"].as_array().into_iter().flatten().any(|l| l["link"] == "attested_in" && l["to"] == rev.as_str()),
         "{attested}"
     );
+    let made = attested["links"].as_array().into_iter().flatten().find(|l| l["link"] == "attested_in").expect("the link")["id"].clone();
+    let back = json!({ "reason": "It looks untidy." });
+    w.person("sec").posts(&format!("/api/v1/tickets/{anas}/links/{made}/remove"), back).await.refused("BadRequest").says("relies on it");
+    let forged = json!({ "link": "attested_in", "to": rev });
+    w.person("sec").posts(&format!("/api/v1/tickets/{anas}/links"), forged).await.refused("BadRequest").says("only a review");
     w.person("sec").takes("complete", &rev, found()).await.refused("LinesOpen").says("No record shows yet");
     w.person("sec").takes("confirm", rmv, json!({})).await.refused("EvidenceMissing");
     // After a restart nothing of it is in anybody's memory.

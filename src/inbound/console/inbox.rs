@@ -172,13 +172,25 @@ async fn entry(look: &Look<'_>, why: &Waiting, pinned: &Pinned, similar: Option<
         let form = look.scene(pinned, |scene| action_form::form(scene, &action, &people, &look.library.organisation));
         if let Some(form) = form {
             // The ticket and the step stand above it already.
-            made.facts = form.statement.into_iter().skip(2).filter(|f| !f.value.is_empty()).collect();
+            let held = form.statement.into_iter().skip(2).filter(|f| !f.value.is_empty());
+            made.facts = held.map(|fact| FactLine { value: timed(look, fact.value), ..fact }).collect();
             made.in_place =
                 form.binding.filter(|_| is_low(ticket)).map(|binding| (format!("{ROOT}/c/{}/do/{action}", ticket.number), binding));
         }
         made.differs = differs(look, pinned, transition, similar).await?;
     }
     Ok(made)
+}
+
+/// A moment as one reads it, instead of as it is stored.
+fn readable(text: String) -> String {
+    Timestamp::parse_canonical(&text).map_or(text, |at| at.utc().format("%-d %b %Y %H:%M UTC").to_string())
+}
+
+/// The same in a page, where it turns into the reader's zone.
+fn timed(look: &Look<'_>, words: Words) -> Words {
+    let moment = Timestamp::parse_canonical(&words.plain(chrono_tz::UTC, look.now));
+    moment.map_or(words, |at| Words::new().time(at))
 }
 
 fn step(number: &str, verb: &str, why: &Waiting) -> String {
@@ -232,7 +244,7 @@ pub(in crate::inbound) async fn differs(
     let mut out = Vec::new();
     for name in transition.approval.iter().flat_map(|a| &a.of) {
         let Some(field) = pinned.kind().fields.get(name) else { continue };
-        let shown = |pinned: &Pinned| look.scene(pinned, |scene| scene.shown(field).join(", "));
+        let shown = |pinned: &Pinned| readable(look.scene(pinned, |scene| scene.shown(field).join(", ")));
         let (before, now) = (shown(last), shown(pinned));
         if before == now {
             continue;

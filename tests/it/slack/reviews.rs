@@ -12,12 +12,15 @@ async fn whoever_is_asked_decides_in_chat_and_nobody_else(w: &mut World) {
     let rev = review(w, json!({})).await;
     let list = "account,email,role\nsvc_old,,read\nora,ora@example.com,admin\n";
     hands_in(w, "sec", &rev, "prod-db", list).await.done();
-    freezes(w, &rev).await;
     let slack = w.uses_slack().await;
-    let hand = |user: &str| Hand::of(w, &slack, user);
     let (ora, ben) = (slack.joins("ora"), slack.joins("ben"));
     w.links("ora", &ora).await;
     w.links("ben", &ben).await;
+    freezes(w, &rev).await;
+    w.pages_are_sent().await;
+    let told: Vec<String> = slack.lock().channels.values().filter(|c| c.im).flat_map(|c| c.messages.clone()).map(|m| words(&m)).collect();
+    assert!(told.len() == 1 && told[0].contains("asks you about 1 line: keep, revoke or change each"), "{told:?}");
+    let hand = |user: &str| Hand::of(w, &slack, user);
     let shown = hand(&ora).types("/review lines REV-000001").await;
     assert!(words(&shown).contains("svc_old") && words(&shown).contains("Nobody known"), "{shown}");
     assert!(!words(&shown).contains("ora: admin"), "her own line is another's: {shown}");
