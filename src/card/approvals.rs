@@ -43,7 +43,8 @@ pub(super) fn decisions(scene: &Scene<'_>) -> Vec<Button> {
     };
     let button = |(transition, _): (&Transition, &Approval)| {
         let label = format!("Approve or reject: {}", scene.label(transition));
-        Button::form(&label, "Shows what is approved, and asks for your reason.", Action::Decide(transition.name.clone()))
+        let button = Button::form(&label, "Shows what is approved, and asks for your reason.", Action::Decide(transition.name.clone()));
+        Button { binding: digest(scene.ticket, transition), ..button }
     };
     waiting(scene).into_iter().filter(mine).map(button).collect()
 }

@@ -1,14 +1,19 @@
 //! What is said in chat to one person: answers to commands, invitations to link an account, what could not be kept.
 
 use super::words::{Words, list};
+use crate::env::Timestamp;
 use crate::ticket::guard::Found;
 use crate::ticket::number::Number;
 
 /// The account is nobody's yet.
 #[must_use]
 pub fn not_linked(kept: bool) -> Words {
-    let kept = if kept { ", and what you typed is kept" } else { "" };
-    Words::of(format!("I don't know yet who you are here. Linking takes a minute{kept}."))
+    let kept = if kept {
+        "Linking takes a minute, and what you typed is kept until then."
+    } else {
+        "Linking takes a minute; please do this again afterwards."
+    };
+    Words::of(format!("I don't know yet who you are here. {kept}"))
 }
 
 /// Where an account is linked.
@@ -18,6 +23,15 @@ pub fn how_to_link() -> Vec<Words> {
         Words::of("Open the console and sign in; it shows a short code. Then type it here: /countersign link CODE."),
         Words::of("The code lasts ten minutes and is for you alone. Nobody needs it from you, and nobody sends you one."),
     ]
+}
+
+/// Somebody is called soon whose account is not linked.
+#[must_use]
+pub fn on_call_invitation(turn: Timestamp) -> Vec<Words> {
+    let first = Words::of("You are on call from ").time(turn).text(", and I don't know yet that this account is yours.");
+    let mut words = vec![first.text(" Until you link it I cannot bring you into an incident's channel.")];
+    words.extend(how_to_link());
+    words
 }
 
 /// A code was typed: whose it is.
@@ -111,6 +125,8 @@ pub const APP_IS_GONE: &str = "The app was removed from Slack, or its tokens wer
 /// A file that was announced in Slack never came.
 pub const FILE_NEVER_CAME: &str =
     "A file that somebody sent for this ticket in Slack could not be fetched, for hours. File it here by hand.";
+/// What was said could not be filed when the work ended.
+pub const NO_TRANSCRIPT: &str = "What was said in this ticket's channel could not be read from Slack when the work ended, for a day. Export it there, and file it here by hand.";
 /// A form that was sent is not saved yet.
 pub const STILL_SAVING_FORM: &str =
     "I am still saving that. Everything you typed stays here; please send it once more in a few seconds. It is recorded only once.";
@@ -187,17 +203,23 @@ pub fn cannot_look_up() -> Words {
     Words::of("I cannot look up who you are right now. Nothing was recorded; please try again in a minute, or use the console.")
 }
 
-/// The commands, for `help`.
+/// What every command of a kind of ticket knows beside its steps.
+const EVERYDAY: &str =
+    " · list · show · note TEXT · evidence · edit · assign @somebody · lead @somebody · escalate WHY · page @somebody WHY";
+
+/// The commands, for `help`. `kinds`: those that have a command of their own, with their steps' words.
 #[must_use]
-pub fn help() -> Vec<Words> {
-    [
-        "/incident declare TITLE · list · show · note TEXT · evidence · assign @somebody · lead @somebody · severity sev2 WHY",
-        "/incident acknowledge, contain, eradicate, recover, close … LINE · escalate WHY · page @somebody WHY · merge INC-000042",
-        "/review lines REV-000042 · /countersign link · whoami · inbox · oncall · audit",
-        "Without anything behind it, a command opens its form. In a ticket's channel its number can be left out.",
-    ]
-    .map(Words::of)
-    .to_vec()
+pub fn help(kinds: &[(String, Vec<String>)]) -> Vec<Words> {
+    let mut out = Vec::new();
+    for (name, steps) in kinds {
+        let opens = if name == "incident" { "declare TITLE" } else { "request TITLE" };
+        out.push(Words::new().strong(format!("/{name} {opens}")).text(EVERYDAY));
+        let severity = if name == "incident" { " severity sev2 WHY ·" } else { "" };
+        out.push(Words::of(format!("Steps of /{name}:{severity} {}.", steps.join(" · "))));
+    }
+    out.push(Words::new().strong("/countersign").text(" link · whoami · inbox · oncall · audit · help"));
+    out.push(Words::of("Leave out what follows the word, and its form opens. In a ticket's channel you can leave out its number."));
+    out
 }
 
 #[cfg(test)]
@@ -219,7 +241,7 @@ mod tests {
         let said: Vec<String> = said.iter().map(|words| words.plain(chrono_tz::UTC, at("03:00"))).collect();
         assert!(said.iter().all(|s| !s.contains('!')), "{said:?}");
         insta::assert_snapshot!(said.join("\n"), @r"
-        I don't know yet who you are here. Linking takes a minute, and what you typed is kept.
+        I don't know yet who you are here. Linking takes a minute, and what you typed is kept until then.
         I don't know “aknowledge”. Did you mean /incident acknowledge?
         I don't know “zebra”. /incident help shows what there is.
         Which ticket? In its channel the number can be left out; elsewhere write it: /incident note INC-000042.

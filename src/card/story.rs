@@ -141,7 +141,10 @@ impl Story<'_> {
     /// One message per event, in order. `events` are a ticket's from its first one on.
     #[must_use]
     pub fn timeline(&self, events: &[Event]) -> Vec<Message> {
-        let mut heard = Heard::default();
+        self.timeline_after(Heard::default(), events)
+    }
+
+    fn timeline_after(&self, mut heard: Heard, events: &[Event]) -> Vec<Message> {
         let mut out = Vec::with_capacity(events.len());
         for (place, event) in events.iter().enumerate() {
             heard.hear(event);
@@ -154,8 +157,15 @@ impl Story<'_> {
     /// What a channel shows: without quiet messages, storms gathered.
     #[must_use]
     pub fn conversation(&self, events: &[Event]) -> Vec<Message> {
-        let mut out: Vec<Message> = Vec::new();
-        for message in self.timeline(events).into_iter().filter(|m| m.said.tone != Tone::Quiet) {
+        self.conversation_after(Heard::default(), None, events)
+    }
+
+    /// The same, of `events` that follow others: what those said (`heard`), and the last message that they made, which may
+    /// still grow and comes first.
+    #[must_use]
+    pub fn conversation_after(&self, heard: Heard, last: Option<Message>, events: &[Event]) -> Vec<Message> {
+        let mut out: Vec<Message> = last.into_iter().collect();
+        for message in self.timeline_after(heard, events).into_iter().filter(|m| m.said.tone != Tone::Quiet) {
             match out.last_mut() {
                 Some(last) if gathers(last, &message) => gather(last, message),
                 _ => out.push(message),
@@ -292,6 +302,14 @@ mod tests {
         assert_eq!((told[0].seq, told[0].events, told[0].details.len()), (1, 37, 1));
         assert_eq!(told[1].said.body.as_deref(), Some("Error rate is falling.\nZone b looks healthy again."));
         assert_eq!(story.timeline(&events).len(), events.len(), "the timeline tells everything");
+        // Told in two parts, it is the same.
+        for cut in 1..events.len() {
+            let mut heard = Heard::default();
+            events[..cut].iter().for_each(|event| heard.hear(event));
+            let first = story.conversation(&events[..cut]);
+            let rest = story.conversation_after(heard, first.last().cloned(), &events[cut..]);
+            assert_eq!([&first[..first.len() - 1], &rest].concat(), told, "cut after {cut}");
+        }
     }
 
     #[test]

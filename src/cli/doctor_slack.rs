@@ -3,9 +3,11 @@
 use super::beside::Beside;
 use super::doctor::{Finding, fail, ok, warn};
 use crate::config::Config;
+use crate::desk::reachable::unreachable;
 use crate::env::Env;
 use crate::outbound::slack::Slack;
 use crate::outbound::slack::deliver::PLATFORM;
+use crate::outbound::slack::rota::AHEAD;
 use crate::outbound::slack::wire::Trouble;
 use crate::procedure::model::Permission;
 
@@ -90,6 +92,13 @@ pub(super) async fn noted(config: &Config, beside: &Beside) -> Vec<Finding> {
         .filter(|person| snapshot.directory.accounts_of(&person.state.id).any(|account| account.state.platform == PLATFORM))
         .map(|person| person.state.id.as_str())
         .collect();
+    let soon = unreachable(&snapshot, PLATFORM, beside.desk.now(), AHEAD);
+    if !soon.is_empty() {
+        let names: Vec<&str> = soon.iter().map(|(person, _)| person.email.as_str()).take(NAMES).collect();
+        let to_do =
+            "they were invited in Slack, if that address is known there; ask them to type /countersign link before their turn begins";
+        findings.push(fail("slack", format!("on call within a week, and without an account in Slack: {}", names.join(", ")), to_do));
+    }
     let works = |p: &&crate::people::Person| !p.state.disabled && p.may(&library.organisation, Permission::Work);
     let without: Vec<&str> =
         snapshot.directory.iter().filter(works).filter(|p| !linked.contains(&p.state.id.as_str())).map(|p| p.email.as_str()).collect();

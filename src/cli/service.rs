@@ -19,6 +19,7 @@ use crate::desk::heartbeat::Expected;
 use crate::desk::publish::Publisher;
 use crate::env::Env;
 use crate::inbound::listen::{Bounds, Doors};
+use crate::inbound::slack::socket::Patience;
 use crate::inbound::{App, router, slack, witness as witness_service};
 use crate::ledger::key::VerifierKey;
 use crate::outbound::http::{Client, host_of};
@@ -176,7 +177,7 @@ impl Service {
             tasks.push(tokio::spawn(slack::linking::complete_held(self.app.clone(), stopped.clone())));
         }
         if self.app.chat.is_some() && self.app.config.slack.as_ref().is_some_and(|slack| slack.app_token.is_some()) {
-            tasks.push(tokio::spawn(slack::socket::listen(self.app.clone(), stopped.clone())));
+            tasks.push(tokio::spawn(slack::socket::listen(self.app.clone(), Patience::default(), stopped.clone())));
         }
         if let Some(slack) = &self.slack {
             tasks.push(tokio::spawn(speaker(Arc::clone(slack), self.app.desk.clone(), stopped.clone())));
@@ -381,6 +382,7 @@ async fn speaker(slack: Arc<Slack>, desk: Desk, mut stopped: watch::Receiver<boo
         }
         let told = async {
             desk.wake_rooms(SLACK).await?;
+            slack.invite_to_link(&desk).await?;
             while slack.deliver(&desk).await? && !*stopped.borrow() {}
             Ok::<(), crate::desk::StoreError>(())
         };

@@ -401,6 +401,15 @@ impl Desk {
         Ok((ended, next))
     }
 
+    /// Whether a file of this name was filed on a ticket.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn is_filed(&self, ticket: &Number, name: &str) -> Result<bool, StoreError> {
+        let names = self.store().sealed_named(&ticket.to_string(), "name").await?;
+        Ok(names.iter().any(|(_, bytes)| bytes == name.as_bytes()))
+    }
+
     /// The number of the note that was said at `place` in a ticket's channel; none when nothing of it was kept.
     ///
     /// # Errors

@@ -253,7 +253,8 @@ pub trait Chat: Send + Sync + 'static {
     /// One message, if it is still there.
     fn message<'a>(&'a self, channel: &'a str, at: &'a str) -> Said<'a, Option<ChatMessage>>;
 
-    /// All messages of a channel, or of a thread in it, the oldest first; at most `at_most` of the latest.
+    /// All messages of a channel with those of its threads, or of one thread in it, the oldest first; at most `at_most` of the
+    /// latest.
     fn messages<'a>(&'a self, channel: &'a str, thread: Option<&'a str>, at_most: usize) -> Said<'a, Vec<ChatMessage>>;
 
     /// What the platform says of a file now; none when it is gone.

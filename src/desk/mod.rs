@@ -53,6 +53,7 @@ pub mod procedures;
 mod projections;
 pub mod publish;
 pub mod query;
+pub mod reachable;
 pub mod rebuild;
 pub mod refusals;
 pub mod request;

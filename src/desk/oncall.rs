@@ -310,5 +310,5 @@ pub enum NotLearned {
 /// Whether nothing of a ticket's content may stand outside.
 #[must_use]
 pub fn is_sensitive(telling: &Telling) -> bool {
-    telling.scene(|scene| telling.kind.channel.sensitive.as_ref().is_some_and(|when| scene.holds(when)))
+    telling.scene(|scene| scene.is_sensitive())
 }

@@ -74,7 +74,7 @@ fn placed(held: &HeldTicket) -> Result<(i64, Ticket), NoView> {
 }
 
 /// Positions of the events that seal what a ticket's page shows.
-fn sealed_in(ticket: &Ticket) -> impl Iterator<Item = i64> {
+pub(super) fn sealed_in(ticket: &Ticket) -> impl Iterator<Item = i64> {
     let fields = ticket.fields.values().filter_map(|held| match held {
         Held::Sealed(sealed) => Some(sealed.seq),
         Held::Plain(_) => None,

@@ -7,15 +7,15 @@ use std::sync::Arc;
 
 use super::known::{Known, read_event};
 use super::projections::ticket_of;
-use super::query::{NoView, Texts};
+use super::query::{NoView, Texts, sealed_in};
 use super::request::{Ask, Dedupe, Request, Unanswered};
 use super::{Desk, Snapshot};
 use crate::card::scene::{Known as Names, Scene};
-use crate::card::story::Story;
+use crate::card::story::{Heard, Message, Story};
 use crate::env::Timestamp;
 use crate::procedure::model::{Kind, Library, Response};
 use crate::store::StoreError;
-use crate::store::commit::OutboxRow;
+use crate::store::commit::{OutboxRow, SealedRow};
 pub use crate::store::read::Due;
 pub use crate::store::room::{RoomRow, TroubleRow};
 use crate::ticket::command::{Command, RoomNews};
@@ -69,6 +69,11 @@ pub(super) fn entry(platform: &str, known: &Known, ticket: &Ticket, urgent: bool
     Some(OutboxRow { channel: platform.to_owned(), id: ticket.opened_seq, queued_at: now.micros(), not_before, payload })
 }
 
+/// Whether an event calls people.
+fn calls(event: &Event) -> bool {
+    matches!(event.fact, Fact::Escalated { .. } | Fact::GroupNotified { .. })
+}
+
 /// What may stand in chat of a text: not what bears a protective marking, nor secrets and card numbers.
 fn fit_for_chat(name: &str, text: &str) -> String {
     let screened = |text: &str| {
@@ -87,6 +92,19 @@ fn fit_for_chat(name: &str, text: &str) -> String {
     screened(text)
 }
 
+/// Up to where a ticket's events were read, and what is still needed of those.
+#[derive(Clone, Debug, Default)]
+pub struct Position {
+    /// The revision.
+    pub rev: i64,
+    /// What they said that later sentences speak of.
+    heard: Heard,
+    /// The last message that they made, which may still grow, and the event that it began with.
+    last: Option<(Message, Event)>,
+    /// Those that call people.
+    calls: Vec<Event>,
+}
+
 /// A ticket with everything that a channel is told of it.
 pub struct Telling {
     /// The ticket.
@@ -99,8 +117,9 @@ pub struct Telling {
     pub library: Arc<Library>,
     /// Who people are.
     pub snapshot: Snapshot,
-    /// All its events.
+    /// Its events after those that were read before.
     pub events: Vec<Event>,
+    before: Arc<Position>,
     texts: Texts,
     now: Timestamp,
 }
@@ -115,13 +134,37 @@ impl Telling {
         with(&Scene::new(&self.ticket, procedure, known, self.snapshot.directory.as_ref(), self.now))
     }
 
-    /// Hands the ticket's story to `with`.
-    pub fn story<T>(&self, with: impl FnOnce(Story<'_>, &[Event]) -> T) -> T {
+    /// What a channel shows of the events, after the last message that was made before, which may have grown.
+    #[must_use]
+    pub fn messages(&self) -> Vec<Message> {
         let name = |id: &str| self.name(id);
         let plaintext = |seq: i64, name: &str| self.texts.get(&(seq, name.to_owned())).cloned();
         let known = Names { name: &name, plaintext: &plaintext };
         let story = Story { kind: Some(&self.kind), response: self.response.as_deref(), taxonomies: &self.library.taxonomies, known };
-        with(story, &self.events)
+        let last = self.before.last.as_ref().map(|(message, _)| message.clone());
+        story.conversation_after(self.before.heard.clone(), last, &self.events)
+    }
+
+    /// The event at this position, if a message begins with it.
+    #[must_use]
+    pub fn event(&self, seq: i64) -> Option<&Event> {
+        let last = self.before.last.iter().map(|(_, event)| event);
+        last.chain(&self.events).find(|event| event.seq == seq)
+    }
+
+    /// Events that call people, from the ticket's beginning on.
+    pub fn calls(&self) -> impl Iterator<Item = &Event> {
+        self.before.calls.iter().chain(self.events.iter().filter(|event| calls(event)))
+    }
+
+    /// Where to read on, once all of this was told.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        let mut heard = self.before.heard.clone();
+        self.events.iter().for_each(|event| heard.hear(event));
+        let last = self.messages().pop().and_then(|message| Some((self.event(message.seq)?.clone(), message)));
+        let last = last.map(|(event, message)| (message, event));
+        Position { rev: self.ticket.rev, heard, last, calls: self.calls().cloned().collect() }
     }
 
     fn name(&self, id: &str) -> Option<String> {
@@ -130,37 +173,47 @@ impl Telling {
 }
 
 impl Desk {
-    /// A ticket with everything that a channel is told of it.
+    /// A ticket with everything that a channel is told of it, from its beginning on.
     ///
     /// # Errors
     /// When there is none, or the database does not answer.
     pub async fn telling(&self, number: &Number) -> Result<Telling, NoView> {
+        self.telling_after(number, Arc::default()).await
+    }
+
+    /// The same, from a position on.
+    ///
+    /// # Errors
+    /// When there is none, or the database does not answer.
+    pub async fn telling_after(&self, number: &Number, before: Arc<Position>) -> Result<Telling, NoView> {
         let snapshot = self.snapshot();
         let missing = || NoView::NotFound(format!("procedure for {number}"));
         let library = snapshot.procedures.current().cloned().ok_or_else(missing)?;
         let ticket = self.ticket_unchecked(number).await?;
         let kind = snapshot.procedures.kind(&ticket.kind_digest).cloned().ok_or_else(missing)?;
         let response = ticket.response.as_ref().and_then(|pinned| snapshot.procedures.response(&pinned.digest)).cloned();
-        let (name, mut events, mut texts) = (number.to_string(), Vec::new(), Texts::new());
+        let (name, mut after, mut events) = (number.to_string(), before.rev, Vec::new());
+        // What stands in its fields may have been said long ago.
+        let mut sealed = self.store().sealed_of_events(sealed_in(&ticket).collect()).await?;
         // The ticket was read first, so there may be more events by now: they are told with the next entry.
-        while let Ok(after) = i64::try_from(events.len())
-            && after < ticket.rev
-        {
+        while after < ticket.rev {
             let rows = self.store().events_of(&name, after, PAGE.min(ticket.rev - after)).await?;
             let to = after.saturating_add(i64::try_from(rows.len()).unwrap_or(0));
             if to == after {
                 break;
             }
-            let sealed = self.store().sealed_of(&name, after, to).await?;
-            texts.extend(sealed.into_iter().map(|row| {
-                let text = fit_for_chat(&row.name, &String::from_utf8_lossy(&row.bytes));
-                ((row.seq, row.name), text)
-            }));
+            sealed.extend(self.store().sealed_of(&name, after, to).await?);
+            after = to;
             for (seq, bytes) in rows {
                 events.push(read_event(seq, &bytes)?);
             }
         }
-        Ok(Telling { ticket, kind, response, library, snapshot, events, texts, now: self.now() })
+        let fit = |row: SealedRow| {
+            let text = fit_for_chat(&row.name, &String::from_utf8_lossy(&row.bytes));
+            ((row.seq, row.name), text)
+        };
+        let texts = sealed.into_iter().map(fit).collect();
+        Ok(Telling { ticket, kind, response, library, snapshot, events, before, texts, now: self.now() })
     }
 
     /// Where a ticket stands on a platform; an empty ticket stands for the channel that tickets have threads in.

@@ -18,6 +18,8 @@ mod tools {
     use serde_json::{Value, json};
 
     use crate::machine::{self, Running};
+    use crate::slack::hand::{form as posted_form, posts};
+    use crate::slack::tools::signed;
     use crate::world::{World, labels, minutes, on_both};
 
     const TOKEN: &str = "xoxb-emulated-1357";
@@ -118,6 +120,41 @@ mod tools {
         assert_eq!(w.desk().chat_troubles().await.expect("looked"), [], "nothing was refused with the scopes of our manifest");
     }
     on_both!(an_incident_from_alertmanager_stands_in_a_slack_that_we_did_not_write);
+
+    async fn a_form_opens_in_a_slack_that_we_did_not_write_by_its_own_trigger_signed_by_slacks_own_library(w: &mut World) {
+        let slack = Emulator::starts();
+        w.settings
+            .push_str(&format!("[slack]\nbot_token = \"{TOKEN}\"\nsigning_secret = \"emulated-secret\"\napi_url = \"{}\"\n", slack.base));
+        w.stops().await;
+        w.starts().await;
+        let team = slack.tells("auth.test", &[]).await["team_id"].as_str().expect("a team").to_owned();
+        let users = slack.tells("users.list", &[]).await;
+        let found = users["members"].as_array().expect("members").iter().find(|m| m["name"] == "ana").expect("ana");
+        let user = found["id"].as_str().expect("an id").to_owned();
+        w.links_in("ana", &team, &user).await;
+        let trigger = slack.tells("views.generateTriggerId", &[("user_id", &user)]).await["trigger_id"].as_str().expect("one").to_owned();
+        let typed = |text: &str| {
+            posted_form(&[
+                ("team_id", &team),
+                ("user_id", &user),
+                ("channel_id", "C0GENERAL"),
+                ("command", "/incident"),
+                ("text", text),
+                ("trigger_id", &trigger),
+                ("response_url", ""),
+            ])
+        };
+        let now = w.now().seconds();
+        let body = typed("declare");
+        let answered = posts(w, "/slack/commands", &body, (now, &signed("emulated-secret", now, &body))).await;
+        assert_eq!((answered.status, answered.text().as_str()), (200, ""), "the form stands there, and nothing else is said");
+        // It is good once, as Slack's are.
+        let used = posts(w, "/slack/commands", &body, (now, &signed("emulated-secret", now, &body))).await;
+        assert!(used.text().contains("too long for Slack"), "{}", used.text());
+        let wrong = posts(w, "/slack/commands", &body, (now, &signed("another-secret", now, &body))).await;
+        assert_eq!(wrong.status, 401);
+    }
+    on_both!(a_form_opens_in_a_slack_that_we_did_not_write_by_its_own_trigger_signed_by_slacks_own_library);
 
     /// Every message of an incident's life, and every form that its people can open.
     async fn everything_we_show(w: &mut World) -> (Vec<Value>, Vec<Value>) {

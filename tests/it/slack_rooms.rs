@@ -222,6 +222,93 @@ async fn a_name_that_is_taken_gets_a_number(w: &mut World) {
 }
 on_both!(a_name_that_is_taken_gets_a_number);
 
+async fn a_channel_that_was_made_under_its_second_name_is_not_made_again(w: &mut World) {
+    let slack = staffed(w).await;
+    slack.has_channel("inc-000001-db-down", true);
+    // The first name is taken; the second is made, and its answer is lost.
+    slack.fails("conversations.create", Fault::Says("name_taken"));
+    slack.fails("conversations.create", Fault::CutAfter);
+    w.person("ana").declares("db down", "sev1").await;
+    w.slack_is_told().await;
+    let ours: Vec<String> = {
+        let state = slack.lock();
+        state.channels.values().filter(|c| c.creator == "UBOT" && c.name.starts_with("inc-")).map(|c| c.name.clone()).collect()
+    };
+    assert_eq!(ours, ["inc-000001-db-down-2"]);
+    assert!(slack.said("inc-000001-db-down-2").len() > 1);
+    well_formed(&slack);
+}
+on_both!(a_channel_that_was_made_under_its_second_name_is_not_made_again);
+
+async fn a_channel_that_slack_refused_is_asked_for_again_later(w: &mut World) {
+    let slack = staffed(w).await;
+    slack.fails("conversations.create", Fault::Says("restricted_action"));
+    w.person("ana").declares("db down", "sev1").await;
+    w.slack_is_told().await;
+    assert!(slack.channel("inc-000001-db-down").is_none() && !slack.said("incidents").is_empty(), "a thread for now");
+    let troubles = w.desk().chat_troubles().await.expect("looked");
+    assert!(troubles.iter().any(|t| t.words.contains("tried again in an hour")), "{troubles:?}");
+    w.advance(minutes(61)).await;
+    super::world::until("it has its channel", async || {
+        w.clock.advance(std::time::Duration::from_secs(1));
+        slack.channel("inc-000001-db-down").is_some()
+    })
+    .await;
+    w.slack_is_told().await;
+    assert!(w.desk().chat_troubles().await.expect("looked").is_empty(), "and nothing is wrong any more");
+    well_formed(&slack);
+}
+on_both!(a_channel_that_slack_refused_is_asked_for_again_later);
+
+async fn a_message_in_a_long_thread_is_found_again_by_what_is_new_there(w: &mut World) {
+    let slack = staffed(w).await;
+    let ana = w.person("ana");
+    let inc = ana.declares("slow search", "sev3").await;
+    w.slack_is_told().await;
+    let card = {
+        let mut state = slack.lock();
+        let channel = state.channels.values().find(|c| c.name == "incidents").map(|c| c.id.clone()).expect("the channel");
+        let card = state.channels[&channel].messages[0]["ts"].clone();
+        // People talk a lot.
+        for n in 0..2_100 {
+            let at = state.next_ts();
+            let said = json!({ "type": "message", "user": "U1", "ts": at, "thread_ts": card, "text": format!("talk {n}") });
+            state.channels.get_mut(&channel).expect("it").messages.push(said);
+        }
+        card
+    };
+    ana.notes(&inc, "the first of ours").await.done();
+    w.slack_is_told().await;
+    slack.fails("chat.postMessage", Fault::CutAfter);
+    ana.notes(&inc, "the index is rebuilt").await.done();
+    w.slack_is_told().await;
+    let said: Vec<String> = slack.said("incidents").into_iter().filter(|t| t.contains("index is rebuilt")).collect();
+    assert_eq!(said.len(), 1, "it is not said twice, however much was said before: {card}");
+}
+on_both!(a_message_in_a_long_thread_is_found_again_by_what_is_new_there);
+
+async fn a_message_that_slack_never_takes_is_not_tried_without_end(w: &mut World) {
+    let slack = staffed(w).await;
+    let ana = w.person("ana");
+    let inc = ana.declares("db down", "sev1").await;
+    w.slack_is_told().await;
+    (0..500).for_each(|_| slack.fails("chat.postMessage", Fault::Says("invalid_blocks")));
+    let before = slack.asked("chat.postMessage");
+    ana.notes(&inc, "odd").await.done();
+    for _ in 0..120 {
+        w.clock.advance(std::time::Duration::from_secs(1));
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let tried = slack.asked("chat.postMessage") - before;
+    assert!((2..=8).contains(&tried), "{tried} requests in two minutes");
+    let troubles = w.desk().chat_troubles().await.expect("looked");
+    assert!(troubles.iter().any(|t| t.subject == inc && t.words.contains("does not take")), "{troubles:?}");
+    slack.lock().faults.clear();
+    w.slack_is_told().await;
+    assert!(slack.said("inc-000001-db-down").contains(&"ana noted: odd".to_owned()));
+}
+on_both!(a_message_that_slack_never_takes_is_not_tried_without_end);
+
 async fn each_refusal_of_slacks_has_its_remedy(w: &mut World) {
     let slack = staffed(w).await;
     let ana = w.person("ana");

@@ -58,7 +58,9 @@ pub(super) async fn show(
         let look = Look::new(&app, &caller.person)?;
         let pinned = look.ticket(&number(&name)?).await?;
         let mut form = form_of(&look, &pinned, &action)?;
-        form.binding = form.binding.map(|now| shown.binding.filter(|b| b.len() == 64).unwrap_or(now));
+        // A decision counts for what its own form shows.
+        let seen = shown.binding.filter(|b| b.len() == 64 && !matches!(form.action, Action::Decide(_)));
+        form.binding = form.binding.map(|now| seen.unwrap_or(now));
         Ok(view_of(&look, form, Some(pinned.ticket.number.to_string())))
     };
     match made.await {

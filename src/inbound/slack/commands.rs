@@ -30,6 +30,8 @@ use crate::ticket::number::Number;
 /// What every kind of ticket knows beside its own steps.
 const WORDS: [&str; 14] =
     ["declare", "request", "list", "show", "note", "assign", "lead", "severity", "evidence", "escalate", "page", "edit", "nudge", "help"];
+/// Kinds of ticket that have a command in `deploy/slack-manifest.yaml`.
+const COMMANDS: [&str; 4] = ["incident", "change", "access", "review"];
 /// What `/countersign` knows.
 const HOUSE: [&str; 6] = ["link", "whoami", "inbox", "oncall", "help", "audit"];
 /// Bytes of a command's text at most.
@@ -104,7 +106,7 @@ async fn typed(app: &App, speaker: &Speaker, typing: &Typing<'_>) -> Outcome {
 
 async fn house(app: &App, speaker: &Speaker, typing: &Typing<'_>) -> Outcome {
     match typing.word.as_str() {
-        "" | "help" => help(),
+        "" | "help" => help(app),
         "link" => linking::link(app, speaker, typing.rest).await,
         "whoami" => lookups::whoami(app, speaker),
         "inbox" => lookups::inbox(app, speaker).await,
@@ -114,8 +116,17 @@ async fn house(app: &App, speaker: &Speaker, typing: &Typing<'_>) -> Outcome {
     }
 }
 
-fn help() -> Outcome {
-    Outcome::Says(Reply { paragraphs: chat::help(), ..Reply::default() })
+/// Every command that there is here: each kind that the app's manifest gives one, with its steps.
+fn help(app: &App) -> Outcome {
+    let library = app.desk.snapshot().procedures.current().cloned();
+    let kinds = library.iter().flat_map(|library| COMMANDS.iter().filter_map(|name| library.kinds.get(*name)));
+    let steps = |kind: &Kind| {
+        let lines = kind.lines.is_some().then(|| "lines".to_owned());
+        let steps = kind.transitions.values().filter(|t| takes(t) || decides(t)).map(|t| t.name.clone());
+        lines.into_iter().chain(steps).collect()
+    };
+    let kinds: Vec<(String, Vec<String>)> = kinds.map(|kind| (kind.name.clone(), steps(kind))).collect();
+    Outcome::Says(Reply { paragraphs: chat::help(&kinds), ..Reply::default() })
 }
 
 /// The nearest known words, the nearest first.
@@ -135,7 +146,7 @@ async fn of_kind(app: &App, speaker: &Speaker, kind: &Kind, typing: &Typing<'_>)
     let (word, rest) = (typing.word.as_str(), typing.rest);
     match word {
         "" | "declare" | "request" => return declare(app, speaker, kind, typing).await,
-        "help" => return help(),
+        "help" => return help(app),
         "list" => return lookups::list(app, speaker, &kind.prefix).await,
         "lines" if kind.lines.is_some() => {
             let number = match number_and_text(&kind.prefix, rest).0 {

@@ -2,7 +2,8 @@
 //! public address is needed. The same handlers as over HTTP; an envelope is acknowledged once its commit is on the disk,
 //! and one that is not acknowledged comes again, perhaps to another replica, and is recorded once.
 //!
-//! A socket that Slack is about to close is replaced before that; one that is silent for [`SILENT`] is dead, and replaced.
+//! A socket that Slack is about to close is replaced before that; one that is silent for too long ([`Patience`]) is dead, and
+//! replaced.
 //!
 //! The SDK hands over parsed envelopes, one after the other on each socket, and acknowledges those that it cannot parse;
 //! here each is taken as it came, beside the others.
@@ -24,10 +25,21 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_conf
 use super::arrival::{Arrival, Back, What, take};
 use crate::inbound::app::App;
 
-/// We ask whether Slack is still there this often.
-const PING: Duration = Duration::from_secs(10);
-/// So long without a sign of life, a socket is dead.
-const SILENT: Duration = Duration::from_secs(30);
+/// How long a socket may be silent.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// We ask whether Slack is still there this often.
+    pub ping: Duration,
+    /// So long without a sign of life, a socket is dead.
+    pub silent: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { ping: Duration::from_secs(10), silent: Duration::from_secs(30) }
+    }
+}
+
 /// How long opening a socket may take.
 const CONNECT: Duration = Duration::from_secs(15);
 /// The first pause before another try, and the longest.
@@ -51,7 +63,7 @@ enum Tells {
 }
 
 /// Keeps a socket open until it is told to stop.
-pub async fn listen(app: App, mut stopped: watch::Receiver<bool>) {
+pub async fn listen(app: App, patience: Patience, mut stopped: watch::Receiver<bool>) {
     let mut pause = PAUSE.0;
     while !*stopped.borrow() {
         let opened = tokio::select! {
@@ -61,7 +73,7 @@ pub async fn listen(app: App, mut stopped: watch::Receiver<bool>) {
         match opened {
             Ok(stream) => {
                 let (tell, mut told) = mpsc::channel(8);
-                tokio::spawn(Socket::serve(app.clone(), stream, tell, stopped.clone()));
+                tokio::spawn(Socket::serve(app.clone(), patience, stream, tell, stopped.clone()));
                 loop {
                     match told.recv().await {
                         Some(Tells::Greeted) => pause = PAUSE.0,
@@ -126,12 +138,12 @@ struct Socket {
 type Written = (Option<String>, OwnedSemaphorePermit);
 
 impl Socket {
-    async fn serve(app: App, stream: Stream, tell: mpsc::Sender<Tells>, mut stopped: watch::Receiver<bool>) {
+    async fn serve(app: App, patience: Patience, stream: Stream, tell: mpsc::Sender<Tells>, mut stopped: watch::Receiver<bool>) {
         let (write, read) = stream.split();
         let acks = mpsc::channel(AT_ONCE);
         let room = Arc::new(Semaphore::new(AT_ONCE));
         let mut socket = Self { app, write, read, tell, acks, room, heard: Instant::now() };
-        let mut ping = tokio::time::interval(PING);
+        let mut ping = tokio::time::interval(patience.ping);
         let mut until: Option<Instant> = None;
         loop {
             tokio::select! {
@@ -155,7 +167,7 @@ impl Socket {
                 }
                 _ = ping.tick() => {
                     let drained = until.is_some_and(|until| until <= Instant::now());
-                    if drained || socket.heard.elapsed() > SILENT || socket.write.send(Message::Ping(Vec::new().into())).await.is_err() {
+                    if drained || socket.heard.elapsed() > patience.silent || socket.write.send(Message::Ping(Vec::new().into())).await.is_err() {
                         return;
                     }
                 }

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::heard::line;
-use crate::desk::request::{Ask, Dedupe, Request};
+use crate::card::chat;
+use crate::desk::request::{Ask, Dedupe, Request, Unanswered};
 use crate::desk::rooms::NO_THREAD;
 use crate::inbound::app::App;
 use crate::ticket::command::{AttachEvidence, Command};
@@ -18,53 +20,87 @@ use crate::ticket::number::Number;
 const MOST: usize = 5_000;
 /// Events before the start that are looked at: what ended while nobody listened.
 const BEFORE: i64 = 2_000;
-/// What could not be filed is tried again after this, so many times.
-const AGAIN: Duration = Duration::from_secs(5);
-const TRIES: u32 = 20;
+/// What could not be filed is tried again after this at first, and after this at the latest.
+const PAUSE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(15 * 60));
+/// So often: for about a day.
+const TRIES: u32 = 100;
+
+/// A transcript that is still to be filed.
+#[derive(Clone, Copy)]
+struct Owed {
+    tries: u32,
+    next: Instant,
+}
+
+impl Owed {
+    fn now() -> Self {
+        Self { tries: 0, next: Instant::now() }
+    }
+
+    /// It did not work; none after so many times.
+    fn again(self) -> Option<Self> {
+        let pause = PAUSE.0.saturating_mul(2_u32.saturating_pow(self.tries.min(10))).min(PAUSE.1);
+        (self.tries + 1 < TRIES).then(|| Self { tries: self.tries + 1, next: Instant::now() + pause })
+    }
+}
 
 /// Files transcripts until it is told to stop.
 pub async fn keep(app: App, mut stopped: watch::Receiver<bool>) {
     let mut sizes = app.desk.sizes();
     sizes.mark_changed();
     let mut from = (app.desk.snapshot().size - BEFORE).max(0);
-    let mut owed: BTreeMap<(Number, i64), u32> = BTreeMap::new();
+    let mut owed: BTreeMap<(Number, i64), Owed> = BTreeMap::new();
     loop {
+        let next = owed.values().map(|owed| owed.next).min();
         tokio::select! {
             changed = sizes.changed() => if changed.is_err() { return },
-            () = tokio::time::sleep(AGAIN), if !owed.is_empty() => {}
+            () = tokio::time::sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
             _ = stopped.wait_for(|stop| *stop) => return,
         }
         match app.desk.ended_since(from).await {
             Ok((ended, next)) => {
                 from = next;
-                owed.extend(ended.into_iter().map(|end| (end, 0)));
+                owed.extend(ended.into_iter().map(|end| (end, Owed::now())));
             }
             Err(error) => tracing::warn!(%error, "what ended could not be read; it is read again"),
         }
-        let mut left = BTreeMap::new();
-        for ((number, rev), tries) in owed {
-            if let Err(why) = file(&app, &number, rev).await {
-                if tries + 1 < TRIES {
-                    left.insert((number, rev), tries + 1);
-                } else {
-                    tracing::error!(%number, why, "what was said in a ticket's channel could not be filed");
+        let due: Vec<_> = owed.iter().filter(|(_, owed)| owed.next <= Instant::now()).map(|(end, owed)| (end.clone(), *owed)).collect();
+        for ((number, rev), was) in due {
+            owed.remove(&(number.clone(), rev));
+            let Err(why) = file(&app, &number, rev).await else { continue };
+            match was.again() {
+                Some(again) => {
+                    tracing::info!(%number, why, "a transcript could not be filed; it is tried again");
+                    owed.insert((number, rev), again);
                 }
+                None => given_up(&app, &number, &why).await,
             }
         }
-        owed = left;
+    }
+}
+
+/// Whoever looks at the ticket is told that its transcript is missing.
+async fn given_up(app: &App, number: &Number, why: &str) {
+    tracing::error!(%number, why, "what was said in a ticket's channel could not be filed");
+    if let Err(error) = app.desk.chat_trouble("slack", &number.to_string(), Some(chat::NO_TRANSCRIPT)).await {
+        tracing::error!(%error, "that a transcript is missing could not be noted");
     }
 }
 
 /// Files what was said until the ticket ended with revision `rev`.
 async fn file(app: &App, number: &Number, rev: i64) -> Result<(), String> {
-    let Some(chat) = app.chat.as_ref() else { return Ok(()) };
+    let Some(platform) = app.chat.as_ref() else { return Ok(()) };
     let Some(room) = app.desk.chat_room("slack", &number.to_string()).await.map_err(|e| e.to_string())? else { return Ok(()) };
     if room.channel.is_empty() {
         return Ok(());
     }
-    let team = chat.identity().await.map_err(|e| e.to_string())?.team;
+    let name = format!("transcript-{number}-{rev}.txt");
+    if app.desk.is_filed(number, &name).await.map_err(|e| e.to_string())? {
+        return Ok(());
+    }
+    let team = platform.identity().await.map_err(|e| e.to_string())?.team;
     let thread = Some(room.thread.as_str()).filter(|thread| !thread.is_empty() && *thread != NO_THREAD);
-    let messages = chat.messages(&room.channel, thread, MOST).await.map_err(|e| e.to_string())?;
+    let messages = platform.messages(&room.channel, thread, MOST).await.map_err(|e| e.to_string())?;
     if messages.is_empty() {
         return Ok(());
     }
@@ -72,7 +108,7 @@ async fn file(app: &App, number: &Number, rev: i64) -> Result<(), String> {
     let kept = app.desk.attachments().keep(text.as_bytes(), &app.desk.env().id("f_")).await.map_err(|e| e.to_string())?;
     let command = Command::AttachTranscript(AttachEvidence {
         ticket: number.clone(),
-        name: app.desk.seal(format!("transcript-{number}-{rev}.txt")),
+        name: app.desk.seal(name),
         sha256: app.desk.seal(kept.sha256()),
         size: i64::try_from(text.len()).unwrap_or(i64::MAX),
         media_type: "text/plain".to_owned(),
@@ -81,11 +117,17 @@ async fn file(app: &App, number: &Number, rev: i64) -> Result<(), String> {
     });
     let via = Via { surface: "slack".to_owned(), auth: "internal".to_owned(), credential: None };
     let dedupe = Some(Dedupe { key: format!("slack:transcript:{number}:{rev}"), digest: String::new() });
-    let answer =
-        app.desk.ask(Request { via, dedupe, ..Request::of_scheduler(Ask::Ticket(Box::new(command))) }).await.map_err(|e| e.to_string())?;
-    if answer.repeated {
-        // Another replica was quicker; what it kept may be the same file.
-        tracing::debug!(%number, "the transcript is filed already");
+    let asked = app.desk.ask(Request { via, dedupe, ..Request::of_scheduler(Ask::Ticket(Box::new(command))) }).await;
+    match asked {
+        // Another replica was quicker, and what it read may have been another text: then no event names this one.
+        Ok(answer) if answer.repeated => kept.discard(),
+        Ok(_) => {}
+        Err(error) => {
+            if matches!(error, Unanswered::Refused(_) | Unanswered::Unfit) {
+                kept.discard();
+            }
+            return Err(error.to_string());
+        }
     }
     Ok(())
 }

@@ -75,7 +75,7 @@ impl<'p> Window<'p> {
     /// What came of it, where that is no form: said in the window, if it is open already.
     pub(super) async fn close(&self, app: &App, outcome: Outcome) -> Outcome {
         let (Some(view), Some(chat)) = (self.opened(), app.chat.as_ref()) else { return outcome };
-        let Some(reply) = outcome.in_words() else { return outcome };
+        let Some(reply) = outcome.in_words().filter(|reply| !reply.paragraphs.is_empty()) else { return outcome };
         let sheet = Sheet::Says { title: "Countersign".to_owned(), paragraphs: reply.paragraphs, buttons: reply.buttons };
         match chat.update(&view, None, &sheet).await {
             // A card does not stand in a window; it is said beside it.

@@ -66,7 +66,22 @@ mod tests {
             assert!(scopes.contains(&needed), "{needed}");
         }
         assert!(scopes.iter().all(|scope| scope.bytes().all(|b| b.is_ascii_lowercase() || b":._".contains(&b))), "{scopes:?}");
-        for command in ["/incident", "/change", "/access", "/countersign"] {
+        let events = MANIFEST.lines().skip_while(|line| line.trim() != "bot_events:").skip(1);
+        let events: Vec<&str> = events.map_while(|line| line.trim().strip_prefix("- ")).collect();
+        let heard = [
+            "app_home_opened",
+            "app_uninstalled",
+            "member_joined_channel",
+            "message.channels",
+            "message.groups",
+            "pin_added",
+            "reaction_added",
+            "tokens_revoked",
+            "user_change",
+        ];
+        assert_eq!(events, heard, "Slack tells us of what we hear, and of nothing else");
+        assert!(MANIFEST.contains("message_menu_options_url"), "long lists are searched over HTTP as well");
+        for command in ["/incident", "/change", "/access", "/review", "/countersign"] {
             assert!(MANIFEST.contains(&format!("command: {command}\n")), "{command}");
         }
     }

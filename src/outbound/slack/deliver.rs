@@ -4,6 +4,7 @@
 //! metadata before it is sent again, so nothing is said twice; the entry goes only when all was said, so nothing is lost.
 //! A turn that ran out writes nothing any more (`turn` of the room), and its messages are found by the next one.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -16,6 +17,7 @@ use crate::desk::StoreError;
 use crate::desk::query::NoView;
 use crate::desk::rooms::{Due, Entry, Telling, is_urgent};
 use crate::env::Timestamp;
+use crate::ticket::event::{Actor, Event, Fact};
 
 /// The outbox's channel, and the platform's name.
 pub const PLATFORM: &str = "slack";
@@ -29,6 +31,8 @@ const ABREAST: usize = 8;
 const REFRESH: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(48));
 /// The longest pause after silence.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// Tickets of which it is remembered up to where they were read.
+const REMEMBERED: usize = 2_000;
 /// How often a place may be mended within one turn.
 const MENDS: usize = 4;
 
@@ -139,12 +143,18 @@ impl Slack {
     async fn turn(&self, desk: &Desk, due: &Due) -> Result<(), Stop> {
         let entry: Entry = serde_json::from_str(&due.payload).map_err(|error| Stop::Untold(error.to_string()))?;
         let number = entry.ticket.to_string();
-        let telling = desk.telling(&entry.ticket).await?;
-        let room = Room { opened: telling.ticket.opened_seq, ..Room::read(desk.chat_room(PLATFORM, &number).await?) };
+        let room = Room::read(desk.chat_room(PLATFORM, &number).await?);
+        let before = self.read().get(&number).filter(|position| position.rev <= room.told).cloned().unwrap_or_default();
+        let telling = desk.telling_after(&entry.ticket, before).await?;
+        let room = Room { opened: telling.ticket.opened_seq, ..room };
         let bare = self.settings.minimal_content || telling.scene(|scene| scene.is_sensitive());
         let began = desk.env().clock.monotonic();
         let mut turn = Turn { desk, due: due.clone(), number, telling, room, now: desk.now(), bare, in_trouble: false, began };
-        let urgent = turn.telling.events.iter().skip(usize::try_from(turn.room.told).unwrap_or(0)).any(is_urgent);
+        let urgent = turn.telling.events.iter().any(|event| event.rev.unwrap_or(0) > turn.room.told && is_urgent(event));
+        // Whoever files something by hand makes up for what could not be fetched.
+        let by_hand = |event: &Event| matches!((&event.fact, &event.actor), (Fact::EvidenceAttached(_), Actor::Person { .. }));
+        let filed = turn.telling.events.iter().any(|event| event.rev.unwrap_or(0) > turn.room.told && by_hand(event));
+        turn.room.troubled |= filed;
         if let Some(at) = refresh_at(&turn.room).filter(|at| !urgent && *at > turn.now) {
             return Err(Stop::Wait(at));
         }
@@ -155,12 +165,23 @@ impl Slack {
                     turn.room.refreshes = if urgent { 0 } else { turn.room.refreshes.saturating_add(1) };
                     turn.room.refreshed_at = turn.now.micros();
                     self.clear_trouble(&mut turn).await?;
-                    return turn.keep().await;
+                    turn.keep().await?;
+                    self.remember(&turn);
+                    return Ok(());
                 }
                 stopped => return stopped,
             }
         }
         Err(Stop::Again)
+    }
+
+    /// All was told: from here on it is read the next time.
+    fn remember(&self, turn: &Turn<'_>) {
+        let mut read = self.read();
+        if read.len() >= REMEMBERED {
+            read.clear();
+        }
+        read.insert(turn.number.clone(), Arc::new(turn.telling.position()));
     }
 
     /// Everything that the ticket's place lacks, in order.

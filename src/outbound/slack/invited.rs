@@ -32,7 +32,7 @@ pub(super) fn users(telling: &Telling, team: &str) -> Vec<String> {
         next.flat_map(|t| telling.kind.transitions[&t.name].by.iter().map(String::as_str)).collect()
     });
     people.extend(active(telling).filter(|p| p.state.roles.iter().any(|role| roles.contains(role.as_str()))).map(|p| p.state.id.as_str()));
-    for event in &telling.events {
+    for event in telling.calls() {
         people.extend(persons_called(telling, event));
     }
     let may_read =

@@ -156,18 +156,18 @@ impl Api {
         Ok(None)
     }
 
-    /// The message of ours that bears this mark, if it arrived.
+    /// The message of ours that bears this mark, if it arrived after the one at `last` (empty: among the newest).
     ///
     /// # Errors
     /// Why Slack does not say.
-    pub async fn find(&self, place: Place<'_>, mark: &Mark<'_>) -> Result<Option<String>, Trouble> {
+    pub async fn find(&self, place: Place<'_>, mark: &Mark<'_>, last: &str) -> Result<Option<String>, Trouble> {
         let ours = |message: &Value| {
             let payload = &message["metadata"]["event_payload"];
             message["metadata"]["event_type"] == METADATA && payload["ticket"] == mark.ticket && payload["what"] == mark.what
         };
         let mut cursor = String::new();
         for _ in 0..PAGES {
-            let page = self.page(place, &cursor, true).await?;
+            let page = self.page(place, &cursor, Some(last)).await?;
             if let Some(found) = page.messages.iter().find(|message| ours(message)) {
                 return Ok(found["ts"].as_str().map(str::to_owned));
             }
@@ -179,11 +179,15 @@ impl Api {
         Ok(None)
     }
 
-    /// One page of a channel's or a thread's messages.
-    async fn page(&self, place: Place<'_>, cursor: &str, with_metadata: bool) -> Result<Messages, Trouble> {
+    /// One page of a channel's or a thread's messages; of those after a place with what they carry.
+    async fn page(&self, place: Place<'_>, cursor: &str, marked_after: Option<&str>) -> Result<Messages, Trouble> {
         let mut arguments = vec![("channel", place.channel), ("limit", "200")];
-        if with_metadata {
+        if let Some(after) = marked_after {
             arguments.push(("include_all_metadata", "true"));
+            // A thread is told from its beginning: of a long one, only what is new is looked at.
+            if !after.is_empty() {
+                arguments.push(("oldest", after));
+            }
         }
         let method = if place.thread.is_empty() {
             "conversations.history"
@@ -204,7 +208,7 @@ impl Api {
     pub async fn messages(&self, place: Place<'_>, enough: usize) -> Result<Vec<Value>, Trouble> {
         let (mut all, mut cursor) = (Vec::new(), String::new());
         for _ in 0..PAGES * 10 {
-            let page = self.page(place, &cursor, false).await?;
+            let page = self.page(place, &cursor, None).await?;
             all.extend(page.messages);
             cursor = page.response_metadata.next_cursor;
             if cursor.is_empty() || all.len() >= enough {
@@ -212,6 +216,18 @@ impl Api {
             }
         }
         Ok(all)
+    }
+
+    /// The user of this address.
+    ///
+    /// # Errors
+    /// Why Slack does not say.
+    pub async fn user_by_email(&self, email: &str) -> Result<Option<String>, Trouble> {
+        match self.get::<Value>("users.lookupByEmail", &[("email", email)]).await {
+            Ok(found) => Ok(found["user"]["id"].as_str().map(str::to_owned)),
+            Err(Trouble::Said(word)) if word == "users_not_found" => Ok(None),
+            Err(trouble) => Err(trouble),
+        }
     }
 
     /// Archives a channel; it may be archived or gone already.

@@ -2,7 +2,9 @@
 //!
 //! - [`wire`]: slack-morphism over our own outgoing client; [`methods`]: the methods that we use;
 //! - [`ink`]: words within Slack's limits; [`blocks`]: cards, messages, answers; [`view`]: forms;
-//! - [`deliver`]: an outbox entry's turn; `steps`: what a turn does; [`room`]: what we know of a ticket's place;
+//! - [`deliver`]: an outbox entry's turn, which goes through `place`, `say` (the card, and each message), `channel` (pin, topic,
+//!   members), `conversation` (the story) and `ending`; [`room`]: what we know of a ticket's place;
+//!   `rota`: who is invited to link an account before being called;
 //!   `invited`: who belongs there; `remedy`: what Slack's refusals mean; `pace`: how fast we may speak;
 //! - [`check`]: what `doctor` asks;
 //! - `talk`: [`Chat`](crate::desk::chat::Chat), for one person's own interactions.
@@ -11,28 +13,33 @@
 //! file names, and `tests/it/world/slack` refuses what Slack would refuse.
 
 pub mod blocks;
+mod channel;
 pub mod check;
+mod conversation;
 pub mod deliver;
+mod ending;
 pub mod ink;
 mod invited;
 pub mod methods;
 mod pace;
+mod place;
 mod remedy;
 pub mod room;
-mod steps;
+pub mod rota;
+mod say;
 mod talk;
 pub mod view;
 pub mod wire;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
 use super::http::{Client, HttpError, host_of};
 use crate::config::Slack as Settings;
-use crate::desk::rooms::RoomRow;
+use crate::desk::rooms::{Position, RoomRow};
 use crate::desk::{Desk, StoreError};
 use crate::env::Env;
 use deliver::{PLATFORM, Stop, Turn};
@@ -68,6 +75,8 @@ pub struct Slack {
     begun: AtomicBool,
     /// The channel of threads, once it is known.
     fixed: tokio::sync::Mutex<Option<Fixed>>,
+    /// Up to where each ticket's events were read: not again from the beginning.
+    read: Mutex<HashMap<String, Arc<Position>>>,
     /// Users who were invited there.
     brought: Mutex<BTreeSet<String>>,
 }
@@ -93,12 +102,17 @@ impl Slack {
             refused: Mutex::default(),
             begun: AtomicBool::new(false),
             fixed: tokio::sync::Mutex::default(),
+            read: Mutex::default(),
             brought: Mutex::default(),
         })
     }
 
     fn pace(&self) -> MutexGuard<'_, Pace> {
         self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read(&self) -> MutexGuard<'_, HashMap<String, Arc<Position>>> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn brought(&self) -> MutexGuard<'_, BTreeSet<String>> {

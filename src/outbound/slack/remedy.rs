@@ -122,11 +122,11 @@ impl Slack {
                 let arguments = serde_json::json!({ "channel": turn.room.channel });
                 match self.asks(turn, "conversations.join", self.api.ensure("conversations.join", &arguments, &[])).await? {
                     Ok(()) => Err(Stop::Again),
-                    Err(_) if own => self.lose(turn),
+                    Err(_) if own => self.lose(turn).await,
                     Err(_) => self.wait_for_a_person(turn).await,
                 }
             }
-            "is_archived" | "channel_not_found" if own => self.lose(turn),
+            "is_archived" | "channel_not_found" if own => self.lose(turn).await,
             "is_archived" | "channel_not_found" => {
                 self.forget_fixed(turn.desk).await?;
                 turn.room.channel.clear();
@@ -160,8 +160,9 @@ impl Slack {
     }
 
     /// The channel is gone: the ticket gets a new one.
-    fn lose(&self, turn: &mut Turn<'_>) -> Result<(), Stop> {
+    async fn lose(&self, turn: &mut Turn<'_>) -> Result<(), Stop> {
         tracing::warn!(ticket = turn.number, "the channel of a ticket is gone; a new one is made");
+        turn.desk.keep_left(PLATFORM, &turn.number, &turn.room.channel, &turn.room.thread).await?;
         turn.room.leave(true);
         Err(Stop::Again)
     }

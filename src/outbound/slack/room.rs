@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::desk::rooms::{NO_THREAD, RoomRow};
+use crate::env::Timestamp;
 
 /// The longest name of a channel.
 const NAME: usize = 80;
@@ -66,8 +67,10 @@ pub struct Room {
     pub troubled: bool,
     /// The place that it had before, until that says where it goes on.
     pub left: Option<Left>,
-    /// Slack lets this ticket have no channel of its own.
-    pub no_own: bool,
+    /// Slack lets this ticket have no channel of its own; until then, microseconds, it is not asked again.
+    pub no_own_until: i64,
+    /// The newest message that we know to stand there: what was under way afterwards stands behind it.
+    pub last: String,
     /// How often a new channel had to be made because the old one was gone.
     pub lost: u32,
 }
@@ -112,6 +115,19 @@ impl Room {
         RoomRow { channel, thread, state, due: self.due, opened: self.opened, waits: !self.placed }
     }
 
+    /// Whether a channel of its own may be asked for.
+    #[must_use]
+    pub fn may_own(&self, now: Timestamp) -> bool {
+        now.micros() >= self.no_own_until
+    }
+
+    /// It has a channel of its own from now on; `true`.
+    pub fn has_its_own(&mut self, channel: String, name: String) -> bool {
+        (self.channel, self.name, self.own, self.no_own_until) = (channel, name, true, 0);
+        self.sending.clear();
+        true
+    }
+
     /// Leaves the place for another one, which is not there yet.
     pub fn leave(&mut self, gone: bool) {
         let old = Left { channel: std::mem::take(&mut self.channel), card: std::mem::take(&mut self.card), own: self.own };
@@ -122,6 +138,7 @@ impl Room {
         self.shown.clear();
         self.topic.clear();
         self.sending.clear();
+        self.last.clear();
         self.invited.clear();
         self.tail = None;
         (self.pinned, self.archived, self.own, self.due) = (false, false, false, 0);

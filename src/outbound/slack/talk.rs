@@ -19,6 +19,9 @@ use crate::outbound::http::{Asking, HttpError, host_of};
 const TRIGGER: Duration = Duration::from_millis(2_500);
 /// How long anything else may take.
 const PATIENCE: Duration = Duration::from_secs(8);
+/// So often, and so long each time, a long reading waits when Slack asks for it.
+const WAITS: usize = 5;
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Bytes of an answer at a response address that are read at most.
 const ANSWER: usize = 64 << 10;
 
@@ -132,6 +135,34 @@ impl Slack {
         let api = host_of(&self.settings.api_url).unwrap_or_default().to_lowercase();
         let secure = url.starts_with("https://");
         host == api || (secure && (api == "slack.com" || api.ends_with(".slack.com")) && host.ends_with(".slack.com"))
+    }
+
+    /// Messages of a place. Whoever asks for so many is patient: where Slack asks us to wait, we do.
+    async fn all(&self, place: Place<'_>, enough: usize) -> Result<Vec<Value>, ChatError> {
+        for _ in 0..WAITS {
+            match self.api.messages(place, enough).await {
+                Err(Trouble::Slow(pause)) => tokio::time::sleep(pause.min(LONGEST_WAIT)).await,
+                done => return Ok(done?),
+            }
+        }
+        Err(ChatError::Busy)
+    }
+
+    /// A channel's messages, each followed by what was said in its thread.
+    async fn with_replies(&self, channel: &str, all: Vec<Value>, at_most: usize) -> Result<Vec<Value>, ChatError> {
+        let mut out = Vec::with_capacity(all.len());
+        for message in all {
+            let at = message["ts"].as_str().unwrap_or_default().to_owned();
+            let answered = message["reply_count"].as_u64().unwrap_or(0) > 0 && out.len() < at_most.saturating_mul(2);
+            out.push(message);
+            if answered {
+                let replies = self.all(Place { channel, thread: &at }, usize::MAX).await?;
+                // One that was sent to the channel as well stands there already.
+                let only_here = |reply: &Value| reply["ts"] != at.as_str() && reply["subtype"] != "thread_broadcast";
+                out.extend(replies.into_iter().filter(only_here));
+            }
+        }
+        Ok(out)
     }
 
     fn answer_of(&self, reply: &Reply) -> Value {
@@ -258,9 +289,10 @@ impl Chat for Slack {
             let thread = thread.unwrap_or_default();
             // Slack gives a channel's newest first, a thread's oldest first.
             let enough = if thread.is_empty() { at_most } else { usize::MAX };
-            let mut all = self.api.messages(Place { channel, thread }, enough).await?;
+            let mut all = self.all(Place { channel, thread }, enough).await?;
             if thread.is_empty() {
                 all.reverse();
+                all = self.with_replies(channel, all, at_most).await?;
             }
             let from = all.len().saturating_sub(at_most);
             Ok(all.iter().skip(from).map(message_of).collect())

@@ -272,3 +272,74 @@ async fn a_reporter_who_is_linked_later_is_still_the_one_who_opened_it(w: &mut W
     assert_eq!(w.person("mia").sees("INC-000001").await["status"], "open");
 }
 on_both!(a_reporter_who_is_linked_later_is_still_the_one_who_opened_it);
+
+async fn guests_and_users_of_elsewhere_are_heard_where_the_organisation_allows_it(w: &mut World) {
+    let slack = FakeSlack::starts().await;
+    w.settings.push_str(&format!("{}allow_guests = true\nallow_external = true\n", slack.settings()));
+    w.stops().await;
+    w.starts().await;
+    let guest = Hand::of(w, &slack, &slack.joins_as("guest", |user| user.guest = true));
+    assert!(guest.hears("/incident declare the lift is stuck").await.contains("INC-000001"));
+    // One user is one account, whether a payload says their workspace or not.
+    let external = slack.joins_as("ana", |user| user.team = "T0OTHER".to_owned());
+    w.links_in("ana", "T0OTHER", &external).await;
+    let ana = Hand::of(w, &slack, &external);
+    assert!(ana.hears("/countersign whoami").await.contains("ana@example.com"), "a command does not say it");
+    let mut pressed =
+        ana.payload("block_actions", json!({ "actions": [{ "type": "button", "action_id": "x", "value": "1|INC-000001|!show||" }] }));
+    pressed["user"]["team_id"] = json!("T0OTHER");
+    let before = slack.lock().answers.len();
+    assert_eq!(ana.interacts(pressed).await.status, 200);
+    until("it is answered", async || slack.lock().answers.len() > before).await;
+    assert!(words(&slack.lock().answers[before].1).contains("the lift is stuck"), "a click does");
+    assert_eq!(w.log_of("AccountSeen").await.len(), 2, "the guest, and ana once");
+}
+on_both!(guests_and_users_of_elsewhere_are_heard_where_the_organisation_allows_it);
+
+async fn members_of_another_workspace_of_the_same_organisation_are_no_strangers(w: &mut World) {
+    let slack = FakeSlack::starts().await;
+    slack.lock().enterprise = "E0ORG".to_owned();
+    w.settings.push_str(&slack.settings());
+    w.stops().await;
+    w.starts().await;
+    let colleague = slack.joins_as("ana", |user| (user.team, user.enterprise) = ("T0SISTER".to_owned(), "E0ORG".to_owned()));
+    let stranger = slack.joins_as("stranger", |user| (user.team, user.enterprise) = ("T0ELSE".to_owned(), "E0ELSE".to_owned()));
+    w.links("ana", &colleague).await;
+    let ana = Hand::of(w, &slack, &colleague);
+    assert!(ana.hears("/countersign whoami").await.contains("ana@example.com"));
+    let mut pressed = ana.payload("block_actions", json!({ "actions": [{ "type": "button", "action_id": "x", "value": "1||!link||" }] }));
+    pressed["user"]["team_id"] = json!("T0SISTER");
+    assert_eq!(ana.interacts(pressed).await.status, 200);
+    assert!(Hand::of(w, &slack, &stranger).hears("/incident declare let me in").await.contains("another workspace"));
+    let codes: Vec<String> = refusals(&w.log().await).into_iter().map(|(_, code)| code).collect();
+    assert_eq!(codes, ["OtherWorkspace"], "one of them is of elsewhere");
+}
+on_both!(members_of_another_workspace_of_the_same_organisation_are_no_strangers);
+
+async fn whoever_is_on_call_soon_is_invited_to_link_and_doctor_names_them(w: &mut World) {
+    let mut files = countersign::procedure::built_in();
+    let organisation = files.iter_mut().find(|(path, _)| path == "organisation.yaml").expect("the organisation");
+    organisation.1.extend_from_slice(
+        b"\non_call:\n  layers:\n    main: { people: [ana@example.com, ben@example.com], from: 2026-03-02, at: \"09:00\" }\n",
+    );
+    w.adopts(files, "A rota.").await;
+    let slack = w.uses_slack().await;
+    let (ana, ben) = (slack.joins("ana"), slack.joins("ben"));
+    w.links("ben", &ben).await;
+    let direct = |user: &str| {
+        let state = slack.lock();
+        let to = state.channels.values().filter(|c| c.im && c.members.contains(user));
+        to.flat_map(|c| c.messages.clone()).collect::<Vec<_>>()
+    };
+    until("ana is invited", async || !direct(&ana).is_empty()).await;
+    let invitation = direct(&ana).remove(0);
+    assert!(words(&invitation).contains("You are on call from"), "{invitation}");
+    assert_eq!(button(&invitation, "Link my account"), "https://countersign.example.com/auth/link");
+    let (_, said) = w.runs(&["doctor"]).await;
+    assert!(said.contains("on call within a week, and without an account in Slack: ana@example.com"), "{said}");
+    assert!(w.log_of("AccountLinked").await.len() == 1, "an address links nobody");
+    w.advance(minutes(60)).await;
+    w.advance(minutes(60)).await;
+    assert_eq!((direct(&ana).len(), direct(&ben).len()), (1, 0), "once, and nobody who is linked");
+}
+on_both!(whoever_is_on_call_soon_is_invited_to_link_and_doctor_names_them);

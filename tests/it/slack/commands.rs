@@ -80,7 +80,10 @@ async fn an_unknown_word_gets_the_nearest_and_a_missing_ticket_is_asked_for(w: &
     assert!(ana.hears("/incident zzzzzz").await.contains("/incident help shows what there is"));
     assert!(ana.hears("/incident acknowledge").await.contains("Which ticket?"));
     assert!(ana.hears("/incident help").await.contains("/incident declare TITLE"));
-    assert!(ana.hears("/countersign").await.contains("whoami"));
+    let help = ana.hears("/countersign").await;
+    for there in ["/incident declare", "/change request", "/access request", "/countersign", "whoami", "acknowledge", "severity sev2"] {
+        assert!(help.contains(there), "{there}: {help}");
+    }
     assert!(ana.hears("/change aprove").await.contains("Did you mean /change approve?"));
     assert!(ana.hears("/access aprove").await.contains("Did you mean /access approve?"));
     assert!(ana.hears("/incident page INC-000001 <@U0NOBODY> Come").await.contains("not linked"));

@@ -297,3 +297,22 @@ async fn an_incidents_card_offers_an_emergency_change_with_two_inputs_and_says_w
     assert_eq!(w.person("ana").sees("CHG-000001").await["status"], "implementing");
 }
 on_both!(an_incidents_card_offers_an_emergency_change_with_two_inputs_and_says_which_one_was_opened);
+
+async fn a_long_list_is_searched_by_what_is_typed(w: &mut World) {
+    let (slack, channel, _) = opened(w).await;
+    let ana = hand(w, &slack, "ana", &channel);
+    ana.types("/incident assign").await;
+    let found = async |typed: &str| {
+        let rest = json!({ "view": ana.form(), "block_id": "person", "action_id": "value", "value": typed });
+        let answered = ana.interacts(ana.payload("block_suggestion", rest)).await;
+        assert_eq!(answered.status, 200, "{}", answered.text());
+        let options = answered.json()["options"].as_array().cloned().expect("options");
+        options.iter().map(|o| o["text"]["text"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(found("AN").await, ["ana"]);
+    assert_eq!(found("zzz").await, Vec::<String>::new());
+    let answered = ana.submits(&ana.form(), json!({ "person": chosen(&w.id_of("ben")) })).await;
+    assert_eq!(answered["response_action"], "clear", "{answered}");
+    assert_eq!(w.person("ana").sees("INC-000001").await["owner"], json!(w.id_of("ben")));
+}
+on_both!(a_long_list_is_searched_by_what_is_typed);

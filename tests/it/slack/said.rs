@@ -191,6 +191,15 @@ async fn the_transcript_is_filed_with_its_hash_when_the_work_ends(w: &mut World)
     let ana = hand(w, &slack, "ana", &channel);
     posted(&slack, &channel, &ana.user, "Restarted worker 7.");
     posted(&slack, &channel, &ana.user, "CUI\nThe wing drawing is on the share.");
+    let asked = posted(&slack, &channel, &ana.user, "Who looks at zone b?");
+    let answer = posted(&slack, &channel, &ana.user, "I do.");
+    {
+        let mut state = slack.lock();
+        let messages = &mut state.channels.get_mut(&channel).expect("the channel").messages;
+        messages.iter_mut().filter(|m| m["ts"] == answer.as_str()).for_each(|m| m["thread_ts"] = json!(asked));
+    }
+    // Slack fails at first.
+    (0..3).for_each(|_| slack.fails("conversations.history", crate::world::slack::Fault::Broken));
     w.person("ana").acknowledges("INC-000001").await.done();
     w.readies("INC-000001", "remediated").await;
     w.person("mia").closes("INC-000001", "Fixed, and confirmed.").await.done();
@@ -201,6 +210,7 @@ async fn the_transcript_is_filed_with_its_hash_when_the_work_ends(w: &mut World)
     let number = file["data"]["file"].as_i64().expect("a number");
     let text = w.person("ana").gets(&format!("/api/v1/tickets/INC-000001/attachments/{number}")).await;
     assert!(text.text().contains("ana: Restarted worker 7."), "{}", text.text());
+    assert!(text.text().contains("ana (in a thread): I do."), "{}", text.text());
     assert!(text.text().contains("held back") && !text.text().contains("wing drawing"), "{}", text.text());
     let hash = hex::encode(sha2::Sha256::digest(&text.bytes));
     assert_eq!(file["texts"]["sha256"], hash);

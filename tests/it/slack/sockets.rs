@@ -1,5 +1,8 @@
 //! Socket Mode: the same over a socket that we open, acknowledged once it is on the disk, and recorded once.
 
+use std::time::Duration;
+
+use countersign::inbound::slack::socket::{Patience, listen};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
@@ -120,3 +123,23 @@ async fn with_two_replicas_an_interaction_that_comes_twice_is_handled_once(w: &m
     assert_eq!(posted.status, 404, "without a signing secret nobody posts");
 }
 on_both!(with_two_replicas_an_interaction_that_comes_twice_is_handled_once);
+
+async fn a_socket_that_falls_silent_is_noticed_and_replaced(w: &mut World) {
+    let (slack, listener) = by_socket(w).await;
+    let ana = slack.joins("ana");
+    w.links("ana", &ana).await;
+    // The service's own, with the patience that it has; and one that is watched more closely.
+    let _own = Socket::opened(&listener).await;
+    let patience = Patience { ping: Duration::from_millis(100), silent: Duration::from_millis(400) };
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let listening = tokio::spawn(listen(w.replica(0).app.clone(), patience, stopped));
+    // It is greeted, and then nobody reads what it says: neither a ping is answered nor anything sent.
+    let _silent = Socket::opened(&listener).await;
+    let mut next = Socket::opened(&listener).await;
+    next.sends(command(&slack, &ana, "e1", "1.fake", "/incident declare one")).await;
+    assert_eq!(next.acknowledged().await["envelope_id"], "e1");
+    assert_eq!(w.log_of("TicketOpened").await.len(), 1);
+    stop.send_replace(true);
+    listening.await.expect("it ends when it is told to");
+}
+on_both!(a_socket_that_falls_silent_is_noticed_and_replaced);

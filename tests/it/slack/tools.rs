@@ -10,7 +10,7 @@ use crate::world::slack::SIGNING_SECRET;
 use crate::world::{World, on_both};
 
 /// What PyPI's `slack-sdk` signs a body with.
-fn signed(secret: &str, at: i64, body: &str) -> String {
+pub fn signed(secret: &str, at: i64, body: &str) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools/slack_sign.py");
     let mut command = Command::new(machine::tools().join("venv/bin/python"));
     command.arg(script).args([secret, &at.to_string()]).stdin(Stdio::piped()).stdout(Stdio::piped());

@@ -39,6 +39,7 @@ pub const METHODS: &[(&str, &[&str], bool, &[&str])] = &[
     ("users.conversations", &["channels:read", "groups:read"], false, &[]),
     ("users.info", &["users:read"], false, &["user"]),
     ("users.list", &["users:read"], false, &[]),
+    ("users.lookupByEmail", &["users:read.email"], false, &["email"]),
     ("pins.add", &["pins:write"], true, &["channel", "timestamp"]),
     ("pins.list", &["pins:read"], false, &["channel"]),
     ("pins.remove", &["pins:write"], true, &["channel", "timestamp"]),
@@ -71,6 +72,10 @@ async fn file(Held(fake): Held<FakeSlack>, Path(id): Path<String>, headers: Head
 }
 
 async fn respond(Held(fake): Held<FakeSlack>, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
+    let slow = fake.lock().slow.get("respond").copied();
+    if let Some(slow) = slow {
+        tokio::time::sleep(slow).await;
+    }
     let mut state = fake.lock();
     let Ok(body) = serde_json::from_slice::<Value>(&body) else { return StatusCode::BAD_REQUEST.into_response() };
     if headers.contains_key(header::AUTHORIZATION) {
@@ -437,6 +442,10 @@ impl State {
     fn people(&mut self, name: &str, given: &Value) -> Answer {
         match name {
             "users.info" => Ok(json!({ "user": self.users.get(text(given, "user")).ok_or("user_not_found")?.shown() })),
+            "users.lookupByEmail" => {
+                let found = self.users.values().find(|user| user.email == text(given, "email"));
+                Ok(json!({ "user": found.ok_or("users_not_found")?.shown() }))
+            }
             "users.list" => {
                 let all: Vec<Value> = self.users.values().map(super::User::shown).collect();
                 let (page, next) = paged(&all, given);
