@@ -3,7 +3,7 @@
 use super::beside::Beside;
 use super::doctor::{Finding, fail, ok, warn};
 use crate::config::Config;
-use crate::desk::turns::unreachable;
+use crate::desk::reachable::unreachable;
 use crate::env::Env;
 use crate::outbound::slack::Slack;
 use crate::outbound::slack::deliver::PLATFORM;

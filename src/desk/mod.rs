@@ -53,13 +53,13 @@ pub mod procedures;
 mod projections;
 pub mod publish;
 pub mod query;
+pub mod reachable;
 pub mod rebuild;
 pub mod refusals;
 pub mod request;
 pub mod rooms;
 pub mod tick;
 pub mod turn;
-pub mod turns;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};

@@ -173,11 +173,19 @@ impl Telling {
 }
 
 impl Desk {
-    /// A ticket with everything that a channel is told of it, from a position on.
+    /// A ticket with everything that a channel is told of it, from its beginning on.
     ///
     /// # Errors
     /// When there is none, or the database does not answer.
-    pub async fn telling(&self, number: &Number, before: Arc<Position>) -> Result<Telling, NoView> {
+    pub async fn telling(&self, number: &Number) -> Result<Telling, NoView> {
+        self.telling_after(number, Arc::default()).await
+    }
+
+    /// The same, from a position on.
+    ///
+    /// # Errors
+    /// When there is none, or the database does not answer.
+    pub async fn telling_after(&self, number: &Number, before: Arc<Position>) -> Result<Telling, NoView> {
         let snapshot = self.snapshot();
         let missing = || NoView::NotFound(format!("procedure for {number}"));
         let library = snapshot.procedures.current().cloned().ok_or_else(missing)?;

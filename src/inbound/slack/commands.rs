@@ -121,8 +121,9 @@ fn help(app: &App) -> Outcome {
     let library = app.desk.snapshot().procedures.current().cloned();
     let kinds = library.iter().flat_map(|library| COMMANDS.iter().filter_map(|name| library.kinds.get(*name)));
     let steps = |kind: &Kind| {
+        let lines = kind.lines.is_some().then(|| "lines".to_owned());
         let steps = kind.transitions.values().filter(|t| takes(t) || decides(t)).map(|t| t.name.clone());
-        kind.lines.iter().map(|_| "lines".to_owned()).chain(steps).collect()
+        lines.into_iter().chain(steps).collect()
     };
     let kinds: Vec<(String, Vec<String>)> = kinds.map(|kind| (kind.name.clone(), steps(kind))).collect();
     Outcome::Says(Reply { paragraphs: chat::help(&kinds), ..Reply::default() })

@@ -10,7 +10,6 @@ pub mod pagerduty;
 pub mod webhook;
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::http::HttpError;
@@ -115,7 +114,7 @@ pub async fn deliver_once(pager: &dyn Pager, desk: &Desk) -> Result<bool, StoreE
 async fn page(pager: &dyn Pager, desk: &Desk, entry: &Entry) -> Result<(), NotPaged> {
     let event = desk.paged(entry).await?;
     let telling = match &entry.ticket {
-        Some(number) => Some(desk.telling(number, Arc::default()).await?),
+        Some(number) => Some(desk.telling(number).await?),
         None => None,
     };
     pager.send(&Page { desk, event, telling }).await

@@ -145,7 +145,7 @@ impl Slack {
         let number = entry.ticket.to_string();
         let room = Room::read(desk.chat_room(PLATFORM, &number).await?);
         let before = self.read().get(&number).filter(|position| position.rev <= room.told).cloned().unwrap_or_default();
-        let telling = desk.telling(&entry.ticket, before).await?;
+        let telling = desk.telling_after(&entry.ticket, before).await?;
         let room = Room { opened: telling.ticket.opened_seq, ..room };
         let bare = self.settings.minimal_content || telling.scene(|scene| scene.is_sensitive());
         let began = desk.env().clock.monotonic();

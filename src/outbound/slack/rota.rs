@@ -11,8 +11,8 @@ use super::deliver::PLATFORM;
 use super::wire::Trouble;
 use crate::card::chat;
 use crate::desk::chat::{Does, Offer, Reply};
+use crate::desk::reachable::unreachable;
 use crate::desk::rooms::RoomRow;
-use crate::desk::turns::unreachable;
 use crate::desk::{Desk, StoreError};
 use crate::env::Timestamp;
 

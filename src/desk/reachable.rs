@@ -1,4 +1,4 @@
-//! Whose turn comes within some time, as [`rota`] says it: so that they can be reached by then.
+//! Who will be called within some time, by the same rota and calendar that call them, and who of them cannot be reached.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ const STEP: Duration = Duration::from_secs(30 * 60);
 #[must_use]
 pub fn soon(snapshot: &Snapshot, from: Timestamp, within: Duration) -> Vec<(Person, Timestamp)> {
     let Some(library) = snapshot.procedures.current() else { return Vec::new() };
-    let Some(rota) = library.organisation.estate.on_call.as_ref() else { return Vec::new() };
+    let Some(rota) = &library.organisation.estate.on_call else { return Vec::new() };
     let mut found: Vec<(Person, Timestamp)> = Vec::new();
     let mut at = from;
     while at < from.plus(within) {
-        let turn = rota::first(rota, snapshot.directory.as_ref(), at);
-        if let Some(person) = turn.and_then(|id| snapshot.directory.active(&id))
-            && !found.iter().any(|(known, _)| known.state.id == person.state.id)
+        if let Some(id) = rota::first(rota, snapshot.directory.as_ref(), at)
+            && !found.iter().any(|(known, _)| known.state.id == id)
+            && let Some(person) = snapshot.directory.active(&id)
         {
             found.push((person.clone(), at));
         }
