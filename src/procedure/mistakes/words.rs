@@ -112,7 +112,12 @@ fn the_words_of_changes_and_access_are_told_with_their_places() {
     told("opens: { size: small }", "opens: { size: tiny }", "size: tiny", "`tiny` is not a value of `size`.");
     told("opens: { size: small }", "opens: { plan: small }", "plan: small", "`plan` must be of type choice");
     told("outside: other, ", "", "finding: {", "lacks `outside`");
-    told("asks: [title, class], requires", "asks: [title, calss], requires", "calss", "`calss` is not a field of that kind; did you mean `class`?");
+    told(
+        "asks: [title, class], requires",
+        "asks: [title, calss], requires",
+        "calss",
+        "`calss` is not a field of that kind; did you mean `class`?",
+    );
     told("requires: [title], sets", "requires: [title, data], sets", "requires: [title, data]", "`data` is required but not asked for");
     told("takes: start, once", "takes: strat, once", "strat", "`strat` is not a transition of that kind; did you mean `start`?");
     told("copies: [risk]", "copies: [rsik]", "rsik", "`rsik` is not a field of this kind; did you mean `risk`?");
