@@ -90,14 +90,14 @@ fn the_example_that_we_ship_is_read_as_it_says() {
     let shipped = include_str!("../../deploy/countersign.toml");
     let here = shipped.replace("/etc/countersign/secrets/", "secret-").replace("{ file = \"secret-", "{ file = \"");
     let folder = tempfile::tempdir().unwrap();
-    for name in ["alertmanager", "prometheus", "grafana", "backups"] {
+    for name in ["alertmanager", "prometheus", "grafana", "backups", "pipeline"] {
         fs::write(folder.path().join(name), format!("secret of {name}\n")).unwrap();
     }
     let file = folder.path().join("countersign.toml");
     fs::write(&file, here).unwrap();
     let config = Config::load(Some(&file), []).unwrap();
     let names: Vec<&str> = config.sources.iter().map(|s| s.name.as_str()).collect();
-    assert_eq!(names, ["alertmanager", "prometheus", "grafana", "backups"]);
+    assert_eq!(names, ["alertmanager", "prometheus", "grafana", "backups", "pipeline"]);
     assert!(config.warnings.is_empty(), "{:?}", config.warnings);
     let Auth::Hmac(hmac) = &config.source("backups").unwrap().auth else { panic!("signed") };
     assert_eq!((hmac.prefix.as_str(), hmac.encoding, hmac.covers), ("sha256=", Encoding::Hex, Covers::Body));

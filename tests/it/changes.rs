@@ -203,6 +203,7 @@ async fn access_waits_for_named_people_is_asked_for_once_a_day_and_renewed_in_on
     w.person("ben").takes("grant", &acc, json!({})).await.done();
     ana.posts(&format!("/api/v1/tickets/{acc}/nudge"), json!({})).await.refused("NothingToNudge");
     w.advance(days(9)).await;
+    let ana = w.signed_in("ana").await;
     let page = ana.gets(&format!("/console/c/{acc}")).await.text();
     assert!(page.contains("Renew"), "{page}");
     went(ana.submits(&format!("/console/c/{acc}/do/step.renew"), &[]).await);

@@ -102,13 +102,13 @@ async fn a_deployment_confirms_its_change_once_and_one_without_any_is_a_finding(
     assert_eq!((&finding["fields"]["type"], &finding["fields"]["system"]), (&json!("deployment-outside-change"), &json!("web-shop")));
     assert_eq!(finding["links"][0]["to"], chg.as_str());
     w.advance(hours(25)).await;
-    assert_eq!(tells(&pipeline, "2", "started", json!({ "title": format!("{chg}: new search") })).await, [chg.clone()]);
+    assert_eq!(tells(&pipeline, "2", "started", json!({ "title": format!("{chg}: new search") })).await, std::slice::from_ref(&chg));
     w.advance(minutes(5)).await;
     let ended = json!({ "title": format!("{chg}: new search"), "pull_request": "https://git.example.com/pull/12", "author": "ana", "reviewers": ["bo"] });
-    assert_eq!(tells(&pipeline, "2", "succeeded", ended.clone()).await, [chg.clone()]);
+    assert_eq!(tells(&pipeline, "2", "succeeded", ended.clone()).await, std::slice::from_ref(&chg));
     let size = w.size().await;
     for _ in 0..3 {
-        assert_eq!(tells(&pipeline, "2", "succeeded", ended.clone()).await, [chg.clone()]);
+        assert_eq!(tells(&pipeline, "2", "succeeded", ended.clone()).await, std::slice::from_ref(&chg));
     }
     assert_eq!(w.size().await, size, "retries record nothing");
     let seen = w.person("aud").sees(&chg).await;
@@ -154,7 +154,7 @@ async fn a_live_model_lets_a_reviewed_deployment_open_start_and_finish_its_own_c
     w.stops().await;
     w.starts().await;
     let pipeline = w.tool("pipeline");
-    assert_eq!(tells(&pipeline, "41", "succeeded", reviewed.clone()).await, [chg.clone()]);
+    assert_eq!(tells(&pipeline, "41", "succeeded", reviewed.clone()).await, std::slice::from_ref(&chg));
     let seen = w.person("aud").sees(&chg).await;
     assert_eq!((&seen["status"], &seen["fields"]["type"]), (&json!("implemented"), &json!("standard")));
     assert!(seen["fields"]["description"].as_str().is_some_and(|d| d.contains("Author: ana") && d.contains("Reviewed by: bo")), "{seen}");
@@ -182,9 +182,9 @@ async fn a_change_that_no_deployment_ever_confirmed_is_listed(w: &mut World) {
         w.person("ben").takes(step, &chg, json!({})).await.done();
     }
     assert_eq!(rows(&listed(w).await), [(chg.clone(), "unconfirmed".to_owned())]);
-    assert_eq!(tells(&w.tool("pipeline"), "9", "failed", json!({ "change": chg })).await, [chg.clone()]);
+    assert_eq!(tells(&w.tool("pipeline"), "9", "failed", json!({ "change": chg })).await, std::slice::from_ref(&chg));
     assert_eq!(rows(&listed(w).await), [(chg.clone(), "failed".to_owned()), (chg.clone(), "unconfirmed".to_owned())]);
-    assert_eq!(tells(&w.tool("pipeline"), "9", "succeeded", json!({ "change": chg })).await, [chg.clone()]);
+    assert_eq!(tells(&w.tool("pipeline"), "9", "succeeded", json!({ "change": chg })).await, std::slice::from_ref(&chg));
     assert_eq!(rows(&listed(w).await), []);
 }
 on_both!(a_change_that_no_deployment_ever_confirmed_is_listed);

@@ -168,7 +168,7 @@ mod tools {
         w.readies(&inc, "remediated").await;
         w.slack_is_told().await;
         let number = inc.parse().expect("a number");
-        let telling = w.desk().telling(&number, std::sync::Arc::default()).await.expect("the ticket");
+        let telling = w.desk().telling(&number).await.expect("the ticket");
         let ink = Ink { console: "https://countersign.example.com", now: w.now() };
         let people: Vec<Choice> = (0..120).map(|n| Choice { value: format!("p_{n}"), label: format!("Person {n}") }).collect();
         let organisation = &telling.library.organisation;

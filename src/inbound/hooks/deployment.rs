@@ -46,7 +46,7 @@ pub fn parse(source: &SourceConfig, arrival: &Arrival<'_>) -> Result<Parsed, Par
 
 /// What a body turned out to be.
 enum Read {
-    Report(Report),
+    Report(Box<Report>),
     /// Genuine, but no news of a deployment, and why.
     Nothing(&'static str),
 }
@@ -184,7 +184,7 @@ fn github(body: &Value) -> Result<Read, ParseRefusal> {
     let naming = [text_at(deployment, "description"), text_at(deployment, "ref"), text_at(status, "description")];
     let run = [text_at(&body["workflow_run"], "display_title"), text_at(&body["workflow_run"], "head_branch")];
     report.naming.extend(naming.into_iter().chain(run).flatten());
-    Ok(Read::Report(report))
+    Ok(Read::Report(Box::new(report)))
 }
 
 /// <https://docs.gitlab.com/user/project/integrations/webhook_events/#deployment-events>
@@ -210,7 +210,7 @@ fn gitlab(body: &Value) -> Result<Read, ParseRefusal> {
         ..Report::default()
     };
     report.naming.extend([text_at(body, "commit_title"), text_at(body, "ref")].into_iter().flatten());
-    Ok(Read::Report(report))
+    Ok(Read::Report(Box::new(report)))
 }
 
 /// <https://argo-cd.readthedocs.io/en/stable/operator-manual/notifications/>: the application, as the API server has it.
@@ -252,7 +252,7 @@ fn argo(app: &Value) -> Result<Read, ParseRefusal> {
     for info in operation["operation"]["info"].as_array().into_iter().flatten().take(20) {
         report.naming.extend(text_at(info, "value"));
     }
-    Ok(Read::Report(report))
+    Ok(Read::Report(Box::new(report)))
 }
 
 /// The plain form (see the module).
@@ -275,7 +275,7 @@ fn plain(body: &Value) -> Result<Read, ParseRefusal> {
     };
     report.told_by(body);
     report.naming.extend([text_at(body, "title"), text_at(body, "ref")].into_iter().flatten());
-    Ok(Read::Report(report))
+    Ok(Read::Report(Box::new(report)))
 }
 
 #[cfg(test)]
