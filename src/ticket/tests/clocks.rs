@@ -155,7 +155,7 @@ fn a_clock_that_does_not_count_in_a_status_pauses_and_goes_on_with_what_was_left
 fn what_counted_and_what_did_not_add_up_to_what_passed_and_each_pause_has_its_step_and_reason() {
     let mut b = Bench::changed(|kind| {
         let clock = &mut kind.clocks["acknowledge"];
-        clock.stops = vec!["recover".to_owned()];
+        clock.stops = vec!["eradicate".to_owned()];
         clock.pauses = ["acknowledged".to_owned()].into();
     });
     let n = b.open("p_ana", "sev3");
@@ -167,7 +167,7 @@ fn what_counted_and_what_did_not_add_up_to_what_passed_and_each_pause_has_its_st
     // It counts working hours in Berlin: of the five, from five to ten in the morning, one.
     assert_eq!(b.ticket(&n).clocks["acknowledge"].due, due.plus(HOUR));
     b.wait(2 * HOUR);
-    b.step("p_ana", &n, crate::ticket::command::Step { transition: "recover".into(), ..Default::default() }).unwrap();
+    b.take("p_ana", &n, "eradicate").unwrap();
     let of = |kind: &str| {
         let clock = |e: &&&crate::ticket::event::Event| serde_json::to_value(&e.fact).unwrap()["data"]["clock"] == "acknowledge";
         b.facts(kind).iter().find(clock).map(|e| (e.at, e.cause)).unwrap()
