@@ -2,10 +2,10 @@
 
 use super::*;
 
-/// A small change procedure, whose start Dana has to approve.
-const CHANGE: &str = "kind: change
-prefix: CHG
-title: Change
+/// A small procedure of a house, whose start Dana has to approve.
+const ALTERATION: &str = "kind: alteration
+prefix: ALT
+title: Alteration
 purpose: Something is altered on purpose.
 fields:
   title: { type: line, help: What is altered. }
@@ -20,10 +20,9 @@ transitions:
 retention: Six years.
 ";
 
-fn with_changes() -> Vec<(String, Vec<u8>)> {
+fn with_alterations() -> Vec<(String, Vec<u8>)> {
     let mut playbooks = crate::procedure::built_in();
-    playbooks.retain(|(path, _)| path != "kinds/change.yaml");
-    playbooks.push(("kinds/change.yaml".into(), CHANGE.into()));
+    playbooks.push(("kinds/alteration.yaml".into(), ALTERATION.into()));
     playbooks
 }
 
@@ -125,7 +124,7 @@ async fn only_what_somebody_may_do_is_offered_and_the_desk_still_refuses() {
 
 #[tokio::test]
 async fn declaring_offers_the_kinds_and_the_playbooks_that_there_are() {
-    let mut browser = staffed(with_changes()).await;
+    let mut browser = staffed(with_alterations()).await;
     browser.be("p_ana").await;
     let form = browser.get("/console/declare").await;
     for words in [
@@ -133,7 +132,7 @@ async fn declaring_offers_the_kinds_and_the_playbooks_that_there_are() {
         "action=\"/console/declare/incident\"",
         "<option value=\"\" selected>None</option>",
         "<option value=\"phishing\">Phishing",
-        "href=\"/console/declare/change\"",
+        "href=\"/console/declare/alteration\"",
     ] {
         let loose = words.replace(" selected", "");
         assert!(form.text.contains(words) || form.text.contains(&loose), "{words}: {}", form.text);
@@ -144,16 +143,16 @@ async fn declaring_offers_the_kinds_and_the_playbooks_that_there_are() {
     let wrong = browser.post("/console/declare/incident", &[("field.title", "x"), ("response", "no-such")]).await;
     assert!(wrong.status.is_client_error() && wrong.text.contains("no response playbook called"), "{}", wrong.text);
     browser.be("p_eve").await;
-    assert_eq!(browser.get("/console/declare/change").await.status, StatusCode::NOT_FOUND, "for responders");
+    assert_eq!(browser.get("/console/declare/alteration").await.status, StatusCode::NOT_FOUND, "for responders");
     assert_eq!(browser.get("/console/declare/party").await.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
 async fn an_approval_is_given_on_what_was_shown_and_can_be_taken_back() {
-    let mut browser = staffed(with_changes()).await;
+    let mut browser = staffed(with_alterations()).await;
     browser.be("p_ana").await;
     let fields = [("field.title", "a new disk"), ("field.plan", "swap it at noon"), ("field.risk", "low")];
-    let channel = browser.post("/console/declare/change", &fields).await.location.expect("the new channel");
+    let channel = browser.post("/console/declare/alteration", &fields).await.location.expect("the new channel");
     let own = browser.get(&format!("{channel}/form/decide.start")).await;
     assert!(own.text.contains("You asked for this, so somebody else must decide."), "{}", own.text);
     let refused = browser.post(&format!("{channel}/do/step.start"), &[]).await;
