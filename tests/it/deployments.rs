@@ -157,7 +157,12 @@ async fn a_live_model_lets_a_reviewed_deployment_open_start_and_finish_its_own_c
     assert_eq!(tells(&pipeline, "41", "succeeded", reviewed.clone()).await, std::slice::from_ref(&chg));
     let seen = w.person("aud").sees(&chg).await;
     assert_eq!((&seen["status"], &seen["fields"]["type"]), (&json!("implemented"), &json!("standard")));
-    assert!(seen["fields"]["description"].as_str().is_some_and(|d| d.contains("Author: ana") && d.contains("Reviewed by: bo")), "{seen}");
+    assert!(
+        seen["fields"]["description"]
+            .as_str()
+            .is_some_and(|d| d.contains("Author, says the report: ana") && d.contains("Reviewed by, says the report: bo")),
+        "{seen}"
+    );
     assert!(w.log_of("ApprovalDecided").await.iter().all(|e| e["ticket"] == model.as_str()), "a tool approves nothing");
     let ben = w.person("ben");
     ben.takes("verify", &chg, json!({})).await.done();

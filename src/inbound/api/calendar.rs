@@ -36,6 +36,7 @@ pub(super) async fn issue(State(app): State<App>, uri: Uri, caller: Caller) -> R
 
 /// Makes a new address, which is shown this once.
 pub(in crate::inbound) async fn new_address(app: &App, caller: &Caller) -> Result<String, Problem> {
+    app.desk.allow(&caller.person, Permission::Read)?;
     let key = app.desk.env().id("c");
     let minted = secret::mint_key(app.desk.env(), &key);
     let command = PeopleCommand::IssueCalendar { key, sha256: minted.sha256 };
@@ -46,6 +47,7 @@ pub(in crate::inbound) async fn new_address(app: &App, caller: &Caller) -> Resul
 /// `POST /calendar/stop`
 pub(super) async fn stop(State(app): State<App>, uri: Uri, caller: Caller) -> Result<StatusCode, Problem> {
     Asked::of(&uri, &[])?;
+    app.desk.allow(&caller.person, Permission::Read)?;
     app.desk.ask(caller.request(Ask::People(PeopleCommand::StopCalendar), None, "calendar-stop", &[])).await?;
     Ok(StatusCode::NO_CONTENT)
 }

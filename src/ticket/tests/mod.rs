@@ -7,6 +7,7 @@ mod clocks;
 mod correlating;
 mod deciding;
 mod deployments;
+mod fixed;
 mod golden;
 mod limits;
 mod offers;

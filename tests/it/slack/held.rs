@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::hand::{Hand, TEAM, button, words};
+use super::minimal::assessed;
 use crate::world::slack::FakeSlack;
 use crate::world::{World, on_both, until};
 
@@ -93,3 +94,19 @@ async fn a_note_and_a_file_of_somebody_whom_nobody_verified_are_kept_and_say_so(
     assert_eq!(w.database.number("SELECT COUNT(*) FROM held_form").await, 0, "nothing waits");
 }
 on_both!(a_note_and_a_file_of_somebody_whom_nobody_verified_are_kept_and_say_so);
+
+async fn nobody_decides_on_what_they_were_not_shown(w: &mut World) {
+    let (slack, _, channel) = unknown(w, "").await;
+    w.hires("chi", &["approver"]).await;
+    let change = assessed(w).await;
+    let user = slack.joins("chi");
+    let chi = Hand::of(w, &slack, &user).within(&channel);
+    let answer = chi.types(&format!("/change approve {change}")).await;
+    let shown = format!("{} {}", words(&answer), words(&chi.form()));
+    assert!(shown.contains("/countersign link") && !shown.contains("counts for exactly what stands here"), "{shown}");
+    assert_eq!(w.database.number("SELECT COUNT(*) FROM held_form").await, 0, "nothing is kept that would count later");
+    w.links("chi", &user).await;
+    assert!(chi.hears("/countersign whoami").await.contains("chi"));
+    assert!(w.log_of("ApprovalDecided").await.is_empty());
+}
+on_both!(nobody_decides_on_what_they_were_not_shown);

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::hand::{Hand, button, typed, words};
+use crate::reviews::{freezes, hands_in, review, with_systems};
 use crate::world::slack::FakeSlack;
 use crate::world::{World, hours, on_both};
 
@@ -29,7 +30,7 @@ fn hand<'w>(w: &'w World, slack: &FakeSlack, name: &str) -> Hand<'w> {
 }
 
 /// A change that waits for its approval.
-async fn assessed(w: &World) -> String {
+pub(super) async fn assessed(w: &World) -> String {
     let from = w.now().plus(hours(24));
     let fields = json!({
         "title": "More connections for the database", "category": "configuration", "system": "other",
@@ -120,3 +121,16 @@ async fn what_is_approved_is_read_in_the_console_where_chat_does_not_show_it(w: 
     assert!(!form.to_string().contains("connection"), "{form}");
 }
 on_both!(what_is_approved_is_read_in_the_console_where_chat_does_not_show_it);
+
+async fn lines_of_a_review_are_read_and_decided_in_the_console(w: &mut World) {
+    with_systems(w, "").await;
+    let rev = review(w, json!({})).await;
+    hands_in(w, "sec", &rev, "prod-db", "account,email,role\nsvc_old,,read\n").await.done();
+    freezes(w, &rev).await;
+    let (slack, _) = sparing(w).await;
+    let ora = slack.joins("ora");
+    w.links("ora", &ora).await;
+    let shown = Hand::of(w, &slack, &ora).hears("/review lines REV-000001").await;
+    assert!(shown.contains("decide in the console") && !shown.contains("svc_old") && !shown.contains("Decide line"), "{shown}");
+}
+on_both!(lines_of_a_review_are_read_and_decided_in_the_console);

@@ -1,0 +1,108 @@
+//! What was approved stays as it was approved, and counts for nothing else.
+
+use serde_json::json;
+
+use super::work::*;
+use crate::ticket::bench::{Bench, HOUR};
+use crate::ticket::number::Number;
+
+fn model(b: &mut Bench, system: &str) -> Number {
+    let raw = json!({
+        "title": "Deploy it", "system": system, "expires_at": "2026-06-01T00:00:00Z",
+        "description": "Deploy a merged and reviewed pull request of it with the pipeline, between 08:00 and 16:00.",
+        "justification": "Forty such deployments went well since January; each alone is of low risk.",
+        "rollback_plan": "The pipeline deploys the version before; three minutes.",
+    });
+    let n = open(b, "p_ana", "change-model", &raw).unwrap();
+    say(b, "p_chi", &n, "approve", true).unwrap();
+    n
+}
+
+fn access(b: &Bench, way: &str, role: &str, until: u32) -> serde_json::Value {
+    json!({
+        "title": "Payroll reads prod-db", "type": way, "system": "prod-db", "role": role, "requested_for": "p_bo",
+        "justification": "Bo joins the payroll team on 1 December and runs the month-end reports from prod-db.",
+        "expires_at": b.now.plus(HOUR * until).to_string(),
+    })
+}
+
+#[test]
+fn a_live_model_is_what_was_approved_and_nobody_rewrites_it() {
+    let mut b = bench("");
+    let m = model(&mut b, "web-shop");
+    for other in [json!({ "system": "prod-db" }), json!({ "deployed_when": "reported" }), json!({ "expires_at": "2099-01-01T00:00:00Z" })] {
+        let refused = set(&mut b, "p_ana", &m, &other).unwrap_err();
+        assert_eq!(refused.code(), "Fixed", "{other}");
+        assert!(refused.sentence().contains("Open a new record"), "{refused}");
+        assert!(refused.recorded());
+    }
+    assert_eq!(b.ticket(&m).plain("system"), Some(&json!("web-shop")));
+}
+
+#[test]
+fn a_model_of_one_system_covers_no_change_of_another() {
+    let mut b = bench("");
+    let m = model(&mut b, "web-shop");
+    let n = open(&mut b, "p_bo", "change", &json!({ "title": "Deploy", "type": "standard", "system": "prod-db" })).unwrap();
+    link(&mut b, "p_bo", &n, "modelled_by", Some(&m));
+    assert_eq!(take(&mut b, "p_bo", &n, "start", &json!({})).unwrap_err().code(), "RecordMissing");
+    set(&mut b, "p_bo", &n, &json!({ "system": "web-shop" })).unwrap();
+    take(&mut b, "p_bo", &n, "start", &json!({})).unwrap();
+}
+
+#[test]
+fn a_change_that_was_started_is_the_one_that_was_approved() {
+    let mut b = bench("");
+    let n = approved(&mut b, "low", 25);
+    // Where it can be approved again, it may be written anew.
+    let other = json!({ "description": "Raise the connection limit of prod-db from 100 to 900 and reload it at once." });
+    set(&mut b, "p_ana", &n, &other).unwrap();
+    assert_eq!(take(&mut b, "p_bo", &n, "start", &json!({})).unwrap_err().code(), "ApprovalStale");
+    say(&mut b, "p_chi", &n, "approve", true).unwrap();
+    b.advance(25 * HOUR);
+    take(&mut b, "p_bo", &n, "start", &json!({})).unwrap();
+    for other in [json!({ "type": "standard" }), json!({ "rollback_plan": "Nothing is needed, since nothing can go wrong with it." })] {
+        assert_eq!(set(&mut b, "p_ana", &n, &other).unwrap_err().code(), "Fixed", "{other}");
+    }
+    assert_eq!(
+        take(&mut b, "p_bo", &n, "finish", &json!({ "rollback_plan": "Restore nothing; hope that it goes well." })).unwrap_err().code(),
+        "Fixed"
+    );
+    take(&mut b, "p_bo", &n, "finish", &json!({})).unwrap();
+}
+
+// proves: ACC-12
+#[test]
+fn access_that_was_given_ends_when_it_was_approved_to_end() {
+    let mut b = bench("");
+    let raw = access(&b, "standard", "read", 48);
+    let n = open(&mut b, "p_bo", "access", &raw).unwrap();
+    say(&mut b, "p_chi", &n, "approve", true).unwrap();
+    take(&mut b, "p_dan", &n, "grant", &json!({})).unwrap();
+    for other in [json!({ "expires_at": null }), json!({ "expires_at": "2099-01-01T00:00:00Z" }), json!({ "role": "admin" })] {
+        assert_eq!(set(&mut b, "p_bo", &n, &other).unwrap_err().code(), "Fixed", "{other}");
+    }
+    b.advance(48 * HOUR);
+    assert_eq!(b.ticket(&n).status, "revoked");
+}
+
+#[test]
+fn emergency_use_stays_within_what_its_system_allows() {
+    let mut b = bench("");
+    let raw = access(&b, "break-glass", "admin", 1);
+    let n = open(&mut b, "p_bo", "access", &raw).unwrap();
+    take(&mut b, "p_bo", &n, "grant", &json!({})).unwrap();
+    assert_eq!(set(&mut b, "p_bo", &n, &json!({ "expires_at": "2099-01-01T00:00:00Z" })).unwrap_err().code(), "NotOffered");
+    b.advance(HOUR);
+    assert_eq!(b.ticket(&n).status, "revoked");
+}
+
+#[test]
+fn who_stands_in_may_not_do_what_a_conflict_forbids_the_other() {
+    let delegated = "delegations: [{ of: adm@example.com, by: vic@example.com, roles: [approver], from: 2026-03-01, to: 2026-04-01 }]\n";
+    let mut b = bench(delegated);
+    let n = assessed(&mut b, "low", 25);
+    assert_eq!(say(&mut b, "p_adm", &n, "approve", true).unwrap_err().code(), "ConflictingRoles", "an administrator does not approve");
+    assert_eq!(say(&mut b, "p_vic", &n, "approve", true).unwrap_err().code(), "NotAllowed", "nor does whoever stands in");
+    say(&mut b, "p_chi", &n, "approve", true).unwrap();
+}
