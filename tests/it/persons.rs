@@ -84,6 +84,8 @@ async fn operations(w: &World, ticket: &str) -> Vec<(String, String)> {
             .replace("{link}", "1")
             .replace("{task}", "1")
             .replace("{group}", "leadership")
+            .replace("{offer}", "emergency-change")
+            .replace("/users", "/users?system=prod-db")
             .replace("{source}", "alertmanager")
             .replace("{fingerprint}", "00112233445566778899")
             .replace("{delivery}", "1");
@@ -103,6 +105,8 @@ fn body_for(path: &str) -> Value {
         "remove" | "escalate" => json!({ "reason": "Because." }),
         "approvals" => json!({ "transition": "close", "decision": "approve", "reason": "Yes.", "digest": "00" }),
         "evidence-waivers" => json!({ "phase": "contain", "reason": "None." }),
+        "lines" => json!({ "lines": [{ "line": 1, "decision": "keep" }] }),
+        "emergency-change" => json!({ "fields": {} }),
         "owner" | "lead" => json!({ "person": "me" }),
         _ => json!({}),
     }

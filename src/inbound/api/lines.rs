@@ -165,6 +165,7 @@ pub(super) async fn decide(State(app): State<App>, Path(ticket): Path<String>, a
 }
 
 pub(super) async fn freeze(State(app): State<App>, Path(ticket): Path<String>, asked: Ask<EmptyBody>) -> Result<Response, Problem> {
+    app.desk.allow(&asked.caller.person, Permission::Read)?;
     let command = app.desk.freezing(&number(&ticket)?).await?;
     let answer = ask(&app, &asked.caller, asked.key.as_deref(), &asked.path, &asked.bytes, command).await?;
     Ok(recorded(&app, &answer, StatusCode::OK).await)

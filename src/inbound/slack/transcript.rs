@@ -21,7 +21,7 @@ const MOST: usize = 5_000;
 /// Events before the start that are looked at: what ended while nobody listened.
 const BEFORE: i64 = 2_000;
 /// What could not be filed is tried again after this at first, and after this at the latest.
-const PAUSE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(15 * 60));
+const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15 * 60));
 /// So often: for about a day.
 const TRIES: u32 = 100;
 
