@@ -319,6 +319,7 @@ fn escalation(ticket: &mut Ticket, fact: &Fact, event: &Event) {
             ticket.escalation = Some(EscalationState {
                 tier: *to_tier,
                 to: to.clone(),
+                person: person.clone(),
                 clock: clock.clone(),
                 at: event.at,
                 status: ticket.status.clone(),

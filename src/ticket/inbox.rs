@@ -88,7 +88,11 @@ pub fn waiting(around: &Around<'_>, ticket: &Ticket, actor: &Actor) -> Vec<Waiti
     if lines_for(around, ticket, actor) > 0 {
         out.push(of(Why::Review, None, clock));
     }
-    if ticket.escalation.as_ref().is_some_and(|e| e.acknowledged_by.is_none() && actor.has_role(&e.to)) {
+    if ticket
+        .escalation
+        .as_ref()
+        .is_some_and(|e| e.acknowledged_by.is_none() && (actor.has_role(&e.to) || e.person.as_deref() == Some(person)))
+    {
         out.push(of(Why::Called, None, clock));
     }
     let mine = ticket.owed.iter().filter(|o| o.who == person || actor.has_role(&o.who));

@@ -324,6 +324,9 @@ pub struct EscalationState {
     pub tier: i64,
     /// Who was called: a role, `on-call`, or a person's id.
     pub to: String,
+    /// Who that was by the rota, when it said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<String>,
     /// The clock that began it.
     pub clock: Option<String>,
     /// When this tier was called.

@@ -315,3 +315,20 @@ async fn when_disclosure_threatens_legal_compliance_and_communications_are_told_
     assert_eq!(w.log_of("NotificationAcknowledged").await.len(), 3);
 }
 on_both!(when_disclosure_threatens_legal_compliance_and_communications_are_told_and_answer);
+
+async fn whoever_is_called_by_the_rota_finds_it_among_what_waits_for_them(w: &mut World) {
+    has_rota(w, ROTA).await;
+    let inc = breaks(w).await;
+    let calls = async |name: &str| {
+        let waiting = w.person(name).gets("/api/v1/inbox").await.done();
+        waiting["waiting"].as_array().into_iter().flatten().any(|one| one["ticket"]["number"] == inc.as_str() && one["why"] == "called")
+    };
+    let first = called(w, &inc).await.remove(0).1;
+    let next = if first == "ana" { "ben" } else { "ana" };
+    assert!(calls(&first).await && !calls(next).await);
+    w.advance(minutes(5)).await;
+    assert!(calls(next).await, "it is the next one's by now");
+    w.person(next).acknowledges(&inc).await.done();
+    assert!(!calls(next).await);
+}
+on_both!(whoever_is_called_by_the_rota_finds_it_among_what_waits_for_them);

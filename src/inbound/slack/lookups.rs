@@ -278,7 +278,8 @@ fn waits(person: &Person, pinned: &Pinned, card: &Card) -> Option<i64> {
     let mine = |who: &str| who == id || person.state.roles.iter().any(|role| role == who);
     let owed = ticket.owed.iter().filter(|owed| mine(&owed.who)).map(|owed| owed.due.micros()).min();
     let has_it = ticket.owner.as_deref() == Some(id) || ticket.lead.as_deref() == Some(id);
-    let called = ticket.escalation.as_ref().is_some_and(|e| e.acknowledged_by.is_none() && mine(&e.to));
+    let called =
+        ticket.escalation.as_ref().is_some_and(|e| e.acknowledged_by.is_none() && e.person.as_deref().map_or_else(|| mine(&e.to), mine));
     let nobodys = ticket.owner.is_none() && card.may_work;
     let decides = card.buttons.iter().any(|button| matches!(button.action, Action::Decide(_)));
     if owed.is_none() && !(has_it || called || nobodys || decides) {
