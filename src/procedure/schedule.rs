@@ -27,10 +27,12 @@ impl Schedule {
     /// # Errors
     /// What is wrong, as the reader of the expression says it.
     pub fn parse(source: &str, zone: Tz) -> Result<Self, String> {
-        if source.split_whitespace().count() != 5 {
+        let parts: Vec<&str> = source.split_whitespace().collect();
+        let [minute, hour, day, month, weekday] = parts[..] else {
             return Err("it has five parts: minute, hour, day of the month, month, day of the week".to_owned());
-        }
-        let cron = cron::Schedule::from_str(&format!("0 {source}")).map_err(|e| e.to_string())?;
+        };
+        let weekday = weekdays(weekday)?;
+        let cron = cron::Schedule::from_str(&format!("0 {minute} {hour} {day} {month} {weekday}")).map_err(|e| e.to_string())?;
         Ok(Self { source: source.to_owned(), zone, cron })
     }
 
@@ -48,6 +50,39 @@ impl Schedule {
     fn instant(&self, local: NaiveDateTime) -> Timestamp {
         begins(self.zone, local)
     }
+}
+
+const DAYS: [&str; 8] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"];
+
+/// Days of the week by their names: crontab(5) counts them from Sunday, which is 0 and 7, and the crate counts from 1.
+fn weekdays(part: &str) -> Result<String, String> {
+    let wrong = |item: &str| format!("`{item}` is no day of the week: Sunday is 0 or 7, Monday 1; or write MON");
+    let mut out = Vec::new();
+    for item in part.split(',') {
+        let (base, step) = item.split_once('/').map_or((item, None), |(base, step)| (base, Some(step)));
+        let step =
+            step.map_or(Ok(1), |step| step.parse::<usize>().ok().filter(|step| (1..=7).contains(step)).ok_or_else(|| wrong(item)))?;
+        let number = |text: &str| text.parse::<usize>().ok().filter(|n| *n <= 7).ok_or_else(|| wrong(item));
+        let (from, to) = match base.split_once('-') {
+            _ if base == "*" && step == 1 => {
+                out.push("*");
+                continue;
+            }
+            _ if base == "*" => (0, 6),
+            Some((from, to)) if from.starts_with(|c: char| c.is_ascii_digit()) => (number(from)?, number(to)?),
+            None if base.starts_with(|c: char| c.is_ascii_digit()) => (number(base)?, if item.contains('/') { 6 } else { number(base)? }),
+            // By name: the crate reads it.
+            _ => {
+                out.push(item);
+                continue;
+            }
+        };
+        if from > to {
+            return Err(wrong(item));
+        }
+        out.extend((from..=to).step_by(step).map(|day| DAYS[day]));
+    }
+    Ok(out.join(","))
 }
 
 #[cfg(test)]
@@ -89,6 +124,19 @@ mod tests {
             let before = at(first).minus(std::time::Duration::from_secs(1)).to_string();
             assert_eq!(next(expression, zone, &before), at(first), "{zone}");
             assert_eq!(next(expression, zone, &at(first).to_string()), at(second), "{zone}: not a second time");
+        }
+    }
+
+    #[test]
+    fn days_of_the_week_are_counted_as_crontab_counts_them() {
+        // 2 March 2026 is a Monday.
+        let days = [("1", 2), ("MON", 2), ("0", 8), ("7", 8), ("5-7", 6), ("1-5", 2), ("6,3", 4), ("*/3", 4), ("TUE-THU", 3), ("*", 2)];
+        for (weekday, day) in days {
+            let expression = format!("0 9 * * {weekday}");
+            assert_eq!(next(&expression, "UTC", "2026-03-02T00:00:00Z"), at(&format!("2026-03-{day:02}T09:00:00Z")), "{weekday}");
+        }
+        for wrong in ["8", "5-1", "1/0", "1-x", "-1"] {
+            assert!(Schedule::parse(&format!("0 9 * * {wrong}"), Tz::UTC).is_err(), "{wrong}");
         }
     }
 
