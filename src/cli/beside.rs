@@ -12,6 +12,17 @@ use crate::procedure::model::{Organisation, Permission};
 use crate::store::Store;
 use crate::store::attachments::Attachments;
 
+/// Who acts with a command, and in which form its answer is wanted.
+#[derive(Debug, clap::Args)]
+pub struct Acting {
+    /// Who acts, by e-mail address; left out, the only active administrator.
+    #[arg(long, global = true, value_name = "EMAIL")]
+    pub by: Option<String>,
+    /// Print JSON.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
 /// An opened desk, with what it stands on.
 pub struct Beside {
     /// The desk.

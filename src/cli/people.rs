@@ -7,7 +7,8 @@ use std::time::Duration;
 use anyhow::bail;
 use serde_json::{Value, json};
 
-use super::{beside, people_import, say};
+use super::beside::{self, Acting};
+use super::{people_import, say};
 use crate::config::Config;
 use crate::desk::Desk;
 use crate::desk::request::{Ask, Request};
@@ -21,12 +22,8 @@ const LINK_OPENS: Duration = Duration::from_secs(24 * 3600);
 /// `people`
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Who acts, by e-mail address; left out, the only active administrator.
-    #[arg(long, global = true, value_name = "EMAIL")]
-    by: Option<String>,
-    /// Print JSON.
-    #[arg(long, global = true)]
-    json: bool,
+    #[command(flatten)]
+    acting: Acting,
     #[command(subcommand)]
     action: Action,
 }
@@ -112,10 +109,10 @@ pub async fn run(config: &Config, env: &Env, args: Args) -> anyhow::Result<ExitC
     let (words, data) = if matches!(args.action, Action::List) {
         list(&desk)
     } else {
-        let by = beside::acting(&desk, args.by.as_deref())?.map(|p| p.state.id);
+        let by = beside::acting(&desk, args.acting.by.as_deref())?.map(|p| p.state.id);
         change(config, &desk, by, args.action).await?
     };
-    if args.json {
+    if args.acting.json {
         say::json(&data)?;
     } else {
         say::line(words);

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use serde_json::json;
 
-use super::beside::{self, Beside};
+use super::beside::{self, Acting, Beside};
 use super::say;
 use crate::config::Config;
 use crate::desk::campaign::{Wanted, flag_words};
@@ -24,12 +24,8 @@ const PAGE: usize = 1_000;
 /// `reviews`
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Who does it, by e-mail address; left out, the only active administrator.
-    #[arg(long, global = true, value_name = "EMAIL")]
-    by: Option<String>,
-    /// Print JSON.
-    #[arg(long, global = true)]
-    json: bool,
+    #[command(flatten)]
+    acting: Acting,
     #[command(subcommand)]
     action: Action,
 }
@@ -64,14 +60,14 @@ enum Action {
 /// With a sentence that says what to do.
 pub async fn run(config: &Config, env: &Env, args: Args) -> anyhow::Result<ExitCode> {
     let beside = beside::open(config, env).await?;
-    let person = |permission, what| beside::acting_with(&beside.desk, args.by.as_deref(), permission, what);
+    let person = |permission, what| beside::acting_with(&beside.desk, args.acting.by.as_deref(), permission, what);
     match &args.action {
         Action::Import { review, file, system } => {
             let person = person(Permission::Work, "hand in lists")?;
             let bytes = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
             let rows = users::read(&bytes).map_err(|problem| anyhow::anyhow!("{}: {problem}", file.display()))?.len();
             import(&beside, env, &person, &number(review)?, system, &bytes).await?;
-            match args.json {
+            match args.acting.json {
                 true => say::json(&json!({ "review": review, "system": system, "users": rows }))?,
                 false => say::line(format!("{rows} users of {system} are handed in to {review}.")),
             }
@@ -82,14 +78,14 @@ pub async fn run(config: &Config, env: &Env, args: Args) -> anyhow::Result<ExitC
             let command = beside.desk.freezing(&number).await?;
             beside.desk.ask(Request::of_operator(Some(person.state.id.clone()), Ask::Ticket(Box::new(command)))).await?;
             let lines = beside.desk.ticket(&person, &number).await?.lines.unwrap_or_default();
-            match args.json {
+            match args.acting.json {
                 true => say::json(&json!({ "review": number, "lines": lines.total(), "digest": lines.digest }))?,
                 false => {
                     say::line(format!("{} lines of {number} are frozen (digest {}).", lines.total(), lines.digest.unwrap_or_default()))
                 }
             }
         }
-        Action::Lines { review } => print(&beside, &person(Permission::Read, "read tickets")?, &number(review)?, args.json).await?,
+        Action::Lines { review } => print(&beside, &person(Permission::Read, "read tickets")?, &number(review)?, args.acting.json).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -12,11 +12,11 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::config::{Config, Database};
-use crate::desk::Desk;
 use crate::desk::chat::Chat;
 use crate::desk::founding::{self, Founding};
 use crate::desk::heartbeat::Expected;
 use crate::desk::publish::Publisher;
+use crate::desk::{Desk, StoreError};
 use crate::env::Env;
 use crate::inbound::listen::{Bounds, Doors};
 use crate::inbound::slack::socket::Patience;
@@ -329,26 +329,36 @@ fn pagers_of(config: &Config, chat: Option<&Arc<dyn Chat>>) -> anyhow::Result<Ve
     Ok(pagers)
 }
 
+/// Waits until something was recorded, or until what was put off may be due; `false` when it is time to stop.
+async fn woken(sizes: &mut watch::Receiver<i64>, stopped: &mut watch::Receiver<bool>) -> bool {
+    tokio::select! {
+        () = tokio::time::sleep(TICK) => true,
+        Ok(()) = sizes.changed() => true,
+        _ = stopped.wait_for(|stop| *stop) => false,
+    }
+}
+
+/// Whether a deliverer goes on after this turn.
+fn goes_on(desk: &Desk, turn: Result<(), StoreError>) -> bool {
+    if let Err(error) = turn {
+        tracing::warn!(%error, "the outbox could not be read; it is read again");
+    }
+    !desk.is_replaced()
+}
+
 /// Pages people: as soon as something was recorded, and what was put off when its time comes.
 async fn paging(pager: Arc<dyn Pager>, desk: Desk, mut stopped: watch::Receiver<bool>) {
     let mut sizes = desk.sizes();
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(TICK) => {}
-            Ok(()) = sizes.changed() => {}
-            _ = stopped.wait_for(|stop| *stop) => return,
-        }
+    while woken(&mut sizes, &mut stopped).await {
         if desk.is_held() {
             continue;
         }
         let sent = async {
             while deliver_once(pager.as_ref(), &desk).await? && !*stopped.borrow() {}
-            Ok::<(), crate::desk::StoreError>(())
+            Ok(())
         };
-        match sent.await {
-            _ if desk.is_replaced() => return,
-            Ok(()) => {}
-            Err(error) => tracing::warn!(%error, "the outbox could not be read; it is read again"),
+        if !goes_on(&desk, sent.await) {
+            return;
         }
     }
 }
@@ -373,12 +383,7 @@ async fn reading_shifts(shifts: Arc<Shifts>, desk: Desk, mut stopped: watch::Rec
 /// Tells Slack what waits: as soon as something was recorded, and what was put off when its time comes.
 async fn speaker(slack: Arc<Slack>, desk: Desk, mut stopped: watch::Receiver<bool>) {
     let mut sizes = desk.sizes();
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(TICK) => {}
-            Ok(()) = sizes.changed() => {}
-            _ = stopped.wait_for(|stop| *stop) => return,
-        }
+    while woken(&mut sizes, &mut stopped).await {
         if desk.is_held() {
             continue;
         }
@@ -386,12 +391,10 @@ async fn speaker(slack: Arc<Slack>, desk: Desk, mut stopped: watch::Receiver<boo
             desk.wake_rooms(SLACK).await?;
             slack.invite_to_link(&desk).await?;
             while slack.deliver(&desk).await? && !*stopped.borrow() {}
-            Ok::<(), crate::desk::StoreError>(())
+            Ok(())
         };
-        match told.await {
-            _ if desk.is_replaced() => return,
-            Ok(()) => {}
-            Err(error) => tracing::warn!(%error, "the outbox could not be read; it is read again"),
+        if !goes_on(&desk, told.await) {
+            return;
         }
     }
 }

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::world::{Person, World, days, on_both};
 
-const PERMIT: &str = "kind: permit
+/// A procedure that asks for an approval.
+pub const PERMIT: &str = "kind: permit
 prefix: PRM
 title: Permit
 purpose: Something is allowed once others have said so.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::hand::{Hand, button, chosen, typed, words};
+use crate::approvals::PERMIT;
 use crate::world::slack::FakeSlack;
 use crate::world::{World, labels, on_both};
 
@@ -85,27 +86,6 @@ async fn a_phase_asks_when_it_happened_and_both_times_are_recorded(w: &mut World
     assert_eq!(slack.violations(), Vec::<String>::new());
 }
 on_both!(a_phase_asks_when_it_happened_and_both_times_are_recorded);
-
-/// A procedure that asks for an approval.
-const PERMIT: &str = "kind: permit
-prefix: PRM
-title: Permit
-purpose: Something is allowed once others have said so.
-fields:
-  title: { type: line, help: What is to be allowed. }
-  scope: { type: choice, of: [small, large], default: small, audit: true, help: How much of it. }
-statuses: [requested, granted]
-ended: [granted]
-declare: { by: anyone, asks: [title, scope], requires: [title] }
-transitions:
-  grant:
-    from: requested
-    to: granted
-    by: responder
-    help: It is allowed from now on.
-    approval: { of: [title, scope], stages: [{ by: incident-manager }] }
-retention: Six years.
-";
 
 // proves: APR-02
 async fn a_button_to_approve_that_moved_on_says_what_changed_and_opens_nothing(w: &mut World) {
