@@ -10,6 +10,7 @@ use super::{bundle, say};
 use crate::desk::DeskError;
 use crate::desk::publish;
 use crate::desk::rebuild::Rebuilt;
+use crate::ledger::chain::Reading;
 use crate::ledger::checkpoint::Checkpoint;
 use crate::ledger::envelope::Envelope;
 use crate::ledger::key::VerifierKey;
@@ -227,7 +228,7 @@ impl<'a> Look<'a> {
                 if row.leaf != leaf.0 {
                     return Err(Damage::event(place, &row.bytes, "its bytes do not match the hash that was stored with it").into());
                 }
-                let (event, full) = walk.push_hashed(&row.bytes, leaf)?;
+                let (event, full) = walk.push_read(&row.bytes, leaf, Reading::of(&row.bytes))?;
                 check_columns(place, row, &event)?;
                 for tile in &full {
                     self.compare_tile(tile).await?;

@@ -11,6 +11,7 @@
 //! | [`sealed`], [`disclosed`] | commitments to what the log must not show, and their opening for a recipient |
 //! | [`chain`], [`verify`], [`bundle`], [`manifest`], [`audit`], [`report`] | verification of events, logs and evidence bundles |
 
+mod ahead;
 pub mod audit;
 pub mod bundle;
 pub mod canonical;
