@@ -303,6 +303,8 @@ pub struct Requires {
     pub unfrozen: Vec<Unfrozen>,
     /// Other records.
     pub linked: Vec<Linked>,
+    /// Whoever takes it has no part in the work on the records that these links lead to.
+    pub apart: Vec<String>,
     /// Fields of type time that must lie in the future.
     pub ahead: Vec<String>,
     /// An approval that was only spoken must have been confirmed by its giver, or an exception must be linked.
