@@ -191,11 +191,8 @@ fn linked(ticket: &Ticket, rule: &Linked, variables: &Variables, others: Others<
         other.kind == rule.kind && of_type && rule.same.iter().all(|field| word_of(other, field) == word_of(ticket, field))
     };
     let linked: Vec<&Ticket> = words().filter_map(|l| others(l.to.as_ref()?)).filter(fits).collect();
-    let counts: Vec<bool> = linked
-        .iter()
-        .filter(|o| !o.ended || rule.standing.contains(&o.status))
-        .map(|o| rule.standing.contains(&o.status))
-        .collect();
+    let counts: Vec<bool> =
+        linked.iter().filter(|o| !o.ended || rule.standing.contains(&o.status)).map(|o| rule.standing.contains(&o.status)).collect();
     // What came to nothing leaves nothing linked, once somebody says why there is none.
     let none_needed = rule.if_any && counts.is_empty() && (linked.is_empty() || words().any(|l| l.reason_only));
     (!none_needed && (counts.is_empty() || counts.contains(&false))).then(|| condition("RecordMissing", rule.says.clone()))

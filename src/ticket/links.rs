@@ -85,6 +85,7 @@ pub fn inverse(link: &str) -> &str {
         ("renewed_by", "renews"),
         ("duplicated_by", "duplicates"),
         ("shown_by", "shows"),
+        ("found_in", "found"),
     ];
     PAIRS
         .iter()
@@ -141,7 +142,9 @@ pub(super) fn unlink(draft: &mut Draft<'_>, number: &Number, link: i64, reason: 
         return Err(Refusal::BadRequest { because: "a review made this link, and relies on it".into() });
     }
     if found.to.as_ref().and_then(|to| draft.other(to)).is_some_and(|other| opened_by_rule(draft, ticket, other, &found.link)) {
-        return Err(Refusal::BadRequest { because: "the procedure opened one of the two because of the other, so they stay linked".into() });
+        return Err(Refusal::BadRequest {
+            because: "the procedure opened one of the two because of the other, so they stay linked".into(),
+        });
     }
     if reason.bytes.is_empty() {
         return Err(Refusal::ReasonMissing { because: "a link is not taken back without saying why".into() });

@@ -470,6 +470,12 @@ impl World {
 
     /// Takes an acknowledged incident through its phases, and gives it everything that closing wants.
     pub async fn readies(&self, inc: &str, disposition: &str) {
+        self.readies_but_for_the_review(inc, disposition).await;
+        self.reviews(inc).await;
+    }
+
+    /// The same, but nobody has looked back yet.
+    pub async fn readies_but_for_the_review(&self, inc: &str, disposition: &str) {
         let ana = self.person("ana");
         for (step, line) in [("contain", "Cut off."), ("eradicate", "Removed."), ("recover", "Back; an order went through.")] {
             ana.takes(step, inc, json!({ "line": line })).await.done();
@@ -480,6 +486,7 @@ impl World {
     /// Closes a recovered incident, with everything that closing wants.
     pub async fn closes_what_recovered(&self, inc: &str, disposition: &str) {
         self.answers_all(inc, disposition).await;
+        self.reviews(inc).await;
         self.person("mia").closes(inc, "Fixed, and confirmed.").await.done();
     }
 
@@ -501,7 +508,6 @@ impl World {
             "resolution": "It was restarted; ben placed an order.", "disposition": disposition,
         });
         mia.sets(inc, answers).await.done();
-        self.reviews(inc).await;
     }
 
     /// Mia completes the reviews that a ticket was given.
