@@ -84,6 +84,31 @@ pub fn which_ticket(command: &str, word: &str) -> Words {
     Words::of(format!("Which ticket? In its channel the number can be left out; elsewhere write it: {command} {word} INC-000042."))
 }
 
+/// A log was asked for, and not how far back.
+#[must_use]
+pub fn how_far_back(kind: &str) -> Words {
+    Words::of(format!("How far back? Write it like /{kind} log --since 6mo; 30d, 2w, 1y or a day such as 2026-03-01 will do as well."))
+}
+
+/// How many tickets of a kind were opened since then.
+#[must_use]
+pub fn logged(count: i64, title: &str, from: Timestamp) -> Words {
+    let title = title.to_lowercase();
+    Words::new().strong(super::words::count(count, &title, &format!("{title}s"))).text(" since ").time(from).text(". The latest:")
+}
+
+/// The procedure of this ticket divides its way into no parts.
+#[must_use]
+pub fn no_trace(number: &Number) -> Words {
+    Words::new().ticket(number).text(" has no parts to follow; its timeline in the console says everything that happened.")
+}
+
+/// The way of a ticket of which chat shows no content.
+#[must_use]
+pub fn traced_in_the_console(number: &Number) -> Words {
+    Words::of("Who did what on ").ticket(number).text(" is shown in the console.")
+}
+
 /// The organisation has no such procedure.
 #[must_use]
 pub fn no_procedure(what: &str) -> Words {
@@ -204,8 +229,7 @@ pub fn cannot_look_up() -> Words {
 }
 
 /// What every command of a kind of ticket knows beside its steps.
-const EVERYDAY: &str =
-    " · list · show · note TEXT · evidence · edit · assign @somebody · lead @somebody · escalate WHY · page @somebody WHY";
+const EVERYDAY: &str = " · list · log --since 6mo · show · note TEXT · evidence · edit · assign @somebody · lead @somebody · escalate WHY · page @somebody WHY";
 
 /// The commands, for `help`. `kinds`: those that have a command of their own, with their steps' words.
 #[must_use]
@@ -217,7 +241,7 @@ pub fn help(kinds: &[(String, Vec<String>)]) -> Vec<Words> {
         let severity = if name == "incident" { " severity sev2 WHY ·" } else { "" };
         out.push(Words::of(format!("Steps of /{name}:{severity} {}.", steps.join(" · "))));
     }
-    out.push(Words::new().strong("/countersign").text(" link · whoami · inbox · oncall · audit · help"));
+    out.push(Words::new().strong("/countersign").text(" link · whoami · inbox · oncall · audit · sla · trace CHG-000042 · help"));
     out.push(Words::of("Leave out what follows the word, and its form opens. In a ticket's channel you can leave out its number."));
     out
 }

@@ -215,6 +215,7 @@ pub(crate) fn kind() -> Kind {
         matrix: None,
         scores: Vec::new(),
         lines: None,
+        trace: IndexMap::new(),
         proofs: IndexMap::new(),
         subject: None,
         separate: Vec::new(),

@@ -32,6 +32,7 @@
 pub mod accounts;
 mod ahead;
 pub mod append;
+mod audit;
 pub mod campaign;
 pub mod chat;
 pub mod clerk;

@@ -18,9 +18,9 @@ use super::reader::{Mention, Page, Reading, Sort};
 /// Members of `ticket` in a kind's expressions. `severity` is the field of that name, `severities_seen` the list
 /// of all that it (or what was merged into it) ever had; `fields` holds the plain fields
 /// that have a value; `owner`, `lead` and `response` are empty when there is none; `alerts` is `{attached, firing, repeats}`;
-/// `taken` lists the steps taken so far, each once; `stale` says that an approval no longer fits what stands there; `spoken`
+/// `taken` lists the steps taken so far, each once; `overdue` the clocks that were missed and still run; `stale` says that an approval no longer fits what stands there; `spoken`
 /// is `none`, `waiting`, `confirmed`, `denied` or `silence`.
-pub const TICKET_MEMBERS: [&str; 14] = [
+pub const TICKET_MEMBERS: [&str; 15] = [
     "number",
     "kind",
     "status",
@@ -33,6 +33,7 @@ pub const TICKET_MEMBERS: [&str; 14] = [
     "fields",
     "alerts",
     "taken",
+    "overdue",
     "stale",
     "spoken",
 ];

@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::{NaiveDate, NaiveTime};
 use indexmap::IndexMap;
 
+use super::expression::Expression;
 use crate::env::Timestamp;
 
 /// A role name or an e-mail address, as written.
@@ -182,6 +183,22 @@ pub struct Obligation {
     pub of_type: String,
     /// How long it may take.
     pub due: Duration,
+    /// Each run looks for something, and opens such a record for every ticket that it finds, once; none: each run opens one.
+    pub check: Option<Check>,
+}
+
+/// What a run looks for.
+#[derive(Clone, Debug)]
+pub enum Check {
+    /// Approvals by whoever asked, by reading the log again.
+    SelfApprovals,
+    /// Open tickets of which something holds.
+    Tickets {
+        /// The kind of ticket.
+        kind: String,
+        /// On `ticket`.
+        when: Expression,
+    },
 }
 
 /// Who is on call: layers, tried in order; the first that names somebody is asked first, the next ones after it.

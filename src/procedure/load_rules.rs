@@ -103,7 +103,7 @@ pub(super) fn read_unfrozen(page: &Page, node: &Node, fields: &IndexMap<String, 
     out
 }
 
-/// `{ link: …, kind: …, standing: […], says: …, when: … }`, one or several.
+/// `{ link: …, kind: …, type: …, if_any: true, standing: […], says: …, when: … }`, one or several.
 pub(super) fn read_linked(page: &Page, node: &Node) -> Vec<Linked> {
     let mut out = Vec::new();
     for item in page.one_or_more(node, 20) {
@@ -114,12 +114,14 @@ pub(super) fn read_linked(page: &Page, node: &Node) -> Vec<Linked> {
             let sort = Sort::StatusOf(kind.clone().unwrap_or_default());
             page.names(n, &sort)
         });
+        let of_type = section.get("type").and_then(|n| page.word(n));
+        let if_any = section.get("if_any").and_then(|n| page.truth(n)).unwrap_or(false);
         let same = section.get("same").map(|n| page.names(n, &Sort::Field)).unwrap_or_default();
         let when = section.get("when").and_then(|n| page.expression(n, TICKET));
         let says = section.need("says", "the sentence that says what to do").and_then(|n| page.text(n));
         section.done();
         if let (Some(link), Some(kind), Some(standing), Some(says)) = (link, kind, standing, says) {
-            out.push(Linked { link, kind, standing, same, when, says });
+            out.push(Linked { link, kind, of_type, if_any, standing, same, when, says });
         }
     }
     out

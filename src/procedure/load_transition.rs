@@ -192,6 +192,7 @@ impl Context<'_> {
             window: section.get("window").map(|n| read_window(page, n, self.fields)).unwrap_or_default(),
             unfrozen: section.get("unfrozen").map(|n| read_unfrozen(page, n, self.fields)).unwrap_or_default(),
             linked: section.get("linked").map(|n| read_linked(page, n)).unwrap_or_default(),
+            apart: section.get("apart").map(|n| page.one_or_more(n, 10).iter().filter_map(|i| page.word(i)).collect()).unwrap_or_default(),
             ahead: section.get("ahead").map(|n| page.names(n, &Sort::Field)).unwrap_or_default(),
             confirmed: section.get("confirmed").and_then(|n| page.truth(n)).unwrap_or(false),
             lines: section.get("lines").is_some_and(|n| self.settled(n)),

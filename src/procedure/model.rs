@@ -106,6 +106,8 @@ pub struct Kind {
     pub deployments: Option<Deployments>,
     /// It looks again, line by line, at what stands elsewhere.
     pub lines: Option<LinesRule>,
+    /// The parts of its way that an assessor follows, in order: part → its steps.
+    pub trace: IndexMap<String, Vec<String>>,
 }
 
 /// Two fields that propose a third: impact and urgency propose the severity. Every pair has its cell.
@@ -303,6 +305,8 @@ pub struct Requires {
     pub unfrozen: Vec<Unfrozen>,
     /// Other records.
     pub linked: Vec<Linked>,
+    /// Whoever takes it has no part in the work on the records that these links lead to.
+    pub apart: Vec<String>,
     /// Fields of type time that must lie in the future.
     pub ahead: Vec<String>,
     /// An approval that was only spoken must have been confirmed by its giver, or an exception must be linked.

@@ -176,7 +176,17 @@ fn rules(kind: &Kind, requires: &Requires, out: &mut Vec<String>) {
     for linked in &requires.linked {
         let standing = list(&linked.standing, "or");
         let same = if linked.same.is_empty() { String::new() } else { format!(" and is of the same {}", labels(kind, &linked.same)) };
-        out.push(format!("a `{}` link to a {} that is {standing}{same}{}", linked.link, linked.kind, while_(linked.when.as_ref())));
+        let of_type = linked.of_type.as_ref().map(|of_type| format!(" of type {of_type}")).unwrap_or_default();
+        let (link, of, while_so) = (&linked.link, &linked.kind, while_(linked.when.as_ref()));
+        out.push(if linked.if_any {
+            format!("each {of}{of_type} that is linked as `{link}`{same} {standing}{while_so}")
+        } else {
+            format!("a `{link}` link to a {of}{of_type} that is {standing}{same}{while_so}")
+        });
+    }
+    if !requires.apart.is_empty() {
+        let words: Vec<String> = requires.apart.iter().map(|word| format!("`{word}`")).collect();
+        out.push(format!("somebody without a part in the work on what is linked as {}", list(&words, "or")));
     }
     if !requires.ahead.is_empty() {
         out.push(format!("{} in the future", labels(kind, &requires.ahead)));

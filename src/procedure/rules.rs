@@ -79,6 +79,10 @@ pub struct Linked {
     pub link: String,
     /// The other record's kind.
     pub kind: String,
+    /// Its sub-type (its field `type`); a record of another one does not count. Any when `None`.
+    pub of_type: Option<String>,
+    /// Nothing has to be linked; what is linked must stand where it counts.
+    pub if_any: bool,
     /// Where it must stand. Those that ended elsewhere (void) do not count; every other one must stand here.
     pub standing: Vec<String>,
     /// Fields that hold the same there as here, such as the system; a record of another one does not count.

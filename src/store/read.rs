@@ -217,6 +217,14 @@ impl Store {
         query.fetch_all(self.readers()).await?.into_iter().map(held).collect()
     }
 
+    /// How many tickets of one kind were opened in the positions `[from, before)`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn tickets_count(&self, kind: &str, (from, before): (i64, i64)) -> Result<i64, StoreError> {
+        Ok(sqlx::query(sql::TICKETS_COUNT).bind(kind).bind(from).bind(before).fetch_one(self.readers()).await?.try_get(0)?)
+    }
+
     /// How many tickets of each kind and status.
     ///
     /// # Errors

@@ -58,6 +58,8 @@ pub const TICKETS_ENDED: &str = "SELECT t.number, t.opened_seq, t.state, l.rev, 
 pub const TICKETS_LATEST: &str = "SELECT t.number, t.opened_seq, t.state, l.rev, l.seq, l.updated_at, l.attached, l.firing, l.repeats FROM ticket t JOIN ticket_latest l ON l.number = t.number WHERE t.kind = $1 AND t.opened_seq >= $2 AND t.opened_seq < $3 ORDER BY t.opened_seq DESC LIMIT $4";
 /// The same with one status.
 pub const TICKETS_LATEST_IN: &str = "SELECT t.number, t.opened_seq, t.state, l.rev, l.seq, l.updated_at, l.attached, l.firing, l.repeats FROM ticket t JOIN ticket_latest l ON l.number = t.number WHERE t.kind = $1 AND t.opened_seq >= $2 AND t.opened_seq < $3 AND t.status = $5 ORDER BY t.opened_seq DESC LIMIT $4";
+/// How many tickets of one kind were opened in a range of positions.
+pub const TICKETS_COUNT: &str = "SELECT COUNT(*) FROM ticket WHERE kind = $1 AND opened_seq >= $2 AND opened_seq < $3";
 /// How many tickets of each kind and status.
 pub const TICKETS_COUNTED: &str = "SELECT kind, status, COUNT(*) FROM ticket GROUP BY kind, status";
 /// Highest number per prefix.
@@ -353,6 +355,7 @@ pub const ALL: &[&str] = &[
     TICKETS_ENDED,
     TICKETS_LATEST,
     TICKETS_LATEST_IN,
+    TICKETS_COUNT,
     TICKETS_COUNTED,
     COUNTERS,
     ALERT,

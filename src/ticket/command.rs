@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::alert::Alert;
 use super::deployment::Deployment;
-use super::event::Pinned;
+use super::event::{Checked, Pinned};
 use super::lines::{LineAsked, Verdict};
 use super::number::Number;
 use crate::env::Timestamp;
@@ -104,8 +104,8 @@ pub enum Command {
     /// A deadline came due; from the scheduler only.
     Fire { ticket: Number, deadline: String, came_due: Timestamp },
     /// An obligation of the organisation came due at `due`; the times in `missed` passed unnoticed. With no `due` it counts
-    /// from now on. From the scheduler only.
-    Oblige { obligation: String, due: Option<Timestamp>, missed: Vec<Timestamp> },
+    /// from now on. From the scheduler only. `checked`: what its check came to.
+    Oblige { obligation: String, due: Option<Timestamp>, missed: Vec<Timestamp>, checked: Option<Checked> },
 }
 
 /// What became of a ticket's room in chat.

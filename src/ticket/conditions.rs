@@ -185,12 +185,17 @@ fn linked(ticket: &Ticket, rule: &Linked, variables: &Variables, others: Others<
     if !applies(rule.when.as_ref(), variables) {
         return None;
     }
-    let linked = ticket.links.iter().filter(|l| l.link == rule.link).filter_map(|l| others(l.to.as_ref()?)).filter(|o| o.kind == rule.kind);
-    let same = |other: &&Ticket| rule.same.iter().all(|field| word_of(other, field) == word_of(ticket, field));
-    let linked = linked.filter(same);
+    let words = || ticket.links.iter().filter(|l| l.link == rule.link);
+    let fits = |other: &&Ticket| {
+        let of_type = rule.of_type.is_none() || word_of(other, "type") == rule.of_type.as_deref();
+        other.kind == rule.kind && of_type && rule.same.iter().all(|field| word_of(other, field) == word_of(ticket, field))
+    };
+    let linked: Vec<&Ticket> = words().filter_map(|l| others(l.to.as_ref()?)).filter(fits).collect();
     let counts: Vec<bool> =
-        linked.filter(|o| !o.ended || rule.standing.contains(&o.status)).map(|o| rule.standing.contains(&o.status)).collect();
-    (counts.is_empty() || counts.contains(&false)).then(|| condition("RecordMissing", rule.says.clone()))
+        linked.iter().filter(|o| !o.ended || rule.standing.contains(&o.status)).map(|o| rule.standing.contains(&o.status)).collect();
+    // What came to nothing leaves nothing linked, once somebody says why there is none.
+    let none_needed = rule.if_any && counts.is_empty() && (linked.is_empty() || words().any(|l| l.reason_only));
+    (!none_needed && (counts.is_empty() || counts.contains(&false))).then(|| condition("RecordMissing", rule.says.clone()))
 }
 
 /// What is asked for has no entry yet: it is asked for all the same, and approved once whoever answers for it has made one.

@@ -157,11 +157,11 @@ pub fn decide(ctx: &Context<'_>, world: &dyn World, command: &Command) -> Result
         Command::DecideLines { ticket, choices } => campaign::decide(&mut draft, ticket, choices)?,
         Command::AnswerPage { ticket, service, answer, agent } => escalate::answered_elsewhere(&mut draft, ticket, service, answer, agent)?,
         Command::Fire { ticket, deadline, came_due } => deadlines::fire(&mut draft, ticket, deadline, *came_due)?,
-        Command::Oblige { obligation, due, missed } => {
+        Command::Oblige { obligation, due, missed, checked } => {
             if *ctx.actor != Actor::Scheduler {
                 return Err(Refusal::NotForYou { what: "let an obligation come due".into() });
             }
-            opens::oblige(&mut draft, obligation, *due, missed);
+            opens::oblige(&mut draft, obligation, *due, missed, checked.as_ref());
         }
     }
     draft.finish()

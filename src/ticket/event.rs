@@ -77,6 +77,19 @@ pub struct Via {
     // there, the sealed value `envelope` says by which message of whom the request came.
 }
 
+/// What a check came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checked {
+    /// How many approvals or tickets were looked at.
+    pub looked_at: i64,
+    /// The number of events up to which the log was read.
+    pub as_of: i64,
+    /// The tickets that were found, as many as one run tells.
+    pub found: Vec<Number>,
+    /// The records that were opened for those of them that had none yet.
+    pub opened: Vec<Number>,
+}
+
 /// What happened. The tag is the event's `kind`.
 #[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -264,8 +277,15 @@ pub enum Fact {
     // ── what must be done again and again ───────────────────────────────────────────────────────────────
     /// From this moment on the obligation counts.
     ObligationBegan { obligation: String, from: Timestamp },
-    /// It came due, and its record was opened; `due` is when, `at` (the event's) is when it was recorded.
-    ObligationRun { obligation: String, due: Timestamp, opened: Option<Number> },
+    /// It came due, and its record was opened; `due` is when, `at` (the event's) is when it was recorded. `checked`: what it
+    /// looked for, and found.
+    ObligationRun {
+        obligation: String,
+        due: Timestamp,
+        opened: Option<Number>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        checked: Option<Checked>,
+    },
     /// It came due while nobody was there to open its record, and has come due again since.
     ObligationMissed { obligation: String, due: Timestamp },
 

@@ -4,8 +4,12 @@ use super::draft::Draft;
 use super::event::{Fact, NewEvent};
 use super::number::Number;
 use super::refusal::Refusal;
+use super::state::Ticket;
 use super::{campaign, consequences};
 use crate::ledger::sealed::Sealed;
+
+/// How a record came in that follows from something else.
+pub(super) const CONSEQUENCE: &str = "consequence";
 
 /// The most links on one ticket.
 const MAX_LINKS: usize = 1_000;
@@ -81,6 +85,7 @@ pub fn inverse(link: &str) -> &str {
         ("renewed_by", "renews"),
         ("duplicated_by", "duplicates"),
         ("shown_by", "shows"),
+        ("found_in", "found"),
     ];
     PAIRS
         .iter()
@@ -109,6 +114,16 @@ fn back(draft: &mut Draft<'_>, number: &Number, link: &str, other: &Number) {
     }
 }
 
+/// Whether one of the two was opened as a consequence of the other, with a link of this word: the first link that such a
+/// record has is the one to what it follows from.
+fn opened_by_rule(draft: &Draft<'_>, ticket: &Ticket, other: &Ticket, link: &str) -> bool {
+    let follows = |record: &Ticket, of: &Ticket, word: &str| {
+        let rule = draft.pinning(of).is_ok_and(|pin| pin.kind.opens.iter().any(|rule| rule.link == word && rule.kind == record.kind));
+        rule && record.intake == CONSEQUENCE && record.links.first().is_some_and(|l| l.to.as_ref() == Some(&of.number))
+    };
+    follows(other, ticket, link) || follows(ticket, other, inverse(link))
+}
+
 /// A link that the procedure makes, on both tickets.
 pub(super) fn both_ways(draft: &mut Draft<'_>, number: &Number, link: &str, other: &Number, digest: &str) {
     draft.push(NewEvent::on(number, Fact::Linked { link: link.to_owned(), to: Some(other.clone()) }).by(digest));
@@ -125,6 +140,11 @@ pub(super) fn unlink(draft: &mut Draft<'_>, number: &Number, link: i64, reason: 
     let Some(found) = ticket.links.iter().find(|l| l.id == link).cloned() else { return Err(Refusal::NoSuchLink { link }) };
     if campaign::makes(&found.link) {
         return Err(Refusal::BadRequest { because: "a review made this link, and relies on it".into() });
+    }
+    if found.to.as_ref().and_then(|to| draft.other(to)).is_some_and(|other| opened_by_rule(draft, ticket, other, &found.link)) {
+        return Err(Refusal::BadRequest {
+            because: "the procedure opened one of the two because of the other, so they stay linked".into(),
+        });
     }
     if reason.bytes.is_empty() {
         return Err(Refusal::ReasonMissing { because: "a link is not taken back without saying why".into() });

@@ -38,9 +38,9 @@ impl Flag {
     pub fn words(self) -> &'static str {
         match self {
             Self::Privileged => "privileged",
-            Self::Orphan => "nobody known",
+            Self::Orphan => "account of nobody known",
             Self::Left => "has left",
-            Self::Unrecorded => "never asked for here",
+            Self::Unrecorded => "orphan: never asked for here",
             Self::Unlisted => "not in the system's list",
         }
     }

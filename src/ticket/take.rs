@@ -194,6 +194,7 @@ fn check<'a>(draft: &Draft<'a>, number: &Number, step: &Step) -> Result<Checked<
     // Asked of the ticket as it stands and as it will be: the form that closes cannot also lower the bar.
     second_person(draft, ticket, pin, transition)?;
     second_person(draft, &after, pin, transition)?;
+    apart(draft, ticket, pin, transition)?;
     // One answer names everything that is missing, the reason as well.
     let reason = reason_missing(ticket, pin, transition, step, late);
     complete(draft, &after, pin, transition, reason)?;
@@ -288,6 +289,20 @@ fn second_person(draft: &Draft<'_>, ticket: &Ticket, pin: Pinning<'_>, transitio
     if draft.ctx.actor.person().is_some_and(|person| second::is_one_of(&first, person, draft.ctx.people)) {
         let label = view::label(pin.kind, pin.response, &transition.name).to_owned();
         return Err(Refusal::SecondPersonNeeded { ticket: ticket.number.clone(), label });
+    }
+    Ok(())
+}
+
+/// Refuses when the taker has a part in the work that this ticket judges.
+fn apart(draft: &Draft<'_>, ticket: &Ticket, pin: Pinning<'_>, transition: &Transition) -> Result<(), Refusal> {
+    let words = &transition.requires.apart;
+    let judged = ticket.links.iter().filter(|l| words.contains(&l.link)).filter_map(|l| draft.other(l.to.as_ref()?));
+    let Some(person) = draft.ctx.actor.person() else { return Ok(()) };
+    for other in judged {
+        if second::is_one_of(&second::workers(other), person, draft.ctx.people) {
+            let label = view::label(pin.kind, pin.response, &transition.name).to_owned();
+            return Err(Refusal::SecondPersonNeeded { ticket: other.number.clone(), label });
+        }
     }
     Ok(())
 }

@@ -73,6 +73,7 @@ async fn modelled(w: &World) -> String {
         "title": "Deploy web-shop", "system": "web-shop", "expires_at": w.now().plus(days(60)).to_string(),
         "description": "Deploy a merged and reviewed pull request of web-shop with the pipeline, between 08:00 and 16:00.",
         "justification": "Forty such deployments went well since January; each alone is of low risk.",
+        "security_impact": "None: nothing is open that was closed before.",
         "rollback_plan": "The pipeline deploys the version before; three minutes.",
     });
     let model = w.person("ana").posts("/api/v1/tickets", json!({ "kind": "change-model", "fields": fields })).await.number();

@@ -13,12 +13,14 @@
 mod altered;
 mod api;
 mod approvals;
+mod assessor;
 mod browser;
 mod calendar;
 mod changes;
 mod cli;
 mod clocks;
 mod console_browser;
+mod controls;
 mod correlation;
 mod deployments;
 mod documents;

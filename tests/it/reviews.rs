@@ -93,7 +93,7 @@ async fn confirmed(w: &World, record: &str) {
     w.person("sec").takes("confirm", record, json!({})).await.done();
 }
 
-// proves: REV-02, REV-03, REV-04, REV-05, REV-06
+// proves: REV-02, REV-03, REV-04, REV-05, REV-06, ACC-11
 async fn a_campaign_is_frozen_decided_done_and_only_then_complete(w: &mut World) {
     with_systems(w, "").await;
     let (anas, oras) = (granted(w, "ana", "admin").await, granted(w, "ora", "read").await);
@@ -129,6 +129,13 @@ async fn a_campaign_is_frozen_decided_done_and_only_then_complete(w: &mut World)
             ("ora", oras.as_str(), vec!["unlisted"]),
         ]
     );
+    // Each leads to the record by which it was given; what nothing here ever gave is an orphan, and says so.
+    let origins: Vec<&str> = all.iter().filter_map(|l| l["origin"].as_str()).collect();
+    assert_eq!(origins, [anas.as_str(), "orphan", oras.as_str()]);
+    let given = w.person("aud").sees(origins[0]).await;
+    assert_eq!((&given["kind"], &given["fields"]["requested_for"]), (&json!("access"), &all[0]["person"]));
+    let page = w.signed_in("aud").await.gets(&format!("/console/c/{rev}/lines")).await.text();
+    assert!(page.contains(&format!("/console/c/{anas}")) && page.contains("orphan: never asked for here"), "{page}");
     let frozen = w.log_of("LinesFrozen").await.remove(0);
     assert_eq!((frozen["data"]["lines"].as_i64(), &frozen["data"]["from"]), (Some(3), &json!({ "access": 2, "users of prod-db": 2 })));
     assert_eq!(frozen["data"]["digest"], w.person("aud").gets(&format!("/api/v1/tickets/{rev}/lines")).await.done()["digest"]);
@@ -180,7 +187,7 @@ async fn a_campaign_is_frozen_decided_done_and_only_then_complete(w: &mut World)
     assert_eq!(stands, ["kept", "revoked", "revoked"]);
     decides(&w.signed_in("mia").await, &rev, of_ana, "revoke", "Too late.").await.refused("Locked");
     let table = w.person("aud").gets(&format!("/api/v1/tickets/{rev}/lines/csv")).await.text();
-    assert!(table.lines().count() == 4 && table.contains("Nobody knows what it does."), "{table}");
+    assert!(table.lines().count() == 4 && table.contains("Nobody knows what it does.") && table.contains(",orphan,"), "{table}");
 }
 on_both!(a_campaign_is_frozen_decided_done_and_only_then_complete);
 

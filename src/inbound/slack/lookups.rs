@@ -35,7 +35,7 @@ fn as_shown(app: &App, card: Card) -> Card {
     Card { bare: card.bare || forms::minimal(app), ..card }
 }
 
-fn line(app: &App, card: &Card) -> Words {
+pub(super) fn line(app: &App, card: &Card) -> Words {
     if card.bare || forms::minimal(app) {
         let severity = card.severity.as_ref().map_or_else(String::new, |s| format!(" · {}", s.name));
         return Words::new().strong(&card.number).text(format!("{severity} · {}", card.status));

@@ -26,6 +26,7 @@ pub mod lines;
 pub mod linking;
 mod lookups;
 pub mod press;
+mod record;
 pub mod signed;
 pub mod socket;
 pub mod speaker;

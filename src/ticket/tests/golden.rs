@@ -13,8 +13,8 @@ use crate::ticket::alert::AlertStatus;
 use crate::ticket::bench::number;
 use crate::ticket::deployment::DeploymentState;
 use crate::ticket::event::{
-    Actor, AdoptedFile, AlertSeen, ApprovedAs, Brought, DeploymentSeen, EpochOpened, Event, EvidenceAttached, Fact, NewTask, OwedItem,
-    Pinned, Reminder, Shift, TicketOpened, TransitionTaken, Via,
+    Actor, AdoptedFile, AlertSeen, ApprovedAs, Brought, Checked, DeploymentSeen, EpochOpened, Event, EvidenceAttached, Fact, NewTask,
+    OwedItem, Pinned, Reminder, Shift, TicketOpened, TransitionTaken, Via,
 };
 use crate::ticket::lines::{LineAsked, Verdict};
 
@@ -73,7 +73,7 @@ fn log_and_people() -> Vec<Fact> {
         Fact::OnCallChanged { from: None, to: Some("p_1".into()) },
         Fact::RotaRead { shifts: vec![Shift { person: "p_1".into(), from: at(), to: at() }], unknown: 1 },
         Fact::ObligationBegan { obligation: "access-review".into(), from: at() },
-        Fact::ObligationRun { obligation: "access-review".into(), due: at(), opened: Some(number(3)) },
+        Fact::ObligationRun { obligation: "access-review".into(), due: at(), opened: Some(number(3)), checked: None },
         Fact::ObligationMissed { obligation: "access-review".into(), due: at() },
     ]
 }
@@ -307,6 +307,12 @@ fn with_what_was_added() -> Vec<Fact> {
             digest: "03".into(),
             instead_of: Some("p_2".into()),
             self_approved: true,
+        },
+        Fact::ObligationRun {
+            obligation: "overdue-changes".into(),
+            due: at(),
+            opened: None,
+            checked: Some(Checked { looked_at: 7, as_of: 9, found: vec![number(3)], opened: vec![number(4)] }),
         },
     ]
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod approving;
+mod assessed;
 mod changes;
 mod clocks;
 mod correlating;

@@ -256,6 +256,7 @@ fn exceptions_models_reviews_and_actions_reach_and_leave_every_status() {
             "title": "Deploy web-shop", "system": "prod-db", "expires_at": b.now.plus(day() * 5).to_string(),
             "description": "Deploy a merged and reviewed pull request of web-shop with the pipeline, between 08:00 and 16:00.",
             "justification": "Forty such deployments went well since January; each alone is of low risk.",
+            "security_impact": "None: nothing is open that was closed before.",
             "rollback_plan": "The pipeline deploys the version before; three minutes.",
         })
     };
@@ -323,6 +324,7 @@ proptest! {
             "title": "Deploy web-shop", "system": "web-shop", "expires_at": b.now.plus(day() * 9).to_string(),
             "description": "Deploy a merged and reviewed pull request of web-shop with the pipeline, between 08:00 and 16:00.",
             "justification": "Forty such deployments went well since January; each alone is of low risk.",
+            "security_impact": "None: nothing is open that was closed before.",
             "rollback_plan": "The pipeline deploys the version before; three minutes.",
         });
         let model = open(&mut b, "p_ana", "change-model", &model).unwrap();
