@@ -61,7 +61,7 @@ mod tests {
     fn the_manifest_names_the_scopes_that_our_methods_need() {
         let scopes = wanted_scopes();
         for needed in
-            ["chat:write", "commands", "groups:write", "groups:history", "pins:write", "files:read", "users:read", "channels:join"]
+            ["chat:write", "commands", "groups:write", "groups:history", "im:history", "pins:write", "files:read", "users:read", "channels:join"]
         {
             assert!(scopes.contains(&needed), "{needed}");
         }
