@@ -96,11 +96,7 @@ pub(super) fn pages(event: &Event, known: &Known, ways: &BTreeSet<&'static str>,
 fn calls(fact: &Fact) -> bool {
     matches!(
         fact,
-        Fact::Escalated { .. }
-            | Fact::GroupNotified { .. }
-            | Fact::OnCallChanged { .. }
-            | Fact::LinesFrozen { .. }
-            | Fact::Nudged { .. }
+        Fact::Escalated { .. } | Fact::GroupNotified { .. } | Fact::OnCallChanged { .. } | Fact::LinesFrozen { .. } | Fact::Nudged { .. }
     )
 }
 
@@ -157,10 +153,17 @@ impl Desk {
     ///
     /// # Errors
     /// As [`Desk::ask`].
-    pub async fn page_missed(&self, event: &Event, person: Option<String>, platform: &str, why: &str) -> Result<(), Unanswered> {
-        let (Fact::Escalated { to_tier, to, .. }, Some(ticket)) = (&event.fact, &event.ticket) else { return Ok(()) };
+    pub async fn page_missed(&self, event: &Event, platform: &str, why: &str) -> Result<(), Unanswered> {
+        let (Fact::Escalated { to_tier, to, person, .. }, Some(ticket)) = (&event.fact, &event.ticket) else { return Ok(()) };
         let alone = !self.inner().pagers().iter().any(|way| *way != CHAT);
-        let missed = MissedPage { tier: *to_tier, to: to.clone(), person, platform: platform.to_owned(), why: why.to_owned(), alone };
+        let missed = MissedPage {
+            tier: *to_tier,
+            to: to.clone(),
+            person: person.clone(),
+            platform: platform.to_owned(),
+            why: why.to_owned(),
+            alone,
+        };
         let key = format!("missed:{platform}:{}", event.seq);
         let command = Command::MissPage { ticket: ticket.clone(), missed };
         let dedupe = Some(Dedupe { digest: key.clone(), key });

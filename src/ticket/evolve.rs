@@ -123,10 +123,7 @@ fn apply(ticket: &mut Ticket, fact: &Fact, event: &Event) {
             }
         }
         Fact::Escalated { .. } | Fact::EscalationAcknowledged { .. } => escalation(ticket, fact, event),
-        Fact::NoteRevised { note, edited_at: Some(at), .. } => {
-            let last = ticket.revised.entry(*note).or_insert(*at);
-            *last = (*last).max(*at);
-        }
+        Fact::NoteRevised { note, edited_at: Some(at), .. } => revised(ticket, *note, *at),
         Fact::MorningTold { person, .. } => drop(ticket.woken.remove(person)),
         Fact::GroupNotified { .. } | Fact::NotificationAcknowledged { .. } | Fact::NotificationOverdue { .. } => {
             notification(ticket, fact, event);
@@ -314,6 +311,12 @@ fn links(ticket: &mut Ticket, fact: &Fact, event: &Event) {
         Fact::Unlinked { link } => ticket.links.retain(|l| l.id != *link),
         _ => {}
     }
+}
+
+/// A note was changed in chat at this moment, or earlier than another change of it that is known.
+fn revised(ticket: &mut Ticket, note: i64, at: crate::env::Timestamp) {
+    let last = ticket.revised.entry(note).or_insert(at);
+    *last = (*last).max(at);
 }
 
 fn escalation(ticket: &mut Ticket, fact: &Fact, event: &Event) {

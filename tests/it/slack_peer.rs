@@ -213,7 +213,8 @@ mod tools {
         // The button is read off the card that stands in the emulator.
         let channel = slack.channel("inc-000001").await["id"].as_str().expect("an id").to_owned();
         let history = slack.tells("conversations.history", &[("channel", &channel), ("limit", "50")]).await;
-        let card = history["messages"].as_array().expect("messages").iter().find(|m| m.to_string().contains("False alarm")).expect("a card");
+        let card =
+            history["messages"].as_array().expect("messages").iter().find(|m| m.to_string().contains("False alarm")).expect("a card");
         let trigger = ana.trigger("").await;
         let pressed = ana.presses(&button(card, "False alarm"), &trigger).await;
         assert_eq!((pressed.status, pressed.text().as_str()), (200, ""), "the form stands there");
@@ -295,10 +296,22 @@ systems: { logs: { title: Logs, owner: approver, roles: { read: { title: Reads, 
         w.slack_is_told().await;
         let channel = slack.channel_like("inc-000001").id;
         let there = ana.within(&channel);
-        for line in ["/incident acknowledge", "/incident note Zone b looks healthy again.", "/incident show", "/incident list", "/incident zebra",
-            "/countersign", "/countersign whoami", "/countersign oncall", "/countersign audit", "/countersign inbox", "/countersign link",
-            "/incident page mia The database needs its owner.", "/change standard", "/incident nte"]
-        {
+        for line in [
+            "/incident acknowledge",
+            "/incident note Zone b looks healthy again.",
+            "/incident show",
+            "/incident list",
+            "/incident zebra",
+            "/countersign",
+            "/countersign whoami",
+            "/countersign oncall",
+            "/countersign audit",
+            "/countersign inbox",
+            "/countersign link",
+            "/incident page mia The database needs its owner.",
+            "/change standard",
+            "/incident nte",
+        ] {
             answers.push(there.types(line).await);
         }
         answers.push(there.presses(&format!("1|{inc}|!more||")).await);
@@ -373,7 +386,8 @@ systems: { logs: { title: Logs, owner: approver, roles: { read: { title: Reads, 
         let channels = state.channels.values();
         let mut groups: Vec<(String, Vec<Value>)> = channels
             .map(|c| {
-                let to = c.members.iter().find_map(|member| state.users.get(member).filter(|user| !user.bot)).map(|user| user.name.as_str());
+                let to =
+                    c.members.iter().find_map(|member| state.users.get(member).filter(|user| !user.bot)).map(|user| user.name.as_str());
                 let title = if c.im { format!("Directly, to {}", to.unwrap_or_default()) } else { format!("#{}", c.name) };
                 (title, c.messages.iter().map(blocks_of).collect())
             })

@@ -121,7 +121,8 @@ fn help(app: &App) -> Outcome {
     let library = app.desk.snapshot().procedures.current().cloned();
     let kinds = library.iter().flat_map(|library| COMMANDS.iter().filter_map(|name| library.kinds.get(*name)));
     let steps = |kind: &Kind| {
-        let lines = kind.lines.is_some().then(|| "lines".to_owned()).into_iter().chain(models::any(app, kind).then(|| "standard".to_owned()));
+        let lines =
+            kind.lines.is_some().then(|| "lines".to_owned()).into_iter().chain(models::any(app, kind).then(|| "standard".to_owned()));
         let steps = kind.transitions.values().filter(|t| takes(t) || decides(t)).map(|t| t.name.clone());
         lines.chain(steps).collect()
     };

@@ -13,7 +13,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use super::http::HttpError;
-use crate::card::words::one_line;
+use crate::card::words::{capitalise, one_line};
 use crate::desk::paging::Entry;
 use crate::desk::query::NoView;
 use crate::desk::request::Unanswered;
@@ -125,8 +125,13 @@ pub async fn deliver_once(pager: &dyn Pager, desk: &Desk) -> Result<bool, StoreE
         Err(NotPaged::NoView(NoView::Store(error))) => return Err(error),
         Err(NotPaged::RanOut) => tracing::warn!(channel, "a page was not sent before its turn ran out; it is sent with the next one"),
         Err(error) => {
-            let to = entry.person.as_ref().map_or_else(String::new, |id| format!(" to {}", desk.snapshot().directory.name_of(id)));
-            let words = format!("A page could not be sent{to} ({channel}): {error}.");
+            let words = match &entry.person {
+                Some(id) => {
+                    let name = desk.snapshot().directory.name_of(id);
+                    format!("{name} could not be told directly in {}: {error}.", capitalise(pager.platform()))
+                }
+                None => format!("A page could not be sent ({channel}): {error}."),
+            };
             tracing::warn!(channel, %error, attempts = due.attempts, "a page could not be sent");
             // To be asked to wait a little is nothing unusual.
             if !(matches!(error, NotPaged::NotNow(_, Some(_))) && due.attempts < PATIENT) {
@@ -136,7 +141,8 @@ pub async fn deliver_once(pager: &dyn Pager, desk: &Desk) -> Result<bool, StoreE
             if refused && due.attempts >= MOST_REFUSED {
                 desk.delivered(channel, &due).await?;
             } else {
-                let pause = Duration::from_secs(PAUSE.0.saturating_pow(u32::try_from(due.attempts.clamp(0, 16)).unwrap_or(16)).min(PAUSE.1));
+                let pause =
+                    Duration::from_secs(PAUSE.0.saturating_pow(u32::try_from(due.attempts.clamp(0, 16)).unwrap_or(16)).min(PAUSE.1));
                 let pause = if let NotPaged::NotNow(_, Some(asked)) = &error { *asked } else { pause };
                 desk.later(channel, &due, desk.now().plus(pause)).await?;
             }
@@ -154,7 +160,7 @@ async fn page(pager: &dyn Pager, desk: &Desk, entry: &Entry, due: &Due) -> Resul
     let page = Page { desk, event, telling, person: entry.person.clone(), due: due.clone() };
     match pager.send(&page).await {
         // That is an event of its own, and nothing is left to try.
-        Err(NotPaged::Nobody(why)) => Ok(desk.page_missed(&page.event, page.person.clone(), pager.platform(), why).await?),
+        Err(NotPaged::Nobody(why)) => Ok(desk.page_missed(&page.event, pager.platform(), why).await?),
         sent => sent,
     }
 }

@@ -38,7 +38,10 @@ async fn an_app_that_is_uninstalled_is_told_of_and_everything_is_said_once_it_is
     refuses_everything(&slack, "account_inactive");
     told(&hand, "Ev1", json!({ "type": "app_uninstalled" })).await;
     let troubles = platform_troubles(w).await;
-    assert!(troubles.len() == 1 && troubles[0].contains("was removed from Slack") && troubles[0].contains("Nothing is lost"), "{troubles:?}");
+    assert!(
+        troubles.len() == 1 && troubles[0].contains("was removed from Slack") && troubles[0].contains("Nothing is lost"),
+        "{troubles:?}"
+    );
     let (_, doctor) = w.runs(&["doctor"]).await;
     assert!(doctor.contains("was removed from Slack") && doctor.contains("slack.bot_token"), "{doctor}");
     let console = w.signed_in("ana").await.gets("/console/").await.text();

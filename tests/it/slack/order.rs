@@ -136,7 +136,8 @@ async fn changes_of_one_message_that_come_in_the_wrong_order_leave_its_last_word
         ],
         "everything is on record, once"
     );
-    let revised: Vec<(Value, Value)> = w.log_of("NoteRevised").await.iter().map(|e| (e["data"]["edited_at"].clone(), e["data"]["superseded"].clone())).collect();
+    let revised: Vec<(Value, Value)> =
+        w.log_of("NoteRevised").await.iter().map(|e| (e["data"]["edited_at"].clone(), e["data"]["superseded"].clone())).collect();
     let stands: Vec<bool> = revised.iter().map(|(_, superseded)| *superseded != json!(true)).collect();
     assert_eq!(stands, [true, false, true, false], "of those that came late it is said that they do not stand");
     assert!(revised.iter().all(|(at, _)| at.as_str().is_some_and(|at| at.starts_with("2026-03-02T10:0"))), "{revised:?}");
