@@ -29,7 +29,7 @@ pub fn how_to_link() -> Vec<Words> {
 #[must_use]
 pub fn on_call_invitation(turn: Timestamp) -> Vec<Words> {
     let first = Words::of("You are on call from ").time(turn).text(", and I don't know yet that this account is yours.");
-    let mut words = vec![first.text(" Until you link it I cannot bring you into an incident's channel.")];
+    let mut words = vec![first.text(" Until you link it I can neither call you here nor bring you into an incident's channel.")];
     words.extend(how_to_link());
     words
 }
@@ -149,9 +149,9 @@ pub const SAVED: &str = "That is saved now.";
 pub const APP_IS_GONE: &str = "The app was removed from Slack, or its tokens were revoked there. Install it again (Slack: OAuth & Permissions), put the new token into slack.bot_token, and restart. Nothing is lost: it is said as soon as the token works.";
 /// A file that was announced in Slack never came.
 pub const FILE_NEVER_CAME: &str =
-    "A file that somebody sent for this ticket in Slack could not be fetched, for hours. File it here by hand.";
+    "A file that somebody sent for this ticket in Slack could not be fetched, although I tried for hours. File it here by hand.";
 /// What was said could not be filed when the work ended.
-pub const NO_TRANSCRIPT: &str = "What was said in this ticket's channel could not be read from Slack when the work ended, for a day. Export it there, and file it here by hand.";
+pub const NO_TRANSCRIPT: &str = "What was said in this ticket's channel could not be read from Slack when the work ended, although I tried for a day. Export it there, and file it here by hand.";
 /// A form that was sent is not saved yet.
 pub const STILL_SAVING_FORM: &str =
     "I am still saving that. Everything you typed stays here; please send it once more in a few seconds. It is recorded only once.";

@@ -319,6 +319,7 @@ pub(crate) fn opened() -> Ticket {
         .into_iter()
         .collect(),
         woken: std::collections::BTreeMap::new(),
+        revised: std::collections::BTreeMap::new(),
         owed: Vec::new(),
         approvals: BTreeMap::new(),
         escalation: None,

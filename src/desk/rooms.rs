@@ -47,7 +47,11 @@ pub struct Entry {
 pub(super) fn loudness(event: &Event) -> Option<bool> {
     match &event.fact {
         Fact::ChannelOpened { .. } | Fact::ChannelArchived { .. } | Fact::LinesListed { .. } => None,
-        Fact::TicketOpened(_) | Fact::ClockBreached { .. } | Fact::ClockWarned { .. } | Fact::Escalated { .. } => Some(true),
+        Fact::TicketOpened(_)
+        | Fact::ClockBreached { .. }
+        | Fact::ClockWarned { .. }
+        | Fact::Escalated { .. }
+        | Fact::PageMissed { .. } => Some(true),
         _ => Some(matches!(event.actor, Actor::Person { .. } | Actor::Account { .. })),
     }
 }

@@ -450,13 +450,13 @@ impl Store {
         Ok(())
     }
 
-    /// The entry is tried again at `at` (microseconds).
+    /// The entry is tried again at `at` (microseconds); a turn that ran out puts nothing off.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn later(&self, channel: &str, due: &Due, at: i64) -> Result<(), StoreError> {
         let _turn = self.turn().await;
-        sqlx::query(sql::OUTBOX_LATER).bind(channel).bind(due.id).bind(at).execute(self.writer()).await?;
+        sqlx::query(sql::OUTBOX_LATER).bind(channel).bind(due.id).bind(at).bind(due.until).execute(self.writer()).await?;
         Ok(())
     }
 

@@ -174,8 +174,8 @@ pub const OUTBOX_DONE: &str = "DELETE FROM outbox WHERE channel = $1 AND id = $2
 /// Something newer took its place while it was on its way: that one is due now, unless our turn ran out.
 pub const OUTBOX_NEWER: &str =
     "UPDATE outbox SET lease_until = 0, attempts = 0, queued_at = $3 WHERE channel = $1 AND id = $2 AND lease_until = $4";
-/// It is tried again later.
-pub const OUTBOX_LATER: &str = "UPDATE outbox SET lease_until = 0, not_before = $3 WHERE channel = $1 AND id = $2";
+/// It is tried again later, by whoever is first, unless our turn ran out: then it is another's.
+pub const OUTBOX_LATER: &str = "UPDATE outbox SET lease_until = 0, not_before = $3 WHERE channel = $1 AND id = $2 AND lease_until = $4";
 /// Puts entries into the outbox with the commit that they tell of; a newer one for the same subject takes its place, and
 /// an urgent one (`not_before` 0) goes at once.
 pub const OUTBOX_ROWS: Rows = Rows::new(

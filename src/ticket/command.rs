@@ -84,7 +84,7 @@ pub enum Command {
     /// Something was said in the ticket's channel. `place`: where, sealed.
     HearNote { ticket: Number, note: Sealed, place: Sealed, said_at: Timestamp },
     /// What was said there was changed, or (without text) taken away.
-    ReviseNote { ticket: Number, note: i64, text: Option<Sealed> },
+    ReviseNote { ticket: Number, note: i64, text: Option<Sealed>, edited_at: Option<Timestamp> },
     /// Something was said or filed that must not be kept, or only without that part; with no ticket, what would have opened one.
     Withhold { ticket: Option<Number>, found: Vec<String>, of: String, masked: bool },
     /// Somebody joined the ticket's channel who may not read tickets; from the scheduler only.
@@ -101,11 +101,31 @@ pub enum Command {
     DecideLines { ticket: Number, choices: Vec<LineChoice> },
     /// Somebody whom we do not know answered a page in a pager outside; from the scheduler only.
     AnswerPage { ticket: Number, service: String, answer: String, agent: Sealed },
+    /// A page reached nobody; from the scheduler only.
+    MissPage { ticket: Number, missed: MissedPage },
     /// A deadline came due; from the scheduler only.
     Fire { ticket: Number, deadline: String, came_due: Timestamp },
     /// An obligation of the organisation came due at `due`; the times in `missed` passed unnoticed. With no `due` it counts
     /// from now on. From the scheduler only. `checked`: what its check came to.
     Oblige { obligation: String, due: Option<Timestamp>, missed: Vec<Timestamp>, checked: Option<Checked> },
+}
+
+/// A page that reached nobody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissedPage {
+    /// The tier that was called.
+    pub tier: i64,
+    /// Who was called: a role, a place of the rota, or a person's id.
+    pub to: String,
+    /// Who that was, when it was one person.
+    pub person: Option<String>,
+    /// Where it was tried: `slack`, `discord`.
+    pub platform: String,
+    /// `not_linked`: no account there is theirs; `refused`: the platform lets nothing be said to it; `nobody`: no one stands
+    /// behind what was called.
+    pub why: String,
+    /// No other way of paging is configured.
+    pub alone: bool,
 }
 
 /// What became of a ticket's room in chat.
@@ -160,6 +180,7 @@ impl Command {
             Self::FreezeLines(_) => "FreezeLines",
             Self::DecideLines { .. } => "DecideLines",
             Self::AnswerPage { .. } => "AnswerPage",
+            Self::MissPage { .. } => "MissPage",
             Self::Fire { .. } => "Fire",
             Self::Oblige { .. } => "Oblige",
         }
@@ -195,6 +216,7 @@ impl Command {
             | Self::TellRoom { ticket, .. }
             | Self::DecideLines { ticket, .. }
             | Self::AnswerPage { ticket, .. }
+            | Self::MissPage { ticket, .. }
             | Self::Fire { ticket, .. } => Some(ticket),
         }
     }

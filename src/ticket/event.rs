@@ -165,8 +165,16 @@ pub enum Fact {
     /// Sealed: `note`, `reason` (why late).
     NoteAdded { note: i64, occurred_at: Option<Timestamp>, late: bool },
     /// Whoever wrote the note in chat changed it there, or (`removed`) took it away. What it was stays in the record.
+    /// `edited_at`: when, as the platform says. `superseded`: it came after a later change of the same note, which stands.
     /// Sealed: `note`, unless it was removed.
-    NoteRevised { note: i64, removed: bool },
+    NoteRevised {
+        note: i64,
+        removed: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        edited_at: Option<Timestamp>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        superseded: bool,
+    },
     /// Something that must not stand in chat or in the record was refused, or (`masked`) kept without it. `found`:
     /// `marking`, `credential`, `card`; `of`: `note`, `file` or `form`. The content is nowhere.
     ContentWithheld { found: Vec<String>, of: String, masked: bool },
@@ -225,6 +233,17 @@ pub enum Fact {
     },
     /// A pager outside says that somebody answered there whom we do not know: it stops nothing. Sealed: `agent`.
     PageAnswered { service: String, answer: String },
+    /// A call reached nobody on a platform (`why`: `not_linked`, `refused`, `nobody`). `next`: whoever comes next is called at
+    /// once.
+    PageMissed {
+        tier: i64,
+        to: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        person: Option<String>,
+        platform: String,
+        why: String,
+        next: bool,
+    },
     /// Whoever was called in the night is told what is owed.
     MorningTold { person: String, came_due: Timestamp },
     /// A group must say that it read this.
@@ -402,6 +421,7 @@ impl Fact {
             Self::Escalated { .. } => "Escalated",
             Self::EscalationAcknowledged { .. } => "EscalationAcknowledged",
             Self::PageAnswered { .. } => "PageAnswered",
+            Self::PageMissed { .. } => "PageMissed",
             Self::MorningTold { .. } => "MorningTold",
             Self::OnCallChanged { .. } => "OnCallChanged",
             Self::RotaRead { .. } => "RotaRead",

@@ -69,6 +69,7 @@ fn open(number: Number, opened: &TicketOpened, event: &Event) -> Ticket {
         clocks: BTreeMap::new(),
         owed: Vec::new(),
         woken: BTreeMap::new(),
+        revised: BTreeMap::new(),
         approvals: BTreeMap::new(),
         escalation: None,
         notified: BTreeMap::new(),
@@ -122,6 +123,7 @@ fn apply(ticket: &mut Ticket, fact: &Fact, event: &Event) {
             }
         }
         Fact::Escalated { .. } | Fact::EscalationAcknowledged { .. } => escalation(ticket, fact, event),
+        Fact::NoteRevised { note, edited_at: Some(at), .. } => revised(ticket, *note, *at),
         Fact::MorningTold { person, .. } => drop(ticket.woken.remove(person)),
         Fact::GroupNotified { .. } | Fact::NotificationAcknowledged { .. } | Fact::NotificationOverdue { .. } => {
             notification(ticket, fact, event);
@@ -159,9 +161,10 @@ fn apply(ticket: &mut Ticket, fact: &Fact, event: &Event) {
         Fact::TicketOpened(_)
         | Fact::Refused { .. }
         | Fact::PageAnswered { .. }
+        | Fact::PageMissed { .. }
         | Fact::OnCallChanged { .. }
         | Fact::RotaRead { .. }
-        | Fact::NoteRevised { .. }
+        | Fact::NoteRevised { edited_at: None, .. }
         | Fact::ContentWithheld { .. }
         | Fact::ChannelOpened { .. }
         | Fact::ChannelArchived { .. }
@@ -308,6 +311,12 @@ fn links(ticket: &mut Ticket, fact: &Fact, event: &Event) {
         Fact::Unlinked { link } => ticket.links.retain(|l| l.id != *link),
         _ => {}
     }
+}
+
+/// A note was changed in chat at this moment, or earlier than another change of it that is known.
+fn revised(ticket: &mut Ticket, note: i64, at: crate::env::Timestamp) {
+    let last = ticket.revised.entry(note).or_insert(at);
+    *last = (*last).max(at);
 }
 
 fn escalation(ticket: &mut Ticket, fact: &Fact, event: &Event) {

@@ -114,6 +114,9 @@ pub struct Ticket {
     /// Who was called in the night, and when they are told what is owed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub woken: BTreeMap<String, Timestamp>,
+    /// Notes that were changed in chat, and when that was for the last time, as the platform says.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub revised: BTreeMap<i64, Timestamp>,
     /// Approvals by which a step was taken, and on which later steps rely.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub granted: BTreeMap<String, Granted>,

@@ -18,7 +18,7 @@ fn request(w: &World) -> Value {
 }
 
 /// Decides at the console, on exactly what stands there.
-async fn decides(w: &World, who: &str, ticket: &str) -> Answered {
+pub async fn decides(w: &World, who: &str, ticket: &str) -> Answered {
     let person = w.signed_in(who).await;
     let seen = person.sees(ticket).await;
     let can = seen["can"].as_array().into_iter().flatten();

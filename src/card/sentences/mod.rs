@@ -93,6 +93,7 @@ impl Teller<'_> {
             | Fact::OwedReminded { .. }
             | Fact::Nudged { .. }
             | Fact::PageAnswered { .. }
+            | Fact::PageMissed { .. }
             | Fact::MorningTold { .. }
             | Fact::NotificationAcknowledged { .. } => self.called(),
             Fact::ApprovalDecided { .. }

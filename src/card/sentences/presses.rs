@@ -37,6 +37,9 @@ impl Teller<'_> {
                 let text = format!(" asks {}{more} to decide on “{}”.", list(&names, "and"), self.step(transition));
                 said(Tone::Pressing, self.who().text(text))
             }
+            Fact::PageMissed { to, person, platform, why, next, .. } => {
+                said(Tone::Pressing, self.missed(person.as_deref().unwrap_or(to), platform, (why, *next)))
+            }
             Fact::PageAnswered { service, answer } => said(
                 Tone::Quiet,
                 Words::of(format!(
@@ -72,6 +75,18 @@ impl Teller<'_> {
             }
             _ => said(Tone::Quiet, Words::new()),
         }
+    }
+
+    /// “Ana could not be told in Slack: no account there is linked. The next one is called at once.”
+    fn missed(&self, called: &str, platform: &str, (why, next): (&str, bool)) -> Words {
+        let platform = capitalise(&one_line(platform, 40));
+        let who = Words::new().name(capitalise(&self.story.known.person_or_role(called)));
+        let because = match why {
+            "nobody" => " was called, and nobody is that now.".to_owned(),
+            "refused" => format!(" could not be told in {platform}: it lets me write to no account of theirs."),
+            _ => format!(" could not be told in {platform}: no account there is linked."),
+        };
+        who.text(because).text(if next { " Whoever comes next is called at once." } else { "" })
     }
 
     pub(super) fn alert(&self) -> Said {

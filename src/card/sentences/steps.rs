@@ -84,12 +84,17 @@ impl Teller<'_> {
     /// What happened in the ticket's channel beside what was said there.
     pub(super) fn heard_in_chat(&self) -> Said {
         match &self.event.fact {
-            Fact::NoteRevised { note, removed: true } => {
+            Fact::NoteRevised { note, removed: true, .. } => {
                 said(Tone::Quiet, self.who().text(format!(" deleted note {note} in chat; it stays in the record.")))
             }
-            Fact::NoteRevised { note, .. } => {
+            Fact::NoteRevised { note, edited_at, superseded, .. } => {
                 let body = self.sealed("note").map(|text| paragraphs(&text, 10_000));
-                let text = self.who().text(format!(" changed note {note} in chat; what it was stays in the record."));
+                let text = match (superseded, edited_at) {
+                    (true, Some(at)) => {
+                        self.who().text(format!(" had changed note {note} in chat at ")).time(*at).text(", before the change that stands.")
+                    }
+                    _ => self.who().text(format!(" changed note {note} in chat; what it was stays in the record.")),
+                };
                 Said { tone: Tone::Note, text, body }
             }
             Fact::ContentWithheld { found, of, masked } => {

@@ -12,7 +12,7 @@ use super::forms::{self, Context};
 use super::speaker::{Origin, Speaker, person_by_user, speaker, text};
 use super::state::Filled;
 use super::window::Window;
-use super::{lines, linking, lookups, record};
+use super::{lines, linking, lookups, models, record};
 use crate::card::buttons::Action;
 use crate::card::chat;
 use crate::card::form::{FIELD, Form, Needed, Typed};
@@ -33,7 +33,7 @@ const WORDS: [&str; 16] = [
     "nudge", "help",
 ];
 /// Kinds of ticket that have a command in `deploy/slack-manifest.yaml`.
-const COMMANDS: [&str; 4] = ["incident", "change", "access", "review"];
+pub(super) const COMMANDS: [&str; 4] = ["incident", "change", "access", "review"];
 /// What `/countersign` knows.
 const HOUSE: [&str; 8] = ["link", "whoami", "inbox", "oncall", "help", "audit", "sla", "trace"];
 /// The command for emergency use of access, and what its form says of that already.
@@ -134,9 +134,10 @@ fn help(app: &App) -> Outcome {
     let library = app.desk.snapshot().procedures.current().cloned();
     let kinds = library.iter().flat_map(|library| COMMANDS.iter().filter_map(|name| library.kinds.get(*name)));
     let steps = |kind: &Kind| {
-        let lines = kind.lines.is_some().then(|| "lines".to_owned());
+        let lines =
+            kind.lines.is_some().then(|| "lines".to_owned()).into_iter().chain(models::any(app, kind).then(|| "standard".to_owned()));
         let steps = kind.transitions.values().filter(|t| takes(t) || decides(t)).map(|t| t.name.clone());
-        lines.into_iter().chain(steps).collect()
+        lines.chain(steps).collect()
     };
     let kinds: Vec<(String, Vec<String>)> = kinds.map(|kind| (kind.name.clone(), steps(kind))).collect();
     Outcome::Says(Reply { paragraphs: chat::help(&kinds), ..Reply::default() })
@@ -162,6 +163,7 @@ async fn of_kind(app: &App, speaker: &Speaker, kind: &Kind, typing: &Typing<'_>)
         "help" => return help(app),
         "list" => return lookups::list(app, speaker, &kind.prefix).await,
         "log" => return record::log(app, speaker, kind, rest).await,
+        "standard" if models::any(app, kind) => return models::list(app, speaker, kind).await,
         "lines" if kind.lines.is_some() => {
             let number = match number_and_text(&kind.prefix, rest).0 {
                 Some(number) => Some(number),

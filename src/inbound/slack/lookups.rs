@@ -15,6 +15,7 @@ use crate::inbound::console::views::ROOT;
 use crate::people::Person;
 use crate::procedure::model::Permission;
 use crate::ticket::number::Number;
+use crate::ticket::rota;
 
 /// Tickets that a list shows.
 const MOST: usize = 20;
@@ -31,7 +32,7 @@ pub(super) fn reader<'s>(app: &App, speaker: &'s Speaker) -> Result<&'s Person, 
 }
 
 /// A card as this organisation shows it in chat.
-fn as_shown(app: &App, card: Card) -> Card {
+pub(super) fn as_shown(app: &App, card: Card) -> Card {
     Card { bare: card.bare || forms::minimal(app), ..card }
 }
 
@@ -119,7 +120,7 @@ pub(super) fn whoami(app: &App, speaker: &Speaker) -> Outcome {
 }
 
 /// Whose turn it is by the rota, and who comes after; nothing without a rota.
-fn rota(app: &App) -> Option<Words> {
+fn turns(app: &App) -> Option<Words> {
     let (now, directory) = (app.desk.now(), app.desk.snapshot().directory);
     let asked = app.desk.on_call_at(now);
     let (first, after) = asked.split_first()?;
@@ -142,14 +143,17 @@ pub(super) fn oncall(app: &App, speaker: &Speaker) -> Outcome {
     let snapshot = app.desk.snapshot();
     let Some(library) = snapshot.procedures.current() else { return says("No playbooks were adopted yet.") };
     let holders = |role: &str| -> Vec<String> {
-        let held = snapshot.directory.iter().filter(|p| !p.state.disabled && p.state.roles.iter().any(|r| r == role));
+        // A place of the rota is one person's, now.
+        let by_rota = rota::place(&library.organisation, snapshot.directory.as_ref(), role, app.desk.now());
+        let holds = |p: &&Person| p.state.roles.iter().any(|r| r == role) || by_rota.as_deref() == Some(p.state.id.as_str());
+        let held = snapshot.directory.iter().filter(|p| !p.state.disabled).filter(holds);
         let name = |p: &Person| {
             let linked = snapshot.directory.accounts_of(&p.state.id).next().is_some();
             if linked { p.name.clone() } else { format!("{} (not linked in chat)", p.name) }
         };
         held.map(name).collect()
     };
-    let mut paragraphs: Vec<Words> = rota(app).into_iter().collect();
+    let mut paragraphs: Vec<Words> = turns(app).into_iter().collect();
     for kind in library.kinds.values() {
         for (tier, to) in kind.escalate.iter().flat_map(|e| e.to.iter()).enumerate() {
             let who = holders(to);

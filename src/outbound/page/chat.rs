@@ -1,14 +1,13 @@
 //! Direct messages: to whoever is called, to a group that must read something, at a change of turn, and in the morning to
 //! whoever was called in the night. They say numbers and severities only; the card is one press away.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{NotPaged, Page, Pager, Sent};
 use crate::card::buttons::{self, Action, Button};
 use crate::card::words::{Words, count, list, number_word};
-use crate::desk::chat::{Chat, ChatError, Deed, Does, Offer, Pressed, Reply};
-use crate::desk::oncall::CHAT;
+use crate::desk::chat::{Chat, ChatError, Deed, Does, Mark, Offer, Pressed, Reply};
+use crate::desk::paging::CHAT;
 use crate::desk::rooms::{Telling, users_of};
 use crate::env::Timestamp;
 use crate::ticket::event::Fact;
@@ -16,6 +15,9 @@ use crate::ticket::state::Ticket;
 
 /// Tickets that one message names.
 const NAMED: usize = 10;
+/// Words by which a platform says that one account cannot be written to, now or later.
+const CLOSED: [&str; 6] =
+    ["user_not_found", "channel_not_found", "user_disabled", "user_not_visible", "cannot_dm_bot", "messages_tab_disabled"];
 
 /// Direct messages on a chat platform.
 pub struct Direct {
@@ -26,7 +28,8 @@ pub struct Direct {
 impl From<ChatError> for NotPaged {
     fn from(error: ChatError) -> Self {
         match error {
-            error if error.passes() => Self::NotNow(error.to_string()),
+            ChatError::Busy(pause) => Self::NotNow(error.to_string(), pause),
+            error if error.passes() => Self::NotNow(error.to_string(), None),
             error => Self::Refused(error.to_string()),
         }
     }
@@ -42,16 +45,30 @@ impl Direct {
     async fn tell(&self, page: &Page<'_>) -> Result<(), NotPaged> {
         let team = self.chat.identity().await?.team;
         let users = users_of(&page.desk.snapshot(), self.platform, &team);
-        let mut failed = None;
-        for person in called_by(page) {
-            let Some(reply) = said(page, &person).await? else { continue };
-            for user in users.get(&person).into_iter().flatten() {
-                if let Err(error) = self.chat.tell(user, &reply).await {
-                    failed = Some(error);
+        let ticket = page.telling.as_ref().map(|telling| &telling.ticket);
+        let called = page.desk.called_by(&page.event, ticket);
+        let people = page.person.as_ref().map_or(called.as_slice(), std::slice::from_ref);
+        let mark = Mark {
+            ticket: ticket.map(|ticket| ticket.number.to_string()).unwrap_or_default(),
+            what: page.due.id.to_string(),
+            // A morning's message may have been sent already when one more ticket joins it.
+            again: page.due.attempts > 0 || matches!(page.event.fact, Fact::MorningTold { .. }),
+        };
+        let (mut outcomes, mut news) = (Vec::new(), people.is_empty());
+        for person in people {
+            let Some(reply) = said(page, person).await? else { continue };
+            news = true;
+            for user in users.get(person).into_iter().flatten() {
+                if !page.is_ours() {
+                    return Err(NotPaged::RanOut);
                 }
+                outcomes.push(self.chat.tell(user, &reply, Some(&mark)).await);
             }
         }
-        failed.map_or(Ok(()), |error| Err(error.into()))
+        if !news {
+            return Ok(());
+        }
+        judged(page, outcomes, called.iter().any(|person| users.contains_key(person)), called.is_empty())
     }
 }
 
@@ -60,22 +77,35 @@ impl Pager for Direct {
         CHAT
     }
 
+    fn platform(&self) -> &'static str {
+        self.platform
+    }
+
     fn send<'a>(&'a self, page: &'a Page<'_>) -> Sent<'a> {
         Box::pin(self.tell(page))
     }
 }
 
-/// Whom the event calls; of frozen lines, everybody who is asked about some.
-fn called_by(page: &Page<'_>) -> Vec<String> {
-    let (Fact::LinesFrozen { .. }, Some(telling)) = (&page.event.fact, &page.telling) else { return page.desk.called_by(&page.event) };
-    let asked = telling.ticket.lines.iter().flat_map(|lines| lines.waits.keys());
-    let directory = page.desk.snapshot().directory;
-    let people = directory.iter().filter(|p| !p.state.disabled);
-    let asked: BTreeSet<&String> = asked.collect();
-    people
-        .filter(|p| asked.contains(&p.state.id) || p.state.roles.iter().any(|role| asked.contains(role)))
-        .map(|p| p.state.id.clone())
-        .collect()
+/// What became of it: an account that may not be written to is as good as none, and one of several that works is enough.
+fn judged(page: &Page<'_>, outcomes: Vec<Result<(), ChatError>>, any_linked: bool, nobody: bool) -> Result<(), NotPaged> {
+    let calls = matches!(page.event.fact, Fact::Escalated { .. });
+    if outcomes.is_empty() {
+        // Of several who are called together, those with an account are told.
+        return match () {
+            () if !calls || any_linked => Ok(()),
+            () if nobody => Err(NotPaged::Nobody("nobody")),
+            () => Err(NotPaged::Nobody("not_linked")),
+        };
+    }
+    let closed = |error: &ChatError| matches!(error, ChatError::Refused(word) if CLOSED.contains(&word.as_str()));
+    let told = outcomes.iter().any(Result::is_ok);
+    let failed: Vec<ChatError> = outcomes.into_iter().filter_map(Result::err).collect();
+    match failed.iter().find(|error| !closed(error)).or(failed.first()) {
+        Some(error) if closed(error) && told => Ok(()),
+        Some(error) if closed(error) && calls => Err(NotPaged::Nobody("refused")),
+        Some(error) => Err(error.clone().into()),
+        None => Ok(()),
+    }
 }
 
 /// What one person is told of the event; none when it is no news any more.
@@ -84,6 +114,7 @@ async fn said(page: &Page<'_>, person: &str) -> Result<Option<Reply>, NotPaged> 
     Ok(match (&page.event.fact, &page.telling) {
         (Fact::Escalated { next, .. }, Some(telling)) => called(telling, *next),
         (Fact::GroupNotified { group, due }, Some(telling)) => Some(must_read(telling, group, *due)),
+        (Fact::Nudged { transition, .. }, Some(telling)) => asked_again(page, telling, transition, person),
         (Fact::LinesFrozen { .. }, Some(telling)) => lines_wait(page, telling, person),
         (Fact::OnCallChanged { from, to }, _) => {
             let open = page.desk.open_where(|t| t.kind == "incident" && !t.ended).await?;
@@ -156,6 +187,18 @@ fn lines_wait(page: &Page<'_>, telling: &Telling, person: &str) -> Option<Reply>
     }
     let how = Words::of(format!("/review lines {number} shows them here; the console has them as well."));
     Some(Reply { paragraphs: vec![words.text("."), how], buttons: vec![show(telling)], ..Reply::default() })
+}
+
+/// Somebody asks for a decision once more, as long as it waits for this person.
+fn asked_again(page: &Page<'_>, telling: &Telling, transition: &str, person: &str) -> Option<Reply> {
+    let waits = telling.scene(|scene| scene.clone().within(&telling.library).waits())?;
+    if waits.transition != transition || !waits.on.iter().any(|on| on == person) {
+        return None;
+    }
+    let label = telling.scene(|scene| telling.kind.transitions.get(transition).map(|step| scene.label(step)))?;
+    let asks = page.event.actor.person().map(|id| page.desk.snapshot().directory.name_of(id)).unwrap_or_default();
+    let words = Words::new().name(asks).text(format!(" asks you to decide on “{label}” of ")).ticket(&telling.ticket.number).text(".");
+    Some(Reply { paragraphs: vec![words], buttons: vec![show(telling)], ..Reply::default() })
 }
 
 fn must_read(telling: &Telling, group: &str, due: Option<Timestamp>) -> Reply {

@@ -11,7 +11,7 @@ use sha2::Sha256;
 
 use super::{NotPaged, Page, Pager, Sent, judged};
 use crate::config::Secret;
-use crate::desk::oncall::WEBHOOK;
+use crate::desk::paging::WEBHOOK;
 use crate::outbound::http::{Client, HttpError, host_of};
 use crate::ticket::event::Fact;
 
@@ -61,7 +61,7 @@ fn said(page: &Page<'_>, console: &str, titles: bool) -> Option<Value> {
     let directory = page.desk.snapshot().directory;
     let people: Vec<Value> = page
         .desk
-        .called_by(&page.event)
+        .called_by(&page.event, Some(ticket))
         .iter()
         .filter_map(|id| directory.active(id))
         .map(|p| json!({ "id": p.state.id, "name": p.name, "email": p.email }))
@@ -80,6 +80,10 @@ fn said(page: &Page<'_>, console: &str, titles: bool) -> Option<Value> {
 impl Pager for Webhook {
     fn channel(&self) -> &'static str {
         WEBHOOK
+    }
+
+    fn platform(&self) -> &'static str {
+        "webhook"
     }
 
     fn send<'a>(&'a self, page: &'a Page<'_>) -> Sent<'a> {

@@ -120,7 +120,7 @@ fn on_tickets() -> Vec<Fact> {
     vec![
         Fact::FieldsSet { fields: BTreeMap::from([("hosts".into(), json!(null))]), sealed_fields: vec!["title".into()], authored: false },
         Fact::NoteAdded { note: 1, occurred_at: Some(at()), late: false },
-        Fact::NoteRevised { note: 1, removed: true },
+        Fact::NoteRevised { note: 1, removed: true, edited_at: None, superseded: false },
         Fact::ContentWithheld { found: vec!["card".into()], of: "note".into(), masked: true },
         Fact::ChannelOpened { platform: "slack".into(), own: true },
         Fact::ChannelArchived { platform: "slack".into() },
@@ -161,6 +161,14 @@ fn on_tickets() -> Vec<Fact> {
         },
         Fact::EscalationAcknowledged { tier: 1, morning: None },
         Fact::PageAnswered { service: "pagerduty".into(), answer: "acknowledged".into() },
+        Fact::PageMissed {
+            tier: 0,
+            to: "on-call".into(),
+            person: Some("p_1".into()),
+            platform: "slack".into(),
+            why: "not_linked".into(),
+            next: true,
+        },
         Fact::MorningTold { person: "p_1".into(), came_due: at() },
         Fact::GroupNotified { group: group(), due: Some(at()) },
         Fact::NotificationAcknowledged { group: group() },
@@ -280,6 +288,7 @@ fn with_what_was_added() -> Vec<Fact> {
     vec![
         Fact::TransitionTaken(TransitionTaken { authored: true, approved, ..taken }),
         Fact::FieldsSet { fields: BTreeMap::new(), sealed_fields: vec!["title".into()], authored: true },
+        Fact::NoteRevised { note: 1, removed: false, edited_at: Some(at()), superseded: true },
         Fact::Escalated {
             clock: None,
             from_tier: 0,
