@@ -240,7 +240,7 @@ impl Teller<'_> {
     fn fields_set(&self, fields: &std::collections::BTreeMap<String, serde_json::Value>, sealed: &[String]) -> Words {
         let (cleared, set): (Vec<_>, Vec<_>) = fields.iter().partition(|(_, value)| value.is_null());
         let mut parts: Vec<String> =
-            set.iter().map(|(name, value)| format!("{} to {}", self.field(name), self.value(name, value))).collect();
+            set.iter().map(|(name, value)| format!("{} to “{}”", self.field(name), self.value(name, value))).collect();
         parts.extend(sealed.iter().map(|name| self.field(name)));
         let cleared: Vec<String> = cleared.iter().map(|(name, _)| self.field(name)).collect();
         let words = match (parts.is_empty(), cleared.is_empty()) {

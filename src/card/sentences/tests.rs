@@ -193,7 +193,7 @@ fn work_on_a_ticket_reads_as_people_would_say_it() {
     ];
     insta::assert_snapshot!(told(&events), @r#"
     INC-000042 · sev1 · payments-api is down. Opened by alertmanager.
-    Ana Lima set class to Availability: outage, severity to sev2 and root cause, and cleared data involved.
+    Ana Lima set class to “Availability: outage”, severity to “sev2” and root cause, and cleared data involved.
     A late entry: “it was a drill”. [Error rate is falling. / Zone b looks healthy again.]
     Ana Lima filed “zone-b-drain.log” (14 kB, text/plain) as evidence for “Mitigated”. It was captured before this began.
     Ana Lima did “Check the last deployments”.

@@ -5,7 +5,7 @@ use super::forms;
 use super::speaker::Speaker;
 use crate::card::buttons::{Action, Button};
 use crate::card::live::Card;
-use crate::card::words::{Words, any_of, count, list as listed};
+use crate::card::words::{Words, count, list as listed};
 use crate::desk::chat::{Deed, Does, Home, Offer, Pressed, Reply};
 use crate::desk::query::NoView;
 use crate::inbound::app::App;
@@ -134,6 +134,16 @@ fn turns(app: &App) -> Option<Words> {
     Some(words.text(format!(".{after}")))
 }
 
+/// A place of the rota, or a role, as people say it.
+fn place_word(to: &str) -> String {
+    match to {
+        "on-call" => "on call".to_owned(),
+        "on-call.next" => "next on call".to_owned(),
+        "on-call.manager" => "manager on call".to_owned(),
+        role => role.replace(['-', '.'], " "),
+    }
+}
+
 /// Who is called, tier by tier, and whether chat can reach them.
 pub(super) fn oncall(app: &App, speaker: &Speaker) -> Outcome {
     let Some(person) = &speaker.person else { return Outcome::Says(forms::not_linked(app, false)) };
@@ -154,16 +164,14 @@ pub(super) fn oncall(app: &App, speaker: &Speaker) -> Outcome {
         held.map(name).collect()
     };
     let mut paragraphs: Vec<Words> = turns(app).into_iter().collect();
-    for kind in library.kinds.values() {
-        for (tier, to) in kind.escalate.iter().flat_map(|e| e.to.iter()).enumerate() {
+    for kind in library.kinds.values().filter(|kind| kind.escalate.is_some()) {
+        let tiers = kind.escalate.iter().flat_map(|e| e.to.iter()).map(|to| {
             let who = holders(to);
-            let who = if who.is_empty() { "nobody by that name here".to_owned() } else { listed(&who, "and") };
-            paragraphs.push(
-                Words::new()
-                    .strong(format!("{}, tier {}", kind.title, tier + 1))
-                    .text(format!(": {}: {who}.", any_of(std::slice::from_ref(to)))),
-            );
-        }
+            let who = if who.is_empty() { "nobody now".to_owned() } else { listed(&who, "and") };
+            format!("{}: {who}", place_word(to))
+        });
+        let tiers: Vec<String> = tiers.collect();
+        paragraphs.push(Words::new().strong(&kind.title).text(format!(": {}.", tiers.join("; then "))));
     }
     if paragraphs.is_empty() {
         paragraphs.push(Words::of("No procedure here names anybody to call."));

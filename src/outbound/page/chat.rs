@@ -249,7 +249,7 @@ fn turn_ends(after: Option<String>) -> Reply {
 fn morning(person: &str, owing: &[Ticket]) -> Reply {
     let mut words = Words::of("You were up at night; thank you.");
     if owing.is_empty() {
-        return Reply { paragraphs: vec![words.text(" Nothing is owed by you.")], ..Reply::default() };
+        return Reply { paragraphs: vec![words.text(" You owe nothing.")], ..Reply::default() };
     }
     for ticket in owing.iter().take(NAMED) {
         let owed: Vec<_> = ticket.owed.iter().filter(|o| o.who == person).collect();

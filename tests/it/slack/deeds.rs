@@ -58,7 +58,7 @@ async fn a_merge_that_was_pressed_or_filled_in_before_the_ticket_moved_on_merges
     assert_eq!(answered["response_action"], "clear", "{answered}");
     w.slack_is_told().await;
     assert_eq!(w.person("ana").sees(&two).await["merged_into"], json!(one));
-    let shown = words(&mia.types(&format!("/incident show {two}")).await);
+    let shown = words(&colleague.types(&format!("/incident show {two}")).await);
     assert!(shown.contains(&one), "the card says where it lives on: {shown}");
 }
 on_both!(a_merge_that_was_pressed_or_filled_in_before_the_ticket_moved_on_merges_nothing);

@@ -28,7 +28,10 @@ const element = (e) => {
       const options = e.options ?? e.option_groups.flatMap((g) => g.options);
       return `<select><option>${initial}</option>${options.map((o) => `<option>${words(o.text)}</option>`).join("")}</select>`;
     }
-    case "checkboxes": return e.options.map((o) => `<label class="box"><input type="checkbox"> ${words(o.text)}</label>`).join("");
+    case "checkboxes": {
+      const checked = (o) => ((e.initial_options ?? []).some((i) => i.value === o.value) ? " checked" : "");
+      return e.options.map((o) => `<label class="box"><input type="checkbox"${checked(o)}> ${words(o.text)}</label>`).join("");
+    }
     case "datetimepicker": return `<input type="datetime-local">`;
     case "file_input": return `<input type="file">`;
     default: return `<input placeholder="${escape(e.type)}" value="${initial}">`;
