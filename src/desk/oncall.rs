@@ -82,7 +82,9 @@ pub(super) fn pages(event: &Event, known: &Known, ways: &BTreeSet<&'static str>,
             rows.push(row(CHAT, event.seq, 0));
             rows.extend(ticket.filter(wakes).map(|_| row(WEBHOOK, event.seq, 0)));
         }
-        Fact::GroupNotified { .. } | Fact::OnCallChanged { .. } | Fact::LinesFrozen { .. } => rows.push(row(CHAT, event.seq, 0)),
+        Fact::GroupNotified { .. } | Fact::OnCallChanged { .. } | Fact::LinesFrozen { .. } | Fact::Nudged { .. } => {
+            rows.push(row(CHAT, event.seq, 0));
+        }
         Fact::MorningTold { person, came_due } => {
             // One message, whatever number of tickets it was.
             let digest = Sha256::digest(format!("{person}\n{came_due}"));
@@ -242,7 +244,8 @@ impl Desk {
         Ok(read_event(seq, &bytes)?)
     }
 
-    /// Persons whom an event calls: of an escalation's tier, of a group, of a turn, of a night. Active ones only.
+    /// Persons whom an event calls: of an escalation's tier, of a group, of a turn, of a night, for a decision. Active ones
+    /// only.
     #[must_use]
     pub fn called_by(&self, event: &Event) -> Vec<String> {
         let snapshot = self.snapshot();
@@ -253,6 +256,7 @@ impl Desk {
         };
         match &event.fact {
             Fact::Escalated { person: Some(person), .. } | Fact::MorningTold { person, .. } => named(std::slice::from_ref(person)),
+            Fact::Nudged { to, .. } => named(to),
             Fact::Escalated { to, .. } => named(std::slice::from_ref(to)),
             Fact::GroupNotified { group, .. } => {
                 organisation.and_then(|o| o.groups.get(group).cloned()).map(|members| named(&members)).unwrap_or_default()

@@ -35,6 +35,7 @@ mod operator;
 mod outbox;
 mod persons;
 mod real_tools;
+mod refusals;
 mod replicas;
 mod reports;
 mod reviews;

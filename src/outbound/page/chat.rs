@@ -1,5 +1,5 @@
-//! Direct messages: to whoever is called, to a group that must read something, at a change of turn, and in the morning to
-//! whoever was called in the night. They say numbers and severities only; the card is one press away.
+//! Direct messages: to whoever is called, to a group that must read something, to those whose decision is asked for once
+//! more, at a change of turn, and in the morning to whoever was called in the night. They say numbers and severities only; the card is one press away.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -85,6 +85,7 @@ async fn said(page: &Page<'_>, person: &str) -> Result<Option<Reply>, NotPaged> 
         (Fact::Escalated { next, .. }, Some(telling)) => called(telling, *next),
         (Fact::GroupNotified { group, due }, Some(telling)) => Some(must_read(telling, group, *due)),
         (Fact::LinesFrozen { .. }, Some(telling)) => lines_wait(page, telling, person),
+        (Fact::Nudged { transition, .. }, Some(telling)) => asked_again(page, telling, (person, transition)),
         (Fact::OnCallChanged { from, to }, _) => {
             let open = page.desk.open_where(|t| t.kind == "incident" && !t.ended).await?;
             let name = |id: &Option<String>| id.as_deref().map(|id| page.desk.snapshot().directory.name_of(id));
@@ -156,6 +157,19 @@ fn lines_wait(page: &Page<'_>, telling: &Telling, person: &str) -> Option<Reply>
     }
     let how = Words::of(format!("/review lines {number} shows them here; the console has them as well."));
     Some(Reply { paragraphs: vec![words.text("."), how], buttons: vec![show(telling)], ..Reply::default() })
+}
+
+/// Whoever asked for it asks for the decision once more; who has decided meanwhile is not asked.
+fn asked_again(page: &Page<'_>, telling: &Telling, (person, transition): (&str, &str)) -> Option<Reply> {
+    let waits = telling.waits().filter(|w| w.transition == *transition && w.on.iter().any(|p| p == person))?;
+    let who = page.event.actor.person().map(|id| page.desk.snapshot().directory.name_of(id)).unwrap_or_default();
+    let label = telling.kind.transitions.get(transition).map_or(transition, |t| t.label.as_str());
+    let mut words = Words::new().name(who).text(format!(" asks you to decide on “{label}” of ")).ticket(&telling.ticket.number);
+    words = words.text(". It has waited for you since ").time(waits.since);
+    if let Some(due) = telling.ticket.clocks.values().filter(|c| c.stopped.is_none() && c.paused.is_none()).map(|c| c.due).min() {
+        words = words.text(", and is due by ").time(due);
+    }
+    Some(Reply { paragraphs: vec![words.text(".")], buttons: vec![show(telling)], ..Reply::default() })
 }
 
 fn must_read(telling: &Telling, group: &str, due: Option<Timestamp>) -> Reply {
