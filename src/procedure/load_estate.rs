@@ -31,6 +31,7 @@ pub(super) fn read_estate(page: &Page, section: &Section<'_, '_>, here: chrono_t
         systems: section.get("systems").map(|n| systems(page, n)).unwrap_or_default(),
         reports_to: section.get("reports_to").map(|n| addresses(page, n, "people")).unwrap_or_default(),
         sources: section.get("sources").map(|n| addresses(page, n, "sources")).unwrap_or_default(),
+        logins: section.get("logins").map(|n| addresses(page, n, "logins")).unwrap_or_default(),
         conflicts: section.get("conflicts").map(|n| conflicts(page, n)).unwrap_or_default(),
         delegations: section.get("delegations").map(|n| delegations(page, n, here)).unwrap_or_default(),
         single_operator,

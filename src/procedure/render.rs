@@ -166,12 +166,13 @@ fn rules(kind: &Kind, requires: &Requires, out: &mut Vec<String>) {
         let must = match window.must {
             WindowMust::LieAhead => "ahead",
             WindowMust::BeOpen => "open",
+            WindowMust::EndAhead => "not over",
         };
         let (from, to) = (label(kind, &window.from), label(kind, &window.to));
         out.push(format!("the window from {from} to {to} {must}{}", while_(window.when.as_ref())));
     }
     for unfrozen in &requires.unfrozen {
-        out.push(format!("no freeze, or an exception that is linked{}", while_(unfrozen.when.as_ref())));
+        out.push(format!("no freeze, or a linked exception that covers this system and time{}", while_(unfrozen.when.as_ref())));
     }
     for linked in &requires.linked {
         let standing = list(&linked.standing, "or");

@@ -46,6 +46,8 @@ pub enum WindowMust {
     LieAhead,
     /// It has begun and is not over.
     BeOpen,
+    /// It begins before it ends, and is not over.
+    EndAhead,
 }
 
 /// `window`: two fields of type time, from when and until when.
@@ -61,7 +63,8 @@ pub struct Window {
     pub must: WindowMust,
 }
 
-/// `unfrozen`: no freeze of the organisation may cover this moment or the window, unless an exception is linked.
+/// `unfrozen`: no freeze of the organisation may cover this moment or the window, unless an exception is linked that covers
+/// this system and that time.
 #[derive(Debug)]
 pub struct Unfrozen {
     /// Only while this holds.
@@ -131,10 +134,10 @@ pub struct Silence {
 }
 
 /// `separate`: these steps of one ticket are taken by different persons. `request` stands for whoever asked for it or
-/// wrote it, `owner` for the ticket's owner.
+/// wrote it, `owner` for the ticket's owner, `subject` for the person whom it is about.
 #[derive(Debug)]
 pub struct Separate {
-    /// Transitions, `request` and `owner`.
+    /// Transitions, `request`, `owner` and `subject`.
     pub duties: Vec<String>,
     /// Only while this holds.
     pub when: Option<Expression>,

@@ -178,7 +178,12 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn tickets(&self, after: i64, kind: &str, status: &str, at_most: i64) -> Result<Vec<HeldTicket>, StoreError> {
-        let query = sqlx::query(sql::TICKETS).bind(after).bind(kind).bind(status).bind(at_most);
+        // Each has its index; only what asks for no kind looks at everything.
+        let query = match (kind, status) {
+            ("", _) => sqlx::query(sql::TICKETS).bind(after).bind(kind).bind(status).bind(at_most),
+            (kind, "") => sqlx::query(sql::TICKETS_OF).bind(kind).bind(after).bind(at_most),
+            (kind, status) => sqlx::query(sql::TICKETS_OF_IN).bind(kind).bind(after).bind(at_most).bind(status),
+        };
         query.fetch_all(self.readers()).await?.into_iter().map(held).collect()
     }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::alert::Alert;
 use super::deployment::Deployment;
 use super::event::{Checked, Pinned};
-use super::lines::{LineAsked, Verdict};
+use super::lines::{LineAsked, LinesScope, Verdict};
 use super::number::Number;
 use crate::env::Timestamp;
 use crate::ledger::sealed::Sealed;
@@ -404,6 +404,8 @@ pub struct FreezeLines {
     pub as_of: i64,
     /// The lists that were read: system and file.
     pub lists: BTreeMap<String, i64>,
+    /// What was looked at; none where nothing was.
+    pub scope: Option<LinesScope>,
 }
 
 /// Lines that one event lists.
@@ -419,7 +421,7 @@ impl LineChoice {
     /// What somebody decides. What the line says, the desk reads off the log.
     #[must_use]
     pub fn of(line: i64, verdict: Verdict, reason: Option<Sealed>) -> Self {
-        let asked = LineAsked { reviewer: String::new(), subject: None, record: None, flagged: false };
+        let asked = LineAsked { reviewer: String::new(), subject: None, record: None, flagged: false, giver: None };
         Self { line, verdict, reason, asked, opening: Fields::new() }
     }
 }

@@ -6,12 +6,13 @@ use super::approval;
 use super::authority::{system, system_name};
 use super::campaign;
 use super::duties::{Around, time_of, word_of};
+use super::links::inverse;
 use super::missing::{Missing, lower_first};
 use super::number::Number;
 use super::state::Ticket;
 use super::view;
 use crate::env::Timestamp;
-use crate::procedure::estate::OTHER_SYSTEM;
+use crate::procedure::estate::{Freeze, OTHER_SYSTEM};
 use crate::procedure::expression::Variables;
 use crate::procedure::model::Transition;
 use crate::procedure::rules::{Approved, Linked, TemplateRule, Unfrozen, Window, WindowMust, applies};
@@ -20,6 +21,16 @@ use crate::procedure::rules::{Approved, Linked, TemplateRule, Unfrozen, Window, 
 const EXCEPTION: &str = "excepted_by";
 /// The kind of record that an exception is.
 const EXCEPTION_KIND: &str = "exception";
+/// Where an exception counts.
+const ACTIVE: &str = "active";
+/// Where it counted until its end.
+const ENDED: &str = "ended";
+/// What an exception to a freeze covers: the field of its system, and those of its window.
+const SCOPE_SYSTEM: &str = "system";
+const SCOPE_FROM: &str = "window_start";
+const SCOPE_TO: &str = "window_end";
+/// Sub-types of exceptions that accept an approval that was only spoken, or that nobody gave.
+const SPOKEN: [&str; 2] = ["spoken-approval", "no-answer"];
 /// The value that asks for emergency use.
 const BREAK_GLASS: &str = "break-glass";
 
@@ -43,7 +54,7 @@ pub fn missing(around: &Around<'_>, ticket: &Ticket, transition: &Transition, ot
         out.extend(frozen(around, ticket, rule, others));
     }
     out.extend(requires.linked.iter().filter_map(|rule| linked(ticket, rule, &variables, others)));
-    if requires.confirmed && ticket.spoken.as_ref().is_some_and(|s| s.confirmed != Some(true)) && !excepted(ticket, others, None) {
+    if requires.confirmed && ticket.spoken.as_ref().is_some_and(|s| s.confirmed != Some(true)) && !excepted(ticket, others) {
         let says =
             "The approval that was only spoken is not confirmed by its giver; ask for the click, or link the exception that was approved.";
         out.push(condition("Unconfirmed", says));
@@ -137,6 +148,9 @@ fn window(around: &Around<'_>, ticket: &Ticket, rule: &Window) -> Option<Missing
         return Some(condition("OutsideWindow", "The window ends before it begins; please set it right."));
     }
     match rule.must {
+        WindowMust::EndAhead if to <= around.now => {
+            Some(condition("NotInTheFuture", format!("The window ended on {}, which has passed; choose a later one.", shown(around, to))))
+        }
         WindowMust::LieAhead if to <= around.now || from < around.now => {
             Some(condition("NotInTheFuture", format!("The window began on {}, which has passed; choose a later one.", shown(around, from))))
         }
@@ -157,28 +171,77 @@ fn frozen(around: &Around<'_>, ticket: &Ticket, rule: &Unfrozen, others: Others<
         None => (around.now, around.now),
     };
     let system = rule.system.as_ref().and_then(|field| word_of(ticket, field)).filter(|s| *s != OTHER_SYSTEM);
-    let freeze = around.organisation.estate.freezes.iter().find(|f| f.covers(from, to, system))?;
-    if excepted(ticket, others, Some("freeze")) {
-        return None;
-    }
-    let says = format!(
-        "Nothing is changed from {} until {} (“{}”: {}). Choose another time, or link an exception of type freeze that an executive approved.",
-        shown(around, freeze.starts),
-        shown(around, freeze.ends),
-        freeze.name,
-        freeze.why
-    );
-    Some(condition("Frozen", says))
+    let mut freezes = around.organisation.estate.freezes.iter().filter(|f| f.covers(from, to, system));
+    freezes.find_map(|freeze| held_by(around, ticket, freeze, system, (from.max(freeze.starts), to.min(freeze.ends)), others))
 }
 
-/// Whether an exception is linked that was approved: it is active, or was when it was used.
-fn excepted(ticket: &Ticket, others: Others<'_, '_>, of_type: Option<&str>) -> bool {
-    let linked = ticket.links.iter().filter(|l| l.link == EXCEPTION).filter_map(|l| others(l.to.as_ref()?));
-    let approved = |other: &Ticket| {
-        let live = other.status == "active" || (of_type.is_none() && other.status == "ended");
-        other.kind == EXCEPTION_KIND && live && of_type.is_none_or(|wanted| word_of(other, "type") == Some(wanted))
+/// What keeps a change of the system within this freeze; none when an exception that is linked covers it.
+fn held_by(
+    around: &Around<'_>,
+    ticket: &Ticket,
+    freeze: &Freeze,
+    system: Option<&str>,
+    time: (Timestamp, Timestamp),
+    others: Others<'_, '_>,
+) -> Option<Missing> {
+    let of_freezes = exceptions(ticket, others).filter(|e| word_of(e, "type") == Some("freeze"));
+    let why_not: Vec<Option<String>> = of_freezes.map(|exception| uncovered(around, exception, system, time)).collect();
+    if why_not.contains(&None) {
+        return None;
+    }
+    let what = system.map_or_else(|| "a system that has an entry".to_owned(), str::to_owned);
+    let to_do = if why_not.is_empty() {
+        format!("Choose another time, or link an exception of type freeze that an executive approved, for {what} and this time.")
+    } else {
+        let why_not: Vec<String> = why_not.into_iter().flatten().collect();
+        format!("{} Choose another time, or ask for an exception for {what} and this time.", why_not.join(" "))
     };
-    linked.into_iter().any(approved)
+    let (from, to) = (shown(around, freeze.starts), shown(around, freeze.ends));
+    Some(condition("Frozen", format!("Nothing is changed from {from} until {to} (“{}”: {}). {to_do}", freeze.name, freeze.why)))
+}
+
+/// Why this exception does not cover a change of the system at that time; none when it does.
+fn uncovered(around: &Around<'_>, exception: &Ticket, system: Option<&str>, (from, to): (Timestamp, Timestamp)) -> Option<String> {
+    let number = &exception.number;
+    if exception.status != ACTIVE {
+        return Some(format!("{number} is {}, so it covers nothing now.", exception.status));
+    }
+    let covered = word_of(exception, SCOPE_SYSTEM).filter(|s| *s != OTHER_SYSTEM);
+    match (covered, system) {
+        (None, _) => return Some(format!("{number} names no system, so it covers none.")),
+        (Some(covered), None) => return Some(format!("{number} covers {covered} alone, and this names no system that has an entry.")),
+        (Some(covered), Some(system)) if covered != system => {
+            return Some(format!("{number} covers {covered} alone, and this changes {system}."));
+        }
+        _ => {}
+    }
+    let window = time_of(exception, SCOPE_FROM).zip(time_of(exception, SCOPE_TO));
+    let Some((opens, closes)) = window else { return Some(format!("{number} names no window, so it covers no time.")) };
+    // A moment is covered until before the window closes; a window may end where the other one does.
+    let within = opens <= from && if from == to { from < closes } else { to <= closes };
+    (!within).then(|| {
+        let time = if from == to { shown(around, from) } else { format!("{} until {}", shown(around, from), shown(around, to)) };
+        format!("{number} covers {} until {}, and this is {time}.", shown(around, opens), shown(around, closes))
+    })
+}
+
+/// Exceptions that are linked.
+fn exceptions<'t>(ticket: &Ticket, others: Others<'_, 't>) -> impl Iterator<Item = &'t Ticket> {
+    let linked = ticket.links.iter().filter(|l| l.link == EXCEPTION).filter_map(move |l| others(l.to.as_ref()?));
+    linked.filter(|other| other.kind == EXCEPTION_KIND)
+}
+
+/// Whether an exception is linked that accepts what was only spoken: approved, and not one that the procedure opened for
+/// another ticket.
+fn excepted(ticket: &Ticket, others: Others<'_, '_>) -> bool {
+    let of_another = |other: &Ticket| {
+        let mut whose = other.links.iter().filter(|l| l.made && l.link == inverse(EXCEPTION)).peekable();
+        whose.peek().is_some() && whose.all(|l| l.to.as_ref() != Some(&ticket.number))
+    };
+    exceptions(ticket, others).any(|other| {
+        let accepts = word_of(other, "type").is_some_and(|of| SPOKEN.contains(&of));
+        accepts && (other.status == ACTIVE || other.status == ENDED) && !of_another(other)
+    })
 }
 
 fn linked(ticket: &Ticket, rule: &Linked, variables: &Variables, others: Others<'_, '_>) -> Option<Missing> {

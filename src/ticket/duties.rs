@@ -14,6 +14,9 @@ use crate::env::Timestamp;
 use crate::procedure::model::{Kind, Organisation, Response};
 use crate::procedure::rules::applies;
 
+/// The duty of being the one whom it is about.
+pub const SUBJECT: &str = "subject";
+
 /// What a judgement on duties, approvals and times looks at, beside the ticket.
 #[derive(Clone, Copy)]
 pub struct Around<'a> {
@@ -75,6 +78,7 @@ fn holders(around: &Around<'_>, ticket: &Ticket, duty: &str) -> BTreeSet<String>
     match duty {
         "request" => requesters(around, ticket),
         "owner" => ticket.owner.iter().cloned().collect(),
+        SUBJECT => subject(around.kind, ticket).map(str::to_owned).into_iter().collect(),
         step => {
             let took = ticket.steps.iter().filter(|s| s.transition == step).filter_map(|s| s.by.person());
             let deciding = ticket.approvals.get(step).into_iter().flatten();

@@ -302,11 +302,11 @@ fn settle(ticket: &mut Ticket, number: i64, waived: bool, event: &Event) {
 
 fn links(ticket: &mut Ticket, fact: &Fact, event: &Event) {
     match fact {
-        Fact::Linked { link, to } => {
+        Fact::Linked { link, to, made } => {
             // The revision that it came with: never used twice, even when the latest link is taken back.
             let id = ticket.rev + 1;
             let reason_only = to.is_none() && !event.sealed.contains_key("target");
-            ticket.links.push(Link { id, link: link.clone(), to: to.clone(), reason_only, seq: event.seq });
+            ticket.links.push(Link { id, link: link.clone(), to: to.clone(), reason_only, seq: event.seq, made: *made });
         }
         Fact::Unlinked { link } => ticket.links.retain(|l| l.id != *link),
         _ => {}

@@ -275,6 +275,9 @@ pub struct Link {
     pub reason_only: bool,
     /// The event.
     pub seq: i64,
+    /// The procedure made it and relies on it: nobody takes it back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub made: bool,
 }
 
 /// A clock.

@@ -37,6 +37,7 @@ mod operator;
 mod outbox;
 mod persons;
 mod real_tools;
+mod refusals;
 mod replicas;
 mod reports;
 mod reviews;

@@ -254,10 +254,10 @@ impl Teller<'_> {
 
     fn relation(&self) -> Said {
         let text = match &self.event.fact {
-            Fact::Linked { link, to: Some(to) } => {
+            Fact::Linked { link, to: Some(to), .. } => {
                 self.who().text(" linked ").ticket(to).text(format!(" as “{}”.", uncapitalise(&humanise(&one_line(link, 40)))))
             }
-            Fact::Linked { link, to: None } => {
+            Fact::Linked { link, to: None, .. } => {
                 let link = uncapitalise(&humanise(&one_line(link, 40)));
                 match self.sealed("target") {
                     Some(target) => self.who().text(format!(" linked, as “{link}”, ")).quote(one_line(&target, 200)).text("."),

@@ -134,7 +134,8 @@ impl Teller<'_> {
         }
     }
 
-    /// “ci reports that the deployment of acme/web-shop to production succeeded (1a2b3c, pull request 12 by ana, reviewed by bo).”
+    /// “ci reports that the deployment of acme/web-shop to production succeeded (1a2b3c, pull request 12, by Ana Lima (ana,
+    /// verified), reviewed by bo (as reported, unverified)).”
     pub(super) fn deployed(&self, seen: &DeploymentSeen) -> Said {
         let told: Option<serde_json::Value> = self.sealed("deployment").and_then(|text| serde_json::from_str(&text).ok());
         let part = |name: &str| told.as_ref().and_then(|t| t[name].as_str()).map(|t| one_line(t, 120)).filter(|t| !t.is_empty());
@@ -146,10 +147,16 @@ impl Teller<'_> {
             DeploymentState::Failed => "failed",
         };
         let reviewers = told.iter().flat_map(|t| t["reviewers"].as_array().into_iter().flatten()).filter_map(|r| r.as_str());
-        let reviewers: Vec<String> = reviewers.take(5).map(|r| one_line(r, 60)).collect();
+        let people = seen.people.as_ref();
+        let named = |login: &str, known: Option<&String>| match known {
+            Some(person) => format!("{} ({}, verified)", self.person(person), one_line(login, 60)),
+            None => format!("{} (as reported, unverified)", one_line(login, 60)),
+        };
+        let known = |at: usize| people.and_then(|people| people.reviewers.get(at)?.as_ref());
+        let reviewers: Vec<String> = reviewers.take(5).enumerate().map(|(at, login)| named(login, known(at))).collect();
         let mut about: Vec<String> = part("revision").into_iter().collect();
         about.extend(part("pull_request").map(|pull_request| format!("pull request {pull_request}")));
-        about.extend(part("author").map(|author| format!("by {author}")));
+        about.extend(part("author").map(|author| format!("by {}", named(&author, people.and_then(|p| p.author.as_ref())))));
         about.extend((!reviewers.is_empty()).then(|| format!("reviewed by {}", list(&reviewers, "and"))));
         let about = if about.is_empty() { String::new() } else { format!(" ({})", about.join(", ")) };
         let none = if seen.cover == "none" { " Nothing approved covers it." } else { "" };

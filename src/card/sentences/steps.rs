@@ -26,7 +26,8 @@ impl Teller<'_> {
         let skipped = if skipped.is_empty() { String::new() } else { format!(" Passed over: {}.", list(&skipped, "and")) };
         let late = if taken.late { " This is a late entry." } else { "" };
         let by_itself = if taken.automatic { " Nothing was missing any more, so it happened by itself." } else { "" };
-        said(Tone::Step, text.then(self.owed(taken)).then(next).text(skipped).text(late).text(by_itself))
+        let alone = if taken.alone { " Somebody else takes this elsewhere; the single-operator exception was used." } else { "" };
+        said(Tone::Step, text.then(self.owed(taken)).then(next).text(skipped).text(late).text(by_itself).text(alone))
     }
 
     /// `Ana has it (03:04).` from the procedure's `{who} has it.`

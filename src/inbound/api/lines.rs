@@ -86,6 +86,7 @@ fn shown(app: &App, view: &LineView) -> Value {
         "needs_reason": view.asked.flagged,
         "asked": if directory.get(asked).is_some() { directory.name_of(asked) } else { asked.clone() },
         "reviewer": asked,
+        "listed_by": view.asked.giver,
         "mine": view.mine,
         "stands": view.mark.name(),
         "follow_up": view.follow_up,
@@ -104,6 +105,7 @@ pub(super) async fn list(State(app): State<App>, Path(ticket): Path<String>, uri
     Ok(Json(json!({
         "review": number,
         "digest": lines.digest,
+        "scope": lines.scope,
         "total": lines.total(),
         "open": lines.open(),
         "under_way": lines.following.len(),

@@ -1,5 +1,6 @@
-//! Direct messages: to whoever is called, to a group that must read something, at a change of turn, and in the morning to
-//! whoever was called in the night. They say numbers and severities only; the card is one press away.
+//! Direct messages: to whoever is called, to a group that must read something, to those whose decision is asked for once
+//! more, at a change of turn, and in the morning to whoever was called in the night. They say numbers and severities only;
+//! the card is one press away.
 
 use std::sync::Arc;
 
@@ -114,8 +115,8 @@ async fn said(page: &Page<'_>, person: &str) -> Result<Option<Reply>, NotPaged> 
     Ok(match (&page.event.fact, &page.telling) {
         (Fact::Escalated { next, .. }, Some(telling)) => called(telling, *next),
         (Fact::GroupNotified { group, due }, Some(telling)) => Some(must_read(telling, group, *due)),
-        (Fact::Nudged { transition, .. }, Some(telling)) => asked_again(page, telling, transition, person),
         (Fact::LinesFrozen { .. }, Some(telling)) => lines_wait(page, telling, person),
+        (Fact::Nudged { transition, .. }, Some(telling)) => asked_again(page, telling, (person, transition)),
         (Fact::OnCallChanged { from, to }, _) => {
             let open = page.desk.open_where(|t| t.kind == "incident" && !t.ended).await?;
             let name = |id: &Option<String>| id.as_deref().map(|id| page.desk.snapshot().directory.name_of(id));
@@ -189,16 +190,17 @@ fn lines_wait(page: &Page<'_>, telling: &Telling, person: &str) -> Option<Reply>
     Some(Reply { paragraphs: vec![words.text("."), how], buttons: vec![show(telling)], ..Reply::default() })
 }
 
-/// Somebody asks for a decision once more, as long as it waits for this person.
-fn asked_again(page: &Page<'_>, telling: &Telling, transition: &str, person: &str) -> Option<Reply> {
-    let waits = telling.scene(|scene| scene.clone().within(&telling.library).waits())?;
-    if waits.transition != transition || !waits.on.iter().any(|on| on == person) {
-        return None;
+/// Whoever asked for it asks for the decision once more; who has decided meanwhile is not asked.
+fn asked_again(page: &Page<'_>, telling: &Telling, (person, transition): (&str, &str)) -> Option<Reply> {
+    let waits = telling.waits().filter(|w| w.transition == *transition && w.on.iter().any(|p| p == person))?;
+    let who = page.event.actor.person().map(|id| page.desk.snapshot().directory.name_of(id)).unwrap_or_default();
+    let label = telling.kind.transitions.get(transition).map_or(transition, |t| t.label.as_str());
+    let mut words = Words::new().name(who).text(format!(" asks you to decide on “{label}” of ")).ticket(&telling.ticket.number);
+    words = words.text(". It has waited for you since ").time(waits.since);
+    if let Some(due) = telling.ticket.clocks.values().filter(|c| c.stopped.is_none() && c.paused.is_none()).map(|c| c.due).min() {
+        words = words.text(", and is due by ").time(due);
     }
-    let label = telling.scene(|scene| telling.kind.transitions.get(transition).map(|step| scene.label(step)))?;
-    let asks = page.event.actor.person().map(|id| page.desk.snapshot().directory.name_of(id)).unwrap_or_default();
-    let words = Words::new().name(asks).text(format!(" asks you to decide on “{label}” of ")).ticket(&telling.ticket.number).text(".");
-    Some(Reply { paragraphs: vec![words], buttons: vec![show(telling)], ..Reply::default() })
+    Some(Reply { paragraphs: vec![words.text(".")], buttons: vec![show(telling)], ..Reply::default() })
 }
 
 fn must_read(telling: &Telling, group: &str, due: Option<Timestamp>) -> Reply {

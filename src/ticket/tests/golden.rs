@@ -13,10 +13,10 @@ use crate::ticket::alert::AlertStatus;
 use crate::ticket::bench::number;
 use crate::ticket::deployment::DeploymentState;
 use crate::ticket::event::{
-    Actor, AdoptedFile, AlertSeen, ApprovedAs, Brought, Checked, DeploymentSeen, EpochOpened, Event, EvidenceAttached, Fact, NewTask,
+    Actor, AdoptedFile, AlertSeen, ApprovedAs, Brought, Checked, DeployedBy, DeploymentSeen, EpochOpened, Event, EvidenceAttached, Fact, NewTask,
     OwedItem, Pinned, Reminder, Shift, TicketOpened, TransitionTaken, Via,
 };
-use crate::ticket::lines::{LineAsked, Verdict};
+use crate::ticket::lines::{LineAsked, LinesScope, LinesSource, ListReplaced, Verdict};
 
 fn at() -> Timestamp {
     Timestamp::parse("2026-03-01T02:04:00.000001Z").unwrap()
@@ -109,6 +109,7 @@ fn opened_and_taken() -> Vec<Fact> {
             late: true,
             automatic: false,
             ended: false,
+            alone: false,
             authored: false,
             approved: None,
         }),
@@ -138,7 +139,7 @@ fn on_tickets() -> Vec<Fact> {
         Fact::EvidenceWaived { phase: "contain".into() },
         Fact::OwnerAssigned { person: "p_1".into() },
         Fact::LeadAssigned { person: "p_1".into() },
-        Fact::Linked { link: "caused_by".into(), to: Some(number(2)) },
+        Fact::Linked { link: "caused_by".into(), to: Some(number(2)), made: false },
         Fact::Unlinked { link: 4 },
         Fact::MergedInto { into: number(2), from_status: "open".into() },
         Fact::MergeReceived {
@@ -190,14 +191,14 @@ fn on_tickets() -> Vec<Fact> {
 }
 
 fn lines() -> Vec<Fact> {
-    let asked = LineAsked { reviewer: "p_1".into(), subject: Some("p_2".into()), record: Some(number(3)), flagged: true };
-    let plain = LineAsked { reviewer: "security-officer".into(), subject: None, record: None, flagged: false };
+    let asked = LineAsked { reviewer: "p_1".into(), subject: Some("p_2".into()), record: Some(number(3)), flagged: true, giver: None };
+    let plain = LineAsked { reviewer: "security-officer".into(), subject: None, record: None, flagged: false, giver: None };
     vec![
         Fact::LinesGathering { until: at() },
-        Fact::UsersListed { system: "prod-db".into(), rows: 2, file: 1 },
+        Fact::UsersListed { system: "prod-db".into(), rows: 2, file: 1, replaces: None },
         Fact::LinesListed { first: 1, lines: vec![asked, plain] },
-        Fact::LinesFrozen { lines: 2, from: BTreeMap::from([("access".into(), 1)]), as_of: 9, digest: "03".into() },
-        Fact::LineDecided { line: 1, verdict: Verdict::Revoke, reviewer: "p_1".into(), follow_up: Some(number(3)) },
+        Fact::LinesFrozen { lines: 2, from: BTreeMap::from([("access".into(), 1)]), as_of: 9, digest: "03".into(), scope: None },
+        Fact::LineDecided { line: 1, verdict: Verdict::Revoke, reviewer: "p_1".into(), follow_up: Some(number(3)), alone: false },
         Fact::LineSettled { line: 1, record: number(3), done: true, reviewer: "p_1".into() },
     ]
 }
@@ -230,6 +231,7 @@ fn alerts_and_clocks() -> Vec<Fact> {
             proof: Some("deployment-report".into()),
             began_at: Some(at()),
             ended_at: None,
+            people: None,
             delivery: 7,
             received_at: at(),
         }),
@@ -285,8 +287,37 @@ fn with_what_was_added() -> Vec<Fact> {
     let Some(Fact::TransitionTaken(taken)) = opened_and_taken().pop() else { unreachable!("a step") };
     let fields = BTreeMap::from([("risk".to_owned(), json!({ "value": "low" }))]);
     let approved = Some(ApprovedAs { digest: "03".into(), fields });
+    let listed = LineAsked { reviewer: "p_1".into(), subject: None, record: None, flagged: false, giver: Some("p_2".into()) };
+    let records = LinesSource { of: "access".into(), count: 3, standing: vec!["granted".into()], system: None, file: None, by: None };
+    let users = LinesSource {
+        of: "users".into(),
+        count: 2,
+        standing: Vec::new(),
+        system: Some("prod-db".into()),
+        file: Some(2),
+        by: Some("p_1".into()),
+    };
+    let scope = LinesScope { system: Some("prod-db".into()), at: at(), sources: vec![records, users] };
+    let seen = alerts_and_clocks().into_iter().find_map(|fact| match fact {
+        Fact::DeploymentSeen(seen) => Some(seen),
+        _ => None,
+    });
+    let deployment = seen.expect("a deployment");
+    let people = DeployedBy { author: Some("p_1".into()), reviewers: vec![None, Some("p_2".into())] };
     vec![
-        Fact::TransitionTaken(TransitionTaken { authored: true, approved, ..taken }),
+        Fact::TransitionTaken(TransitionTaken { authored: true, approved, ..taken.clone() }),
+        Fact::TransitionTaken(TransitionTaken { alone: true, ..taken }),
+        Fact::Linked { link: "reviewed_by".into(), to: Some(number(2)), made: true },
+        Fact::UsersListed {
+            system: "prod-db".into(),
+            rows: 2,
+            file: 2,
+            replaces: Some(ListReplaced { file: 1, rows: 3, by: "p_1".into() }),
+        },
+        Fact::LinesListed { first: 1, lines: vec![listed] },
+        Fact::LinesFrozen { lines: 1, from: BTreeMap::new(), as_of: 9, digest: "03".into(), scope: Some(scope) },
+        Fact::LineDecided { line: 1, verdict: Verdict::Keep, reviewer: "p_1".into(), follow_up: None, alone: true },
+        Fact::DeploymentSeen(DeploymentSeen { people: Some(people), ..deployment }),
         Fact::FieldsSet { fields: BTreeMap::new(), sealed_fields: vec!["title".into()], authored: true },
         Fact::NoteRevised { note: 1, removed: false, edited_at: Some(at()), superseded: true },
         Fact::Escalated {
