@@ -38,7 +38,7 @@ impl Flag {
     pub fn words(self) -> &'static str {
         match self {
             Self::Privileged => "privileged",
-            Self::Orphan => "account of nobody known",
+            Self::Orphan => "nobody known",
             Self::Left => "has left",
             Self::Unrecorded => "orphan: never asked for here",
             Self::Unlisted => "not in the system's list",
