@@ -19,7 +19,7 @@ async fn sparing(w: &mut World) -> (FakeSlack, String) {
     }
     let inc = w.person("ben").declares("the wing drawings leaked", "sev1").await;
     w.person("ben").acknowledges(&inc).await.done();
-    w.readies(&inc, "remediated").await;
+    w.readies_but_for_the_review(&inc, "remediated").await;
     w.slack_is_told().await;
     (slack, inc)
 }
