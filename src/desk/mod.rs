@@ -44,6 +44,7 @@ pub mod heartbeat;
 pub mod known;
 pub mod matching;
 mod moved;
+pub mod news;
 pub mod obligations;
 pub mod oncall;
 mod outcome;

@@ -55,6 +55,9 @@ pub struct Entry {
     pub seq: i64,
     /// Its ticket.
     pub ticket: Option<Number>,
+    /// Who is told; none for everybody whom the event calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<String>,
 }
 
 /// What of an event is to be told to people directly.
@@ -62,7 +65,7 @@ pub(super) fn pages(event: &Event, known: &Known, ways: &BTreeSet<&'static str>,
     if ways.is_empty() {
         return Vec::new();
     }
-    let payload = super::overlay::json(&Entry { seq: event.seq, ticket: event.ticket.clone() });
+    let payload = super::overlay::json(&Entry { seq: event.seq, ticket: event.ticket.clone(), person: None });
     let row = |channel: &str, id: i64, not_before: i64| OutboxRow {
         channel: channel.to_owned(),
         id,

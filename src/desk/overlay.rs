@@ -8,7 +8,7 @@ use super::append::{Rows, not_before, render};
 use super::known::Known;
 use super::projections::{alert_row, latest_of, ticket_row};
 use super::request::{Answer, Request, Unanswered};
-use super::{oncall, rooms};
+use super::{news, oncall, rooms};
 use crate::env::Timestamp;
 use crate::ledger::merkle::Hash;
 use crate::people::{self, accounts};
@@ -167,8 +167,10 @@ impl<'k> Overlay<'k> {
         if let (Some(number), Some(urgent)) = (&event.ticket, rooms::loudness(event)) {
             *self.loud.entry(number.clone()).or_default() |= urgent;
         }
+        let waited = news::waited(event.ticket.as_ref(), &event.fact, self.known, &self.pagers, self.now);
         self.known.apply(event, &rows.sealed);
         self.batch.outbox.extend(oncall::pages(event, self.known, &self.pagers, self.now));
+        self.batch.outbox.extend(news::news(event, self.known, &waited, &self.pagers, self.now));
         if let Some(id) = people::directory::subject(&event.fact) {
             self.touched_people.insert(id.to_owned());
             if matches!(event.fact, Fact::PersonDisabled { .. }) {

@@ -52,6 +52,8 @@ pub const TICKET: &str = "SELECT t.number, t.opened_seq, t.state, l.rev, l.seq, 
 pub const TICKETS: &str = "SELECT t.number, t.opened_seq, t.state, l.rev, l.seq, l.updated_at, l.attached, l.firing, l.repeats FROM ticket t JOIN ticket_latest l ON l.number = t.number WHERE t.opened_seq > $1 AND ($2 = '' OR t.kind = $2) AND ($3 = '' OR t.status = $3) ORDER BY t.opened_seq LIMIT $4";
 /// Tickets whose work goes on, in the order of their opening, after a position.
 pub const TICKETS_OPEN: &str = "SELECT t.number, t.opened_seq, t.state, l.rev, l.seq, l.updated_at, l.attached, l.firing, l.repeats FROM ticket t JOIN ticket_latest l ON l.number = t.number WHERE t.ended = 0 AND t.opened_seq > $1 ORDER BY t.opened_seq LIMIT $2";
+/// Tickets whose work goes on, the latest opened first; `$1`: of this kind, of every kind when it is empty.
+pub const TICKETS_OPEN_LATEST: &str = "SELECT t.number, t.opened_seq, t.state, l.rev, l.seq, l.updated_at, l.attached, l.firing, l.repeats FROM ticket t JOIN ticket_latest l ON l.number = t.number WHERE t.ended = 0 AND ($1 = '' OR t.kind = $1) ORDER BY t.opened_seq DESC LIMIT $2";
 /// Tickets whose work has ended, the latest opened first, before a position.
 pub const TICKETS_ENDED: &str = "SELECT t.number, t.opened_seq, t.state, l.rev, l.seq, l.updated_at, l.attached, l.firing, l.repeats FROM ticket t JOIN ticket_latest l ON l.number = t.number WHERE t.ended = 1 AND t.opened_seq < $1 ORDER BY t.opened_seq DESC LIMIT $2";
 /// Tickets of one kind opened in a range of positions, the latest first.
@@ -350,6 +352,7 @@ pub const ALL: &[&str] = &[
     TICKET,
     TICKETS,
     TICKETS_OPEN,
+    TICKETS_OPEN_LATEST,
     TICKETS_ENDED,
     TICKETS_LATEST,
     TICKETS_LATEST_IN,

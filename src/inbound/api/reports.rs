@@ -101,7 +101,13 @@ pub(super) async fn list(State(app): State<App>, uri: Uri, caller: Caller) -> Re
     Ok(Json(json!({ "reports": reports })))
 }
 
-pub(super) async fn report(State(app): State<App>, Path(name): Path<String>, uri: Uri, caller: Caller) -> Result<Json<Value>, Problem> {
+/// The report of this name; the console shows the same answer.
+pub(in crate::inbound) async fn report(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    uri: Uri,
+    caller: Caller,
+) -> Result<Json<Value>, Problem> {
     app.desk.allow(&caller.person, Permission::Read)?;
     let known: &[&str] = if name == "roles" { &["at", "role"] } else { &["from", "to"] };
     let asked = Asked::of(&uri, known)?;

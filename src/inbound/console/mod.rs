@@ -29,6 +29,7 @@ mod link;
 mod lists;
 pub mod render;
 mod reply;
+mod reports;
 pub mod routes;
 mod session;
 mod stream;

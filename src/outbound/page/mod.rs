@@ -1,11 +1,12 @@
 //! People are paged: by direct message in chat, by a signed webhook, by PagerDuty. Each way has its own channel of the
 //! outbox, so that one that does not answer holds no other back.
 //!
-//! - [`chat`]: direct messages; [`webhook`]: a signed request; [`pagerduty`]: Events API v2.
+//! - [`chat`]: direct messages to whoever is called; [`news`]: on what else concerns somebody; [`webhook`]: a signed request; [`pagerduty`]: Events API v2.
 //!
 //! To page one more way: a file here that makes [`Page`]s into requests, its channel in `desk::oncall`.
 
 pub mod chat;
+pub mod news;
 pub mod pagerduty;
 pub mod webhook;
 
@@ -17,7 +18,7 @@ use crate::card::words::one_line;
 use crate::desk::oncall::Entry;
 use crate::desk::query::NoView;
 use crate::desk::rooms::Telling;
-use crate::desk::{Desk, StoreError};
+use crate::desk::{Desk, Snapshot, StoreError};
 use crate::ticket::event::Event;
 
 /// How long an entry is ours while we send it: longer than a request may take.
@@ -54,6 +55,10 @@ pub struct Page<'d> {
     pub event: Event,
     /// Its ticket with all that is told of it.
     pub telling: Option<Telling>,
+    /// Who is told; none for everybody whom the event calls.
+    pub person: Option<String>,
+    /// Who people are.
+    pub snapshot: Snapshot,
 }
 
 impl Page<'_> {
@@ -117,7 +122,8 @@ async fn page(pager: &dyn Pager, desk: &Desk, entry: &Entry) -> Result<(), NotPa
         Some(number) => Some(desk.telling(number).await?),
         None => None,
     };
-    pager.send(&Page { desk, event, telling }).await
+    let page = Page { desk, event, telling, person: entry.person.clone(), snapshot: desk.snapshot() };
+    pager.send(&page).await
 }
 
 /// An HTTP answer: fine, not now, or no.

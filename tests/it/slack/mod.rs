@@ -9,6 +9,7 @@ pub mod hand;
 mod held;
 mod minimal;
 mod order;
+mod requests;
 mod reviews;
 mod said;
 mod slow;
