@@ -391,6 +391,12 @@ async fn what_waits_what_is_reviewed_and_what_to_try_are_open_to_everybody() {
     look_at(&browser, "inbox").await;
     browser.open(&demo.page("list/change")).await;
     look_at(&browser, "changes").await;
+    browser.open(&demo.page("reports")).await;
+    look_at(&browser, "reports").await;
+    browser.open(&demo.page("reports/deployments")).await;
+    look_at(&browser, "report-deployments").await;
+    browser.open(&demo.page("reports/dispositions")).await;
+    look_at(&browser, "report-dispositions").await;
     browser.open(&demo.page("try")).await;
     look_at(&browser, "try").await;
     browser.open(&demo.page(&format!("c/{review}"))).await;

@@ -31,6 +31,7 @@ mod lists;
 mod record;
 pub mod render;
 mod reply;
+mod reports;
 pub mod routes;
 mod session;
 mod stream;
