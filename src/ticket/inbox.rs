@@ -106,7 +106,8 @@ pub fn waiting(around: &Around<'_>, ticket: &Ticket, actor: &Actor) -> Vec<Waiti
     if ticket.owner.as_deref() == Some(person) {
         out.push(of(Why::Own, None, clock));
     }
-    if waits_for_anybody(around, ticket, actor) {
+    // Whoever is called for it knows that.
+    if out.is_empty() && waits_for_anybody(around, ticket, actor) {
         out.push(of(Why::Nobodys, None, clock));
     }
     out

@@ -42,7 +42,7 @@ pub(super) struct Asked {
 /// The list of reports.
 struct List {
     shell: Shell,
-    reports: Vec<(&'static str, String, &'static str)>,
+    reports: Vec<(&'static str, String, String)>,
 }
 
 #[derive(Template)]
@@ -58,7 +58,7 @@ struct Report {
     shell: Shell,
     name: String,
     title: String,
-    answers: &'static str,
+    answers: String,
     /// The first and the last day; none where the report is of one moment.
     period: Option<(String, String)>,
     summary: Vec<(String, Cell)>,
@@ -93,7 +93,7 @@ pub(super) async fn list(State(app): State<App>, Visitor(caller): Visitor, heade
     let made = async {
         app.desk.allow(&caller.person, Permission::Read)?;
         let look = Look::new(&app, &caller.person)?;
-        let mut all: Vec<(&str, String, &str)> = ALL.iter().map(|(name, answers)| (*name, title(name), *answers)).collect();
+        let mut all: Vec<(&str, String, String)> = ALL.iter().map(|(name, answers)| (*name, title(name), said(answers))).collect();
         all.sort_by_key(|(name, ..)| *name != FIRST.0);
         let view = List { shell: look.shell(&look.open().await?, None), reports: all };
         Ok(ListPage { shell: &view.shell, channels: ChannelsPart::of(&view.shell, false), view: &view }.to_string())
@@ -128,9 +128,10 @@ pub(super) async fn show(
         let look = Look::new(&app, &caller.person)?;
         let (columns, rows, more) = table(&answer);
         let left_out = (more > 0).then(|| format!("And {}; the API has all of them.", count(more, "more row", "more rows")));
-        let summary = answer["summary"].as_object().into_iter().flatten().map(|(name, value)| (humanise(name), cell(value))).collect();
+        let summary = answer["summary"].as_object().into_iter().flatten().map(|(name, value)| (humanise(name), cell(value)));
+        let summary = summary.filter(|(_, value)| !matches!(value, Cell::Text(text) if text.is_empty())).collect();
         let shell = look.shell(&look.open().await?, None);
-        let view = Report { shell, title: title(&name), name, answers, period, summary, columns, rows, left_out };
+        let view = Report { shell, title: title(&name), name, answers: said(answers), period, summary, columns, rows, left_out };
         Ok(ReportPage { shell: &view.shell, channels: ChannelsPart::of(&view.shell, false), view: &view }.to_string())
     };
     match made.await {
@@ -142,6 +143,11 @@ pub(super) async fn show(
 /// What a report is called on its page.
 fn title(name: &str) -> String {
     if name == FIRST.0 { "Unconfirmed changes and deployments".to_owned() } else { humanise(name) }
+}
+
+/// What a report answers, without the marks that programs read.
+fn said(answers: &str) -> String {
+    answers.split_once(": `").map_or(answers, |(said, _)| said).to_owned()
 }
 
 /// The period that is asked for, as two days; the last three months where it is none.

@@ -197,11 +197,11 @@ async fn an_exception_a_model_a_measure_and_a_finding_are_opened_and_linked_from
     }
     let opened = ana.hears("/corrective-action request Alert on the connection limit").await;
     assert!(opened.contains("ACT-000001"), "{opened}");
-    ana.types("/exception request Year end").await;
-    let opened = ana.submits(&ana.form(), json!({ "field.type": chosen("freeze") })).await;
-    assert!(words(&opened).contains("EXC-000001"), "{opened}");
+    let opened = ana.hears("/exception request Year end").await;
+    assert!(opened.contains("EXC-000001"), "{opened}");
     ana.types("/exception edit EXC-000001").await;
     let filled = json!({
+        "field.type": chosen("freeze"),
         "field.scope": typed("The connection limit of the orders database, this once."),
         "field.justification": typed("Sales lose money each hour while all connections are taken."),
         "field.compensation": typed("Two people watch the database for two hours afterwards."),
