@@ -5,8 +5,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Scope, available_parallelism};
 
 use super::bundle::Bundle;
-use super::chain::Reading;
 use super::merkle::Hash;
+use super::reading::Reading;
 use super::report::{Damage, Verdict};
 use super::tile::{Tile, TileKind, decode_entries, decode_hashes, max_file};
 

@@ -346,6 +346,7 @@ mod tests {
         assert_eq!(fast.is_some(), slow.is_ok(), "{}: {slow:?}", String::from_utf8_lossy(bytes));
         assert_eq!(Envelope::parse(bytes).err(), slow.as_ref().err().cloned());
         if let (Some(fast), Ok(slow)) = (&fast, &slow) {
+            assert_eq!(fast.clone().outline(bytes).envelope(bytes).as_ref(), Some(fast));
             for (name, member) in [("data", fast.data), ("kind", fast.kind), ("seq", fast.seq)] {
                 let value = slow.get(name).unwrap_or(&Value::Null);
                 assert_eq!(&member.value(), value);

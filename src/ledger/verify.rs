@@ -4,12 +4,13 @@
 //! one tile a level. [`Standing`] weighs signatures against keys that come from *outside*: "proven" needs the log's
 //! key and a witness or an earlier checkpoint that did not come with the log.
 
-use super::chain::{Chain, Misfit, Reading};
+use super::chain::{Chain, Misfit};
 use super::checkpoint::{Checkpoint, CheckpointRefused};
 use super::envelope::Envelope;
 use super::key::VerifierKey;
 use super::merkle::{Frontier, Hash};
 use super::note::{Note, NoteRefused};
+use super::reading::Reading;
 use super::report::{Damage, Verdict};
 use super::tile::{Tile, TileKind, WIDTH};
 use super::witness::cosigned_at;

@@ -113,6 +113,12 @@ async fn at_three_whoever_is_on_call_is_paged_at_once_and_then_the_next_until_so
     assert_eq!(w.log_of("MorningTold").await.len(), 0);
     w.advance_to("2026-03-03T09:02:00Z").await;
     w.tick().await;
+    // The other replica may have been quicker, and is still at it.
+    until("both are to be told", async || {
+        let log = w.log_of("MorningTold").await;
+        ["ana", "ben"].iter().all(|person| log.iter().any(|e| e["data"]["person"] == json!(w.id_of(person))))
+    })
+    .await;
     w.pages_are_sent().await;
     let morning = told(&slack, &users["ana"]).split_off(before);
     assert_eq!(morning.len(), 1, "{morning:?}");

@@ -340,7 +340,8 @@ fn a_serious_incident_opens_its_review_and_a_review_ends_with_an_action_or_a_rea
     let action = open(&mut b, "p_bo", "corrective-action", &json!({ "title": "Rotate logs everywhere" })).unwrap();
     link(&mut b, "p_bo", &n, "corrected_by", Some(&action));
     assert_eq!(linked(&b, &action, "corrects"), std::slice::from_ref(&n));
-    let taken_on = json!({ "description": "Rotate logs on all hosts by the base role.", "due": b.now.plus(day() * 9).to_string() });
+    let description = "Rotate logs on all hosts by the base role, and alert at 80 % of the disk.";
+    let taken_on = json!({ "description": description, "due": b.now.plus(day() * 9).to_string() });
     take(&mut b, "p_bo", &action, "start", &taken_on).unwrap();
     take(&mut b, "p_sec", &n, "complete", &findings).unwrap();
 }

@@ -228,11 +228,11 @@ fn a_serious_incident_closes_only_with_its_review_completed_or_waived_by_somebod
     let own = b.ticket(&n).links.iter().find(|l| l.to.as_ref() == Some(&review_of)).unwrap().id;
     let unlink =
         crate::ticket::command::Command::Unlink { ticket: n.clone(), link: own, reason: crate::ticket::bench::text("it is in the way") };
-    assert_eq!(b.ask(&crate::ticket::bench::person("p_mia"), &unlink).unwrap_err().code(), "BadRequest");
+    assert_eq!(b.ask(&crate::ticket::bench::person("p_mia"), &unlink).unwrap_err().code(), "LinkStays");
     let back = b.ticket(&review_of).links.iter().find(|l| l.to.as_ref() == Some(&n)).unwrap().id;
     let unlink =
         crate::ticket::command::Command::Unlink { ticket: review_of.clone(), link: back, reason: crate::ticket::bench::text("in the way") };
-    assert_eq!(b.ask(&crate::ticket::bench::person("p_mia"), &unlink).unwrap_err().code(), "BadRequest");
+    assert_eq!(b.ask(&crate::ticket::bench::person("p_mia"), &unlink).unwrap_err().code(), "LinkStays");
     review(&mut b, "p_mia", &review_of);
     closes(&mut b, "p_mia", &n).unwrap();
     // Waived: not by the lead, not by whoever worked on it, and with a reason.

@@ -13,8 +13,8 @@ use crate::ticket::alert::AlertStatus;
 use crate::ticket::bench::number;
 use crate::ticket::deployment::DeploymentState;
 use crate::ticket::event::{
-    Actor, AdoptedFile, AlertSeen, ApprovedAs, Brought, Checked, DeployedBy, DeploymentSeen, EpochOpened, Event, EvidenceAttached, Fact, NewTask,
-    OwedItem, Pinned, Reminder, Shift, TicketOpened, TransitionTaken, Via,
+    Actor, AdoptedFile, AlertSeen, ApprovedAs, Brought, Checked, DeployedBy, DeploymentSeen, EpochOpened, Event, EvidenceAttached, Fact,
+    NewTask, OwedItem, Pinned, Reminder, Shift, TicketOpened, TransitionTaken, Via,
 };
 use crate::ticket::lines::{LineAsked, LinesScope, LinesSource, ListReplaced, Verdict};
 

@@ -471,7 +471,7 @@ fn that_nobody_approves_an_own_request_needs_no_rule_of_a_procedure() {
                     "title": "Deploy web-shop", "system": "prod-db", "expires_at": b.now.plus(day() * 5).to_string(),
                     "description": "Deploy a merged and reviewed pull request of web-shop with the pipeline, between 08:00 and 16:00.",
                     "justification": "Forty such deployments went well since January; each alone is of low risk.",
-                    "rollback_plan": "The pipeline deploys the version before; three minutes.",
+                    "rollback_plan": "The pipeline deploys the version before; three minutes.", "security_impact": "None: the port stays closed to the internet.",
                 });
                 open(&mut b, "p_all", "change-model", &raw).unwrap()
             }

@@ -61,7 +61,7 @@ async fn of_a_sensitive_ticket_the_first_page_lists_and_forms_show_its_number_an
     for word in ["edit", "contain", "false_positive", "assign", "merge", "evidence", "note", "escalate"] {
         ben.types(&format!("/incident {word} {leak}")).await;
         let form = ben.form();
-        assert!(form["submit"].is_object() && content(&form).is_empty(), "{word}: {form}");
+        assert!(content(&form).is_empty(), "{word}: {form}");
     }
     mia.types(&format!("/incident close {leak}")).await;
     assert!(content(&mia.form()).is_empty(), "{}", mia.form());
