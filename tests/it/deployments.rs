@@ -248,7 +248,8 @@ async fn a_change_that_no_deployment_ever_confirmed_is_listed(w: &mut World) {
     let all = aud.gets("/console/reports").await.text();
     let (first, other) = (all.find("reports/deployments"), all.find("reports/dispositions"));
     assert!(first.is_some() && first < other, "{all}");
-    for (name, _) in countersign::evidence::report::ALL {
+    for report in countersign::evidence::report::ALL {
+        let name = report.name;
         assert_eq!(aud.gets(&format!("/console/reports/{name}?from=2026-01-01&to=2026-12-31")).await.status, 200, "{name}");
     }
     assert!(aud.gets("/console/list/change").await.text().contains("/console/reports/deployments"));

@@ -10,7 +10,7 @@ pub(in crate::inbound) mod lines;
 pub mod openapi;
 mod query;
 mod read;
-pub(in crate::inbound) mod reports;
+mod reports;
 mod shown;
 mod write;
 

@@ -55,13 +55,7 @@ pub(super) async fn list(State(app): State<App>, uri: Uri, caller: Caller) -> Re
     Ok(Json(json!({ "reports": reports })))
 }
 
-/// The report of this name; the console shows the same answer.
-pub(in crate::inbound) async fn report(
-    State(app): State<App>,
-    Path(name): Path<String>,
-    uri: Uri,
-    caller: Caller,
-) -> Result<Json<Value>, Problem> {
+pub(super) async fn report(State(app): State<App>, Path(name): Path<String>, uri: Uri, caller: Caller) -> Result<Json<Value>, Problem> {
     app.desk.allow(&caller.person, Permission::Read)?;
     let Some(report) = reports::find(&name) else {
         return Err(Problem::new(StatusCode::NOT_FOUND, Code::NotFound, reports::none_of_that_name()));

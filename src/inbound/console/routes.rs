@@ -51,8 +51,6 @@ pub fn routes() -> Router<App> {
         .route("/console/c/{number}/lines/freeze", post(lines::freeze))
         .route("/console/c/{number}/trace", get(record::traced))
         .route("/console/targets", get(record::promised))
-        .route("/console/reports", get(record::list))
-        .route("/console/reports/{report}", get(record::report))
         .route("/console/try", get(tour::show))
         .route("/console/try/pass", post(tour::pass))
         .route("/console/people", get(people))
