@@ -188,7 +188,7 @@ async fn a_spoken_approval_is_confirmed_from_the_message_that_asks_its_giver(w: 
 on_both!(a_spoken_approval_is_confirmed_from_the_message_that_asks_its_giver);
 
 async fn an_exception_a_model_a_measure_and_a_finding_are_opened_and_linked_from_slack(w: &mut World) {
-    w.hires("exe", &["executive"]).await;
+    with_systems(w, "").await;
     let slack = linked(w, &["ana", "exe"]).await;
     let (ana, exe) = (hand(w, &slack, "ana"), hand(w, &slack, "exe"));
     let offered = ana.types("/countersign new").await;
@@ -202,6 +202,8 @@ async fn an_exception_a_model_a_measure_and_a_finding_are_opened_and_linked_from
     ana.types("/exception edit EXC-000001").await;
     let filled = json!({
         "field.type": chosen("freeze"),
+        "field.system": chosen("prod-db"),
+        "field.window_start": at(w.now().plus(hours(1))), "field.window_end": at(w.now().plus(days(2))),
         "field.scope": typed("The connection limit of the orders database, this once."),
         "field.justification": typed("Sales lose money each hour while all connections are taken."),
         "field.compensation": typed("Two people watch the database for two hours afterwards."),
@@ -210,7 +212,8 @@ async fn an_exception_a_model_a_measure_and_a_finding_are_opened_and_linked_from
     assert_eq!(ana.submits(&ana.form(), filled).await["response_action"], "clear");
     let asked = hears(w, &slack, "exe").await;
     decides(&exe, &asked, "Approve or reject: Approve", "approve", "This once.").await;
-    assert_eq!(w.person("ana").sees("EXC-000001").await["status"], "active");
+    let seen = w.person("ana").sees("EXC-000001").await;
+    assert_eq!(seen["status"], "active", "{seen}");
     ana.types("/change request").await;
     ana.submits(&ana.form(), json!({ "field.title": typed("More connections"), "field.type": chosen("normal") })).await;
     assert!(ana.hears("/change link CHG-000001 excepted_by EXC-000001").await.contains("Recorded on CHG-000001."));
