@@ -242,7 +242,9 @@ pub fn help(kinds: &[(String, Vec<String>)]) -> Vec<Words> {
         out.push(Words::of(format!("Steps of /{name}:{severity} {}.", steps.join(" · "))));
     }
     out.push(
-        Words::new().strong("/countersign").text(" link · whoami · inbox · new · oncall · freezes · audit · sla · trace CHG-000042 · help"),
+        Words::new()
+            .strong("/countersign")
+            .text(" link · whoami · inbox · new · oncall · freezes · audit · report NAME · sla · trace CHG-000042 · help"),
     );
     out.push(Words::of("Leave out what follows the word, and its form opens. In a ticket's channel you can leave out its number."));
     out

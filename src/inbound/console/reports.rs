@@ -28,14 +28,10 @@ use crate::ticket::period::since;
 
 /// The report that stands first, and what of it is looked at first.
 const FIRST: (&str, &str) = ("deployments", "unconfirmed");
-/// Reports on what is not finished: the oldest of it weighs most, so that they look at all of it.
-const OF_ALL: [&str; 3] = ["corrective-actions", "deployments", "reviews"];
 /// Rows on a page; the API has the rest.
 const ROWS: usize = 500;
 /// Columns of a table at most.
 const COLUMNS: usize = 12;
-/// How far back a report looks unless another period is asked for.
-const USUAL: &str = "6mo";
 
 /// What stands behind the `?`.
 #[derive(Debug, Default, Deserialize)]
@@ -173,7 +169,7 @@ fn period(report: &Report, asked: &Asked, now: Timestamp) -> (Option<NaiveDate>,
     let given = |text: &Option<String>| text.as_deref().and_then(|text| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok());
     let (from, to) = (given(&asked.from), given(&asked.to));
     // A form that is sent with its first day empty asks for all of it.
-    let usual = (asked.from.is_none() && !OF_ALL.contains(&report.name)).then_some(USUAL);
+    let usual = reports::usual(report).filter(|_| asked.from.is_none());
     let back = || since(asked.since.as_deref().or(usual)?, now).map(|at| at.utc().date_naive());
     let from = from.or_else(back);
     if from.zip(to).is_some_and(|(from, to)| from > to) { (to, from) } else { (from, to) }
@@ -212,18 +208,7 @@ fn cell(value: &Value) -> Cell {
             return Cell::At(at);
         }
     }
-    Cell::Text(words(value))
-}
-
-fn words(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::Bool(yes) => if *yes { "yes" } else { "no" }.to_owned(),
-        Value::Number(number) => number.to_string(),
-        Value::String(text) => text.clone(),
-        Value::Array(all) => all.iter().map(words).collect::<Vec<_>>().join(", "),
-        Value::Object(all) => all.iter().map(|(name, value)| format!("{} {}", humanise(name), words(value))).collect::<Vec<_>>().join("; "),
-    }
+    Cell::Text(reports::words(value))
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ const FREEZES: &str = "freezes";
 /// Kinds of ticket that have a command in `deploy/slack-manifest.yaml`.
 pub const COMMANDS: [&str; 8] = ["incident", "change", "access", "review", "exception", "change-model", "corrective-action", "finding"];
 /// What `/countersign` knows.
-const HOUSE: [&str; 10] = ["link", "whoami", "inbox", "new", "oncall", "freezes", "help", "audit", "sla", "trace"];
+const HOUSE: [&str; 11] = ["link", "whoami", "inbox", "new", "oncall", "freezes", "help", "audit", "report", "sla", "trace"];
 /// The command for emergency use of access, and what its form says of that already.
 const BREAK_GLASS: (&str, &str, &str) = ("breakglass", "access", "break-glass");
 /// Bytes of a command's text at most.
@@ -124,6 +124,7 @@ async fn house(app: &App, speaker: &Speaker, typing: &Typing<'_>) -> Outcome {
         "inbox" => lookups::inbox(app, speaker).await,
         "new" => lookups::new(app, speaker),
         "oncall" => lookups::oncall(app, speaker),
+        "report" | "reports" => record::report(app, speaker, typing.rest).await,
         "sla" => record::promised(app, speaker, typing.rest),
         "trace" => match typing.rest.to_uppercase().parse() {
             Ok(number) => record::trace_of(app, speaker, &number).await,
