@@ -768,6 +768,10 @@ impl World {
         if !self.closed && !self.replicas.is_empty() && (self.settings.contains("[slack]") || self.settings.contains("[on_call]")) {
             self.pages_are_sent().await;
         }
+        // Time passed while they were sent, and something may have come due by then.
+        if !self.closed && !self.replicas.is_empty() && self.settings.contains("[slack]") {
+            self.slack_is_told().await;
+        }
         self.stops().await;
         if !self.closed {
             assert_eq!(self.database.number("SELECT COUNT(*) FROM outbox").await, 0, "something was left in the outbox");
