@@ -23,6 +23,7 @@ use crate::ticket::command::Command;
 use crate::ticket::event::{Actor, Event, Fact, NewEvent, Shift};
 use crate::ticket::number::Number;
 use crate::ticket::rota;
+use crate::ticket::spoken;
 use crate::ticket::state::Ticket;
 
 /// The outbox's channel of direct messages.
@@ -82,7 +83,16 @@ pub(super) fn pages(event: &Event, known: &Known, ways: &BTreeSet<&'static str>,
             rows.push(row(CHAT, event.seq, 0));
             rows.extend(ticket.filter(wakes).map(|_| row(WEBHOOK, event.seq, 0)));
         }
-        Fact::GroupNotified { .. } | Fact::OnCallChanged { .. } | Fact::LinesFrozen { .. } => rows.push(row(CHAT, event.seq, 0)),
+        Fact::GroupNotified { group, .. } => {
+            rows.push(row(CHAT, event.seq, 0));
+            // Where the group's silence counts, everybody who may approve is reached by every way there is.
+            let counts = |ticket: &&Ticket| {
+                let kind = known.procedures.kind(&ticket.kind_digest);
+                kind.is_some_and(|kind| spoken::counts_silence_of(kind, group))
+            };
+            rows.extend(ticket.filter(counts).map(|_| row(WEBHOOK, event.seq, 0)));
+        }
+        Fact::OnCallChanged { .. } | Fact::LinesFrozen { .. } => rows.push(row(CHAT, event.seq, 0)),
         Fact::MorningTold { person, came_due } => {
             // One message, whatever number of tickets it was.
             let digest = Sha256::digest(format!("{person}\n{came_due}"));
@@ -282,6 +292,15 @@ impl Desk {
                 return Ok(out);
             }
         }
+    }
+
+    /// Records who was reached with what a group must read, by `way`.
+    ///
+    /// # Errors
+    /// As [`Desk::ask`].
+    pub async fn reached(&self, ticket: &Number, group: &str, way: &str, people: Vec<String>) -> Result<(), Unanswered> {
+        let command = Command::NoticeReached { ticket: ticket.clone(), group: group.to_owned(), way: way.to_owned(), people };
+        self.ask(Request::of_scheduler(Ask::Ticket(Box::new(command)))).await.map(drop)
     }
 
     /// Records that somebody whom we do not know answered a page elsewhere; the same answer once.

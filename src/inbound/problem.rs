@@ -114,6 +114,7 @@ fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::NotByKey { .. }
         | Refusal::SecondPersonNeeded { .. }
         | Refusal::DutiesApart { .. }
+        | Refusal::OwnWork { .. }
         | Refusal::ConflictingRoles { .. }
         | Refusal::AuthorityUsed { .. }
         | Refusal::PasskeyNeeded { .. } => StatusCode::FORBIDDEN,

@@ -86,6 +86,9 @@ fn transitions(out: &mut String, kind: &Kind) {
         for (field, value) in &transition.sets {
             line(out, format_args!("- Sets {} to {value}.", label(kind, field)));
         }
+        if !transition.fixes.is_empty() {
+            line(out, format_args!("- Afterwards {} stays as it is.", labels(kind, &transition.fixes)));
+        }
     }
     line(
         out,
@@ -176,7 +179,8 @@ fn rules(kind: &Kind, requires: &Requires, out: &mut Vec<String>) {
     for linked in &requires.linked {
         let standing = list(&linked.standing, "or");
         let same = if linked.same.is_empty() { String::new() } else { format!(" and is of the same {}", labels(kind, &linked.same)) };
-        out.push(format!("a `{}` link to a {} that is {standing}{same}{}", linked.link, linked.kind, while_(linked.when.as_ref())));
+        let own = if linked.own { ", opened for this one alone" } else { "" };
+        out.push(format!("a `{}` link to a {} that is {standing}{same}{own}{}", linked.link, linked.kind, while_(linked.when.as_ref())));
     }
     if !requires.ahead.is_empty() {
         out.push(format!("{} in the future", labels(kind, &requires.ahead)));
@@ -184,8 +188,9 @@ fn rules(kind: &Kind, requires: &Requires, out: &mut Vec<String>) {
     if requires.lines {
         out.push("every line decided, and what was decided done".to_owned());
     }
-    if requires.confirmed {
-        out.push("a spoken approval confirmed by its giver, or an exception that is linked".to_owned());
+    if let Some(confirmed) = &requires.confirmed {
+        let of = if confirmed.or.is_empty() { String::new() } else { format!(" of type {}", list(&confirmed.or, "or")) };
+        out.push(format!("a spoken approval confirmed by its giver, or an exception{of} that was opened for it and approved"));
     }
 }
 
@@ -226,9 +231,16 @@ fn clocks(out: &mut String, kind: &Kind) {
         let points = kind.remind.iter().map(|p| format!("{p} %")).collect::<Vec<_>>();
         line(out, format_args!("\nReminders at {} of the time.", list(&points, "and")));
     }
-    if let Some(Escalate { to, every, until, rounds, pages }) = &kind.escalate {
-        let times = if *rounds > 1 { format!(", {rounds} times over") } else { String::new() };
+    if let Some(Escalate { to, every, until, rounds, again, pages }) = &kind.escalate {
+        let times = match rounds {
+            None => ", again and again".to_owned(),
+            Some(1) => String::new(),
+            Some(rounds) => format!(", {rounds} times over"),
+        };
         line(out, format_args!("A breach is taken to {}, one every {}{times}, until {until}.", list(to, "then"), say(*every)));
+        if let Some(again) = again {
+            line(out, format_args!("Whoever has seen it is called again after {} while it is still missed.", say(*again)));
+        }
         if let Some(pages) = pages {
             let (when, answer) = (pages.when.source(), say(pages.answer));
             line(out, format_args!("Who is on call is called at once when `{when}`; no answer within {answer} goes to the next."));

@@ -101,6 +101,8 @@ pub enum Command {
     DecideLines { ticket: Number, choices: Vec<LineChoice> },
     /// Somebody whom we do not know answered a page in a pager outside; from the scheduler only.
     AnswerPage { ticket: Number, service: String, answer: String, agent: Sealed },
+    /// These people were reached with what a group must read; from the scheduler only.
+    NoticeReached { ticket: Number, group: String, way: String, people: Vec<String> },
     /// A deadline came due; from the scheduler only.
     Fire { ticket: Number, deadline: String, came_due: Timestamp },
     /// An obligation of the organisation came due at `due`; the times in `missed` passed unnoticed. With no `due` it counts
@@ -160,6 +162,7 @@ impl Command {
             Self::FreezeLines(_) => "FreezeLines",
             Self::DecideLines { .. } => "DecideLines",
             Self::AnswerPage { .. } => "AnswerPage",
+            Self::NoticeReached { .. } => "NoticeReached",
             Self::Fire { .. } => "Fire",
             Self::Oblige { .. } => "Oblige",
         }
@@ -195,6 +198,7 @@ impl Command {
             | Self::TellRoom { ticket, .. }
             | Self::DecideLines { ticket, .. }
             | Self::AnswerPage { ticket, .. }
+            | Self::NoticeReached { ticket, .. }
             | Self::Fire { ticket, .. } => Some(ticket),
         }
     }

@@ -10,14 +10,17 @@ use super::missing::{Missing, lower_first};
 use super::number::Number;
 use super::state::Ticket;
 use super::view;
+use super::{entry, links, spoken};
 use crate::env::Timestamp;
 use crate::procedure::estate::OTHER_SYSTEM;
 use crate::procedure::expression::Variables;
 use crate::procedure::model::Transition;
-use crate::procedure::rules::{Approved, Linked, TemplateRule, Unfrozen, Window, WindowMust, applies};
+use crate::procedure::rules::{Approved, Confirmed, Linked, TemplateRule, Unfrozen, Window, WindowMust, applies};
 
 /// The link under which an exception stands.
 const EXCEPTION: &str = "excepted_by";
+/// Where an exception stands that was approved.
+const APPROVED: [&str; 2] = ["active", "ended"];
 /// The kind of record that an exception is.
 const EXCEPTION_KIND: &str = "exception";
 /// The value that asks for emergency use.
@@ -43,11 +46,7 @@ pub fn missing(around: &Around<'_>, ticket: &Ticket, transition: &Transition, ot
         out.extend(frozen(around, ticket, rule, others));
     }
     out.extend(requires.linked.iter().filter_map(|rule| linked(ticket, rule, &variables, others)));
-    if requires.confirmed && ticket.spoken.as_ref().is_some_and(|s| s.confirmed != Some(true)) && !excepted(ticket, others, None) {
-        let says =
-            "The approval that was only spoken is not confirmed by its giver; ask for the click, or link the exception that was approved.";
-        out.push(condition("Unconfirmed", says));
-    }
+    out.extend(requires.confirmed.iter().filter_map(|rule| unconfirmed(around, ticket, rule, others)));
     if requires.lines && (ticket.lines.is_some() || campaign::rule(around, ticket).is_some()) {
         out.extend(unsettled(ticket));
     }
@@ -158,7 +157,7 @@ fn frozen(around: &Around<'_>, ticket: &Ticket, rule: &Unfrozen, others: Others<
     };
     let system = rule.system.as_ref().and_then(|field| word_of(ticket, field)).filter(|s| *s != OTHER_SYSTEM);
     let freeze = around.organisation.estate.freezes.iter().find(|f| f.covers(from, to, system))?;
-    if excepted(ticket, others, Some("freeze")) {
+    if excepted(ticket, others, "freeze") {
         return None;
     }
     let says = format!(
@@ -171,14 +170,53 @@ fn frozen(around: &Around<'_>, ticket: &Ticket, rule: &Unfrozen, others: Others<
     Some(condition("Frozen", says))
 }
 
-/// Whether an exception is linked that was approved: it is active, or was when it was used.
-fn excepted(ticket: &Ticket, others: Others<'_, '_>, of_type: Option<&str>) -> bool {
+/// Whether an exception of this type is linked that was approved, and is active.
+fn excepted(ticket: &Ticket, others: Others<'_, '_>, of_type: &str) -> bool {
     let linked = ticket.links.iter().filter(|l| l.link == EXCEPTION).filter_map(|l| others(l.to.as_ref()?));
-    let approved = |other: &Ticket| {
-        let live = other.status == "active" || (of_type.is_none() && other.status == "ended");
-        other.kind == EXCEPTION_KIND && live && of_type.is_none_or(|wanted| word_of(other, "type") == Some(wanted))
-    };
+    let approved = |other: &Ticket| other.kind == EXCEPTION_KIND && other.status == "active" && word_of(other, "type") == Some(of_type);
     linked.into_iter().any(approved)
+}
+
+/// The approval that was only spoken lacks its giver's click, for exactly what stands there.
+fn unconfirmed(around: &Around<'_>, ticket: &Ticket, rule: &Confirmed, others: Others<'_, '_>) -> Option<Missing> {
+    let spoken = ticket.spoken.as_ref()?;
+    let fits = || around.kind.transitions.get(&spoken.transition).is_some_and(|of| spoken::fits(spoken, ticket, of));
+    if spoken.confirmed == Some(true) && fits() || excused(ticket, rule, others) {
+        return None;
+    }
+    let lacks = match (spoken.confirmed, &spoken.giver) {
+        (Some(true), _) => "What the giver of the spoken approval has confirmed was changed since; ask for the click once more",
+        (Some(false), _) => "The giver of the spoken approval says that it was not so",
+        (None, Some(_)) => "The approval that was only spoken is not confirmed by its giver; ask for the click",
+        (None, None) => "It began since nobody answered, and nobody who may approve has confirmed it since; ask for the click",
+    };
+    Some(condition("Unconfirmed", format!("{lacks}, or have an exception approved that was opened for this alone (excepted_by).")))
+}
+
+/// Whether an exception of one of these types that was opened for this ticket alone was approved, and none waits undecided.
+fn excused(ticket: &Ticket, rule: &Confirmed, others: Others<'_, '_>) -> bool {
+    let standing = APPROVED.map(str::to_owned);
+    let fits = |other: &&Ticket| {
+        let of_type = rule.or.is_empty() || word_of(other, "type").is_some_and(|t| rule.or.iter().any(|x| x == t));
+        other.kind == EXCEPTION_KIND && of_type && opened_for(other, ticket, EXCEPTION, &standing)
+    };
+    let linked = ticket.links.iter().filter(|l| l.link == EXCEPTION).filter_map(|l| others(l.to.as_ref()?)).filter(fits);
+    stands(linked, &standing)
+}
+
+/// Whether there is one of these records, and each stands where it must. Those that ended elsewhere do not count.
+fn stands<'t>(records: impl Iterator<Item = &'t Ticket>, standing: &[String]) -> bool {
+    let counts: Vec<bool> = records.filter(|o| !o.ended || standing.contains(&o.status)).map(|o| standing.contains(&o.status)).collect();
+    !counts.is_empty() && !counts.contains(&false)
+}
+
+/// Whether a record was opened for this ticket alone: it was linked to this one before any other, and before it came to
+/// where it stands. What was decided for one ticket excuses no other.
+fn opened_for(record: &Ticket, ticket: &Ticket, link: &str, standing: &[String]) -> bool {
+    let settled = record.steps.iter().find(|s| standing.contains(&s.to)).map_or(i64::MAX, |s| s.seq);
+    let word = links::inverse(link);
+    let first = record.links.iter().find(|l| l.link == word && l.to.is_some());
+    first.is_some_and(|l| l.to.as_ref() == Some(&ticket.number) && l.seq < settled)
 }
 
 fn linked(ticket: &Ticket, rule: &Linked, variables: &Variables, others: Others<'_, '_>) -> Option<Missing> {
@@ -187,10 +225,19 @@ fn linked(ticket: &Ticket, rule: &Linked, variables: &Variables, others: Others<
     }
     let linked = ticket.links.iter().filter(|l| l.link == rule.link).filter_map(|l| others(l.to.as_ref()?)).filter(|o| o.kind == rule.kind);
     let same = |other: &&Ticket| rule.same.iter().all(|field| word_of(other, field) == word_of(ticket, field));
-    let linked = linked.filter(same);
-    let counts: Vec<bool> =
-        linked.filter(|o| !o.ended || rule.standing.contains(&o.status)).map(|o| rule.standing.contains(&o.status)).collect();
-    (counts.is_empty() || counts.contains(&false)).then(|| condition("RecordMissing", rule.says.clone()))
+    let own = |other: &&Ticket| !rule.own || opened_for(other, ticket, &rule.link, &rule.standing);
+    (!stands(linked.filter(same).filter(own), &rule.standing)).then(|| condition("RecordMissing", rule.says.clone()))
+}
+
+/// A length of time in the largest unit that says it exactly.
+fn span(length: Duration) -> String {
+    let seconds = length.as_secs();
+    let (count, unit) = match seconds {
+        s if s >= 86_400 && s.is_multiple_of(86_400) => (s / 86_400, "day"),
+        s if s >= 3_600 && s.is_multiple_of(3_600) => (s / 3_600, "hour"),
+        s => (s / 60, "minute"),
+    };
+    if count == 1 { format!("one {unit}") } else { format!("{count} {unit}s") }
 }
 
 /// What is asked for has no entry yet: it is asked for all the same, and approved once whoever answers for it has made one.
@@ -222,10 +269,13 @@ pub(super) fn offered(around: &Around<'_>, ticket: &Ticket, rule: &TemplateRule)
         };
         return match until {
             Some(until) if until <= ticket.opened_at.max(around.now).plus(most) => None,
-            _ => refuse(format!("Emergency use of {name} ends by itself: say when, at most {} minutes from now.", most.as_secs() / 60)),
+            _ => refuse(format!("Emergency use of {name} ends by itself: say when, at most {} from now.", span(most))),
         };
     }
     let role = word_of(ticket, &rule.role).unwrap_or_default();
+    if entry::is_privileged(around.organisation, around.kind, |name| word_of(ticket, name)) && asked != Some(entry::PRIVILEGED) {
+        return refuse(format!("The role “{role}” on {name} is privileged: say so, and it is approved as such."));
+    }
     let Some(offered) = found.roles.get(role) else {
         if found.roles.is_empty() {
             return None;
@@ -235,12 +285,7 @@ pub(super) fn offered(around: &Around<'_>, ticket: &Ticket, rule: &TemplateRule)
     };
     match until {
         Some(until) if until <= ticket.opened_at.max(around.now).plus(offered.most) => None,
-        Some(_) => refuse(format!(
-            "The role “{role}” on {name} is given for {} days at most; choose an earlier end.",
-            offered.most.as_secs() / 86_400
-        )),
-        None => {
-            refuse(format!("Say until when: the role “{role}” on {name} is given for {} days at most.", offered.most.as_secs() / 86_400))
-        }
+        Some(_) => refuse(format!("The role “{role}” on {name} is given for {} at most; choose an earlier end.", span(offered.most))),
+        None => refuse(format!("Say until when: the role “{role}” on {name} is given for {} at most.", span(offered.most))),
     }
 }

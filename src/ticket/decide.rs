@@ -69,6 +69,11 @@ pub trait PeopleView {
         let _ = email;
         None
     }
+    /// What this person is called, where names are known.
+    fn name(&self, person: &str) -> Option<String> {
+        let _ = person;
+        None
+    }
     /// What the calendar of shifts says, where there is one.
     fn shifts(&self) -> &[Shift] {
         &[]
@@ -156,6 +161,7 @@ pub fn decide(ctx: &Context<'_>, world: &dyn World, command: &Command) -> Result
         Command::FreezeLines(freeze) => campaign::freeze(&mut draft, freeze)?,
         Command::DecideLines { ticket, choices } => campaign::decide(&mut draft, ticket, choices)?,
         Command::AnswerPage { ticket, service, answer, agent } => escalate::answered_elsewhere(&mut draft, ticket, service, answer, agent)?,
+        Command::NoticeReached { ticket, group, way, people } => escalate::reached(&mut draft, ticket, group, way, people)?,
         Command::Fire { ticket, deadline, came_due } => deadlines::fire(&mut draft, ticket, deadline, *came_due)?,
         Command::Oblige { obligation, due, missed } => {
             if *ctx.actor != Actor::Scheduler {

@@ -36,6 +36,7 @@ fn step(seq: i64, when: &str, transition: &str, to: &str, sealed: &[&str]) -> Ev
         ended: false,
         authored: false,
         approved: None,
+        levels: BTreeMap::new(),
     };
     event(seq, when, ana(), Fact::TransitionTaken(taken), sealed)
 }

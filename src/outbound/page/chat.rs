@@ -39,19 +39,24 @@ impl Direct {
         Self { platform, chat }
     }
 
-    async fn tell(&self, page: &Page<'_>) -> Result<(), NotPaged> {
+    async fn tell(&self, page: &Page<'_>) -> Result<Vec<String>, NotPaged> {
         let team = self.chat.identity().await?.team;
         let users = users_of(&page.desk.snapshot(), self.platform, &team);
-        let mut failed = None;
+        let (mut failed, mut reached) = (None, Vec::new());
         for person in called_by(page) {
             let Some(reply) = said(page, &person).await? else { continue };
             for user in users.get(&person).into_iter().flatten() {
-                if let Err(error) = self.chat.tell(user, &reply).await {
-                    failed = Some(error);
+                match self.chat.tell(user, &reply).await {
+                    Ok(()) if reached.last() != Some(&person) => reached.push(person.clone()),
+                    Ok(()) => {}
+                    Err(error) => failed = Some(error),
                 }
             }
         }
-        failed.map_or(Ok(()), |error| Err(error.into()))
+        match failed {
+            Some(error) if reached.is_empty() || error.passes() => Err(error.into()),
+            _ => Ok(reached),
+        }
     }
 }
 
@@ -67,7 +72,7 @@ impl Pager for Direct {
 
 /// Whom the event calls; of frozen lines, everybody who is asked about some.
 fn called_by(page: &Page<'_>) -> Vec<String> {
-    let (Fact::LinesFrozen { .. }, Some(telling)) = (&page.event.fact, &page.telling) else { return page.desk.called_by(&page.event) };
+    let (Fact::LinesFrozen { .. }, Some(telling)) = (&page.event.fact, &page.telling) else { return page.people() };
     let asked = telling.ticket.lines.iter().flat_map(|lines| lines.waits.keys());
     let directory = page.desk.snapshot().directory;
     let people = directory.iter().filter(|p| !p.state.disabled);

@@ -18,7 +18,9 @@ use crate::desk::oncall::Entry;
 use crate::desk::query::NoView;
 use crate::desk::rooms::Telling;
 use crate::desk::{Desk, StoreError};
-use crate::ticket::event::Event;
+use crate::ticket::duties::Around;
+use crate::ticket::event::{Event, Fact};
+use crate::ticket::spoken;
 
 /// How long an entry is ours while we send it: longer than a request may take.
 const LEASE: Duration = Duration::from_secs(60);
@@ -57,6 +59,39 @@ pub struct Page<'d> {
 }
 
 impl Page<'_> {
+    /// Whom the event calls; of a group whose silence counts, everybody who may approve as well.
+    #[must_use]
+    pub fn people(&self) -> Vec<String> {
+        let mut people = self.desk.called_by(&self.event);
+        if let Some((telling, group)) = self.silent_group() {
+            let around = Around {
+                now: self.desk.now(),
+                organisation: &telling.library.organisation,
+                people: telling.snapshot.directory.as_ref(),
+                kind: &telling.kind,
+                response: telling.response.as_deref(),
+            };
+            people.extend(spoken::waited_for(&around, &telling.ticket, group).into_iter());
+            people.sort();
+            people.dedup();
+        }
+        people
+    }
+
+    /// The group that must read this, where its silence counts.
+    fn silent_group(&self) -> Option<(&Telling, &str)> {
+        let (Fact::GroupNotified { group, .. }, Some(telling)) = (&self.event.fact, &self.telling) else { return None };
+        spoken::counts_silence_of(&telling.kind, group).then_some((telling, group.as_str()))
+    }
+
+    /// Records who was reached, where that counts.
+    async fn record(&self, channel: &str, people: Vec<String>) -> Result<(), NotPaged> {
+        let Some((telling, group)) = self.silent_group().filter(|_| !people.is_empty()) else { return Ok(()) };
+        let way = channel.trim_start_matches("page:");
+        let told = self.desk.reached(&telling.ticket.number, group, way, people).await;
+        told.map_err(|error| NotPaged::NotNow(format!("and reached people, which could not be recorded: {error}")))
+    }
+
     /// What the ticket is called where that may leave the house: its title, or its number alone.
     #[must_use]
     pub fn title(&self) -> Option<String> {
@@ -66,8 +101,8 @@ impl Page<'_> {
     }
 }
 
-/// What sending a page gives.
-pub type Sent<'a> = Pin<Box<dyn Future<Output = Result<(), NotPaged>> + Send + 'a>>;
+/// What sending a page gives: ids of the people whom it reached, as far as the way says so.
+pub type Sent<'a> = Pin<Box<dyn Future<Output = Result<Vec<String>, NotPaged>> + Send + 'a>>;
 
 /// A way of paging.
 pub trait Pager: Send + Sync + 'static {
@@ -117,7 +152,9 @@ async fn page(pager: &dyn Pager, desk: &Desk, entry: &Entry) -> Result<(), NotPa
         Some(number) => Some(desk.telling(number).await?),
         None => None,
     };
-    pager.send(&Page { desk, event, telling }).await
+    let page = Page { desk, event, telling };
+    let reached = pager.send(&page).await?;
+    page.record(pager.channel(), reached).await
 }
 
 /// An HTTP answer: fine, not now, or no.

@@ -111,6 +111,7 @@ fn opened_and_taken() -> Vec<Fact> {
             ended: false,
             authored: false,
             approved: None,
+            levels: BTreeMap::new(),
         }),
     ]
 }
@@ -118,7 +119,12 @@ fn opened_and_taken() -> Vec<Fact> {
 fn on_tickets() -> Vec<Fact> {
     let group = || "legal".to_owned();
     vec![
-        Fact::FieldsSet { fields: BTreeMap::from([("hosts".into(), json!(null))]), sealed_fields: vec!["title".into()], authored: false },
+        Fact::FieldsSet {
+            fields: BTreeMap::from([("hosts".into(), json!(null))]),
+            sealed_fields: vec!["title".into()],
+            authored: false,
+            asks: None,
+        },
         Fact::NoteAdded { note: 1, occurred_at: Some(at()), late: false },
         Fact::NoteRevised { note: 1, removed: true },
         Fact::ContentWithheld { found: vec!["card".into()], of: "note".into(), masked: true },
@@ -159,10 +165,11 @@ fn on_tickets() -> Vec<Fact> {
             person: None,
             morning: None,
         },
-        Fact::EscalationAcknowledged { tier: 1, morning: None },
+        Fact::EscalationAcknowledged { tier: 1, morning: None, next: None },
         Fact::PageAnswered { service: "pagerduty".into(), answer: "acknowledged".into() },
         Fact::MorningTold { person: "p_1".into(), came_due: at() },
         Fact::GroupNotified { group: group(), due: Some(at()) },
+        Fact::GroupReached { group: group(), way: "chat".into(), people: vec!["p_1".into()] },
         Fact::NotificationAcknowledged { group: group() },
         Fact::NotificationOverdue { group: group(), due: at() },
         Fact::OwedReminded { owed: vec![owed()], came_due: at() },
@@ -278,8 +285,8 @@ fn with_what_was_added() -> Vec<Fact> {
     let fields = BTreeMap::from([("risk".to_owned(), json!({ "value": "low" }))]);
     let approved = Some(ApprovedAs { digest: "03".into(), fields });
     vec![
-        Fact::TransitionTaken(TransitionTaken { authored: true, approved, ..taken }),
-        Fact::FieldsSet { fields: BTreeMap::new(), sealed_fields: vec!["title".into()], authored: true },
+        Fact::TransitionTaken(TransitionTaken { authored: true, approved, levels: [("risk".into(), "low".into())].into(), ..taken }),
+        Fact::FieldsSet { fields: BTreeMap::new(), sealed_fields: vec!["title".into()], authored: true, asks: Some("renew".into()) },
         Fact::Escalated {
             clock: None,
             from_tier: 0,
@@ -298,7 +305,7 @@ fn with_what_was_added() -> Vec<Fact> {
             person: Some("p_1".into()),
             morning: Some(at()),
         },
-        Fact::EscalationAcknowledged { tier: 0, morning: Some(at()) },
+        Fact::EscalationAcknowledged { tier: 0, morning: Some(at()), next: Some(at()) },
         Fact::KeyIssued { person: "p_1".into(), key: "c_1".into(), sha256: "5f".repeat(32), opens: Some("calendar".into()) },
         Fact::ApprovalDecided {
             transition: "approve".into(),

@@ -18,4 +18,5 @@ mod shipped;
 mod taking;
 mod values;
 mod walks;
+mod ways_round;
 mod work;

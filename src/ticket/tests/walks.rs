@@ -74,7 +74,7 @@ fn press(b: &mut Bench, n: &Number, press: &Press) -> bool {
 /// Completes the reviews that are linked.
 fn settle(b: &mut Bench, n: &Number) -> bool {
     let open: Vec<Number> = linked(b, n, "reviewed_by").into_iter().filter(|r| !b.ticket(r).ended).collect();
-    open.iter().for_each(|r| review(b, "p_sec", r));
+    open.iter().for_each(|r| review(b, "p_mia", r));
     !open.is_empty()
 }
 
