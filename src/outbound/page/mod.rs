@@ -71,7 +71,7 @@ impl Page<'_> {
                 kind: &telling.kind,
                 response: telling.response.as_deref(),
             };
-            people.extend(spoken::waited_for(&around, &telling.ticket, group).into_iter());
+            people.extend(spoken::waited_for(&around, &telling.ticket, group));
             people.sort();
             people.dedup();
         }
