@@ -29,7 +29,7 @@ pub fn how_to_link() -> Vec<Words> {
 #[must_use]
 pub fn on_call_invitation(turn: Timestamp) -> Vec<Words> {
     let first = Words::of("You are on call from ").time(turn).text(", and I don't know yet that this account is yours.");
-    let mut words = vec![first.text(" Until you link it I cannot bring you into an incident's channel.")];
+    let mut words = vec![first.text(" Until you link it I can neither call you here nor bring you into an incident's channel.")];
     words.extend(how_to_link());
     words
 }
@@ -84,6 +84,31 @@ pub fn which_ticket(command: &str, word: &str) -> Words {
     Words::of(format!("Which ticket? In its channel the number can be left out; elsewhere write it: {command} {word} INC-000042."))
 }
 
+/// A log was asked for, and not how far back.
+#[must_use]
+pub fn how_far_back(kind: &str) -> Words {
+    Words::of(format!("How far back? Write it like /{kind} log --since 6mo; 30d, 2w, 1y or a day such as 2026-03-01 will do as well."))
+}
+
+/// How many tickets of a kind were opened since then.
+#[must_use]
+pub fn logged(count: i64, title: &str, from: Timestamp) -> Words {
+    let title = title.to_lowercase();
+    Words::new().strong(super::words::count(count, &title, &format!("{title}s"))).text(" since ").time(from).text(". The latest:")
+}
+
+/// The procedure of this ticket divides its way into no parts.
+#[must_use]
+pub fn no_trace(number: &Number) -> Words {
+    Words::new().ticket(number).text(" has no parts to follow; its timeline in the console says everything that happened.")
+}
+
+/// The way of a ticket of which chat shows no content.
+#[must_use]
+pub fn traced_in_the_console(number: &Number) -> Words {
+    Words::of("Who did what on ").ticket(number).text(" is shown in the console.")
+}
+
 /// The organisation has no such procedure.
 #[must_use]
 pub fn no_procedure(what: &str) -> Words {
@@ -124,9 +149,9 @@ pub const SAVED: &str = "That is saved now.";
 pub const APP_IS_GONE: &str = "The app was removed from Slack, or its tokens were revoked there. Install it again (Slack: OAuth & Permissions), put the new token into slack.bot_token, and restart. Nothing is lost: it is said as soon as the token works.";
 /// A file that was announced in Slack never came.
 pub const FILE_NEVER_CAME: &str =
-    "A file that somebody sent for this ticket in Slack could not be fetched, for hours. File it here by hand.";
+    "A file that somebody sent for this ticket in Slack could not be fetched, although I tried for hours. File it here by hand.";
 /// What was said could not be filed when the work ended.
-pub const NO_TRANSCRIPT: &str = "What was said in this ticket's channel could not be read from Slack when the work ended, for a day. Export it there, and file it here by hand.";
+pub const NO_TRANSCRIPT: &str = "What was said in this ticket's channel could not be read from Slack when the work ended, although I tried for a day. Export it there, and file it here by hand.";
 /// A form that was sent is not saved yet.
 pub const STILL_SAVING_FORM: &str =
     "I am still saving that. Everything you typed stays here; please send it once more in a few seconds. It is recorded only once.";
@@ -204,8 +229,7 @@ pub fn cannot_look_up() -> Words {
 }
 
 /// What every command of a kind of ticket knows beside its steps.
-const EVERYDAY: &str =
-    " · list · show · note TEXT · evidence · edit · assign @somebody · lead @somebody · escalate WHY · page @somebody WHY";
+const EVERYDAY: &str = " · list · log --since 6mo · show · note TEXT · evidence · edit · assign @somebody · lead @somebody · escalate WHY · page @somebody WHY";
 
 /// The commands, for `help`. `kinds`: those that have a command of their own, with their steps' words.
 #[must_use]
@@ -217,7 +241,7 @@ pub fn help(kinds: &[(String, Vec<String>)]) -> Vec<Words> {
         let severity = if name == "incident" { " severity sev2 WHY ·" } else { "" };
         out.push(Words::of(format!("Steps of /{name}:{severity} {}.", steps.join(" · "))));
     }
-    out.push(Words::new().strong("/countersign").text(" link · whoami · inbox · oncall · audit · help"));
+    out.push(Words::new().strong("/countersign").text(" link · whoami · inbox · oncall · audit · sla · trace CHG-000042 · help"));
     out.push(Words::of("Leave out what follows the word, and its form opens. In a ticket's channel you can leave out its number."));
     out
 }

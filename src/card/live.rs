@@ -291,7 +291,7 @@ fn links(scene: &Scene<'_>) -> Vec<LinkLine> {
         };
         let label = humanise(&link.link);
         let button = Button::form("Take back…", "Say why this link is wrong.", Action::Unlink(link.id));
-        LinkLine { label, value, button: (!scene.ticket.ended && scene.may_work()).then_some(button) }
+        LinkLine { label, value, button: (!link.made && !scene.ticket.ended && scene.may_work()).then_some(button) }
     };
     scene.ticket.links.iter().take(MAX_LINKS).map(line).collect()
 }
@@ -412,7 +412,7 @@ mod tests {
     #[test]
     fn a_link_says_where_it_leads_and_can_be_taken_back_by_those_who_work() {
         let (stage, mut ticket, organisation) = (Stage::new(), contained(), organisation());
-        let link = |id, to: Option<Number>, reason_only| Link { id, link: "caused_by".into(), to, reason_only, seq: id };
+        let link = |id, to: Option<Number>, reason_only| Link { id, link: "caused_by".into(), to, reason_only, seq: id, made: false };
         ticket.links = vec![link(3, Some(Number::new("INC", 7)), false), link(4, None, true), link(5, None, false)];
         let seen = |role: &str| {
             let viewer = Actor::Person { id: "p_bo".into(), roles: vec![role.to_owned()] };
@@ -422,6 +422,10 @@ mod tests {
         assert_eq!(said, ["Caused by: INC-000007", "Caused by: none: “it was a drill”", "Caused by: https://status.example.com/1"]);
         assert!(seen("responder").links.iter().all(|l| l.button.as_ref().is_some_and(|b| b.opens_form)));
         assert!(seen("auditor").links.iter().all(|l| l.button.is_none()), "an auditor looks");
+        ticket.links[0].made = true;
+        let offered = |line: &LinkLine| line.button.is_some();
+        let scene = stage.scene(&ticket, at("03:40"));
+        assert_eq!(card(&scene).links.iter().map(offered).collect::<Vec<_>>(), [false, true, true], "what the procedure made stays");
         ticket.ended = true;
         let scene = stage.scene(&ticket, at("03:40"));
         assert!(card(&scene).links.iter().all(|l| l.button.is_none()), "the record is closed");

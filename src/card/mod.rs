@@ -16,6 +16,7 @@
 //! | [`missing`] | what a step still waits for, and what to do about it |
 //! | [`story`] | one message per event; the conversation of a channel |
 //! | [`sentences`] | the sentence for each kind of fact |
+//! | [`trace`] | a ticket's way on one screen: who did what, and when |
 //! | [`chat`] | what is said to one person in chat |
 //! | [`replies`] | what is said to one person only: refusals, reminders, confirmations |
 //!
@@ -34,6 +35,7 @@ pub mod replies;
 pub mod scene;
 pub mod sentences;
 pub mod story;
+pub mod trace;
 pub mod transition_form;
 pub mod words;
 

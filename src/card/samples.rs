@@ -216,6 +216,7 @@ pub(crate) fn kind() -> Kind {
         matrix: None,
         scores: Vec::new(),
         lines: None,
+        trace: IndexMap::new(),
         proofs: IndexMap::new(),
         subject: None,
         separate: Vec::new(),
@@ -320,6 +321,7 @@ pub(crate) fn opened() -> Ticket {
         .into_iter()
         .collect(),
         woken: std::collections::BTreeMap::new(),
+        revised: std::collections::BTreeMap::new(),
         owed: Vec::new(),
         approvals: BTreeMap::new(),
         escalation: None,

@@ -288,6 +288,9 @@ pub fn any_of(roles: &[String]) -> String {
         "anyone" => "anybody here".to_owned(),
         "owner" => "the ticket's owner".to_owned(),
         "lead" => "the ticket's lead".to_owned(),
+        "requester" => "whoever asked for it".to_owned(),
+        "owner-of-system" => "the system's owner".to_owned(),
+        "manager-of-subject" => "the manager of whoever it is for".to_owned(),
         role => with_article(&role.replace(['-', '.', '_'], " ")),
     };
     list(&roles.iter().map(word).collect::<Vec<_>>(), "or")

@@ -25,6 +25,7 @@ pub mod people;
 mod people_import;
 mod pipeline;
 pub mod playbooks;
+pub mod report;
 pub mod reviews;
 pub mod say;
 pub mod selection;
@@ -69,6 +70,10 @@ enum Command {
     Playbooks(playbooks::Args),
     /// Access reviews: hand in lists of users, freeze the lines, read them.
     Reviews(reviews::Args),
+    /// What an assessor asks over many tickets: the register of a kind, approvals, roles, corrective actions.
+    Report(report::Args),
+    /// The way of one ticket, from the request to the proof. Exit code 1 while a part of it is missing.
+    Trace(report::TraceArgs),
     /// The log's signing key.
     Keys(keys::Args),
     /// Look at everything that the service stands on, and say what to do. Exit code 1 when something fails.
@@ -108,6 +113,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::People(args) => people::run(&load(cli.config)?, &env, args).await,
         Command::Playbooks(args) => playbooks::run(|| load(cli.config), &env, args).await,
         Command::Reviews(args) => reviews::run(&load(cli.config)?, &env, args).await,
+        Command::Report(args) => report::run(&load(cli.config)?, &env, args).await,
+        Command::Trace(args) => report::run_trace(&load(cli.config)?, &env, args).await,
         Command::Demo(args) => demo::run(&Env::demonstration(), args).await,
         Command::Doctor(args) => doctor::run(load(cli.config), &env, args).await,
         Command::Export(args) => export::run(&load(cli.config)?, &env, args).await,

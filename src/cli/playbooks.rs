@@ -12,6 +12,7 @@ use crate::desk::founding;
 use crate::env::Env;
 use crate::procedure::model::{Library, Permission};
 use crate::procedure::render::render_kind;
+use crate::procedure::targets::{differences, render, targets};
 
 /// Path and bytes of each file.
 type Files = Vec<(String, Vec<u8>)>;
@@ -44,6 +45,15 @@ enum Action {
         #[arg(long, value_name = "EMAIL")]
         by: Option<String>,
     },
+    /// Print what is promised: every target of every clock, one to a line, as it is published. With --compare, exit code 1 when
+    /// what was published says something else.
+    Targets {
+        /// The folder; left out, the configured one, or those built in.
+        dir: Option<PathBuf>,
+        /// What was published: a file with such lines.
+        #[arg(long, value_name = "FILE")]
+        compare: Option<PathBuf>,
+    },
     /// Print a procedure as people read it, with the responses that open it.
     Show {
         /// The kind, such as incident.
@@ -62,6 +72,7 @@ pub async fn run(config: impl FnOnce() -> anyhow::Result<Config>, env: &Env, arg
         Action::Check { dir } => check(config, dir, args.json),
         Action::Adopt { dir, why, by } => adopt(&config()?, env, dir, &why, by.as_deref(), args.json).await,
         Action::Show { kind, dir } => show(config, dir, &kind, args.json),
+        Action::Targets { dir, compare } => promised(config, dir, compare.as_deref(), args.json),
     }
 }
 
@@ -129,6 +140,34 @@ fn show(config: impl FnOnce() -> anyhow::Result<Config>, dir: Option<PathBuf>, k
         say::line(text.trim_end());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn promised(
+    config: impl FnOnce() -> anyhow::Result<Config>,
+    dir: Option<PathBuf>,
+    compare: Option<&Path>,
+    as_json: bool,
+) -> anyhow::Result<ExitCode> {
+    let (_, files) = files(config, dir)?;
+    let Ok(library) = crate::procedure::load(files) else {
+        bail!("these playbooks have mistakes; `countersign playbooks check` shows each place");
+    };
+    let Some(compare) = compare else {
+        let all = targets(&library);
+        match as_json {
+            true => say::json(&all)?,
+            false => all.iter().for_each(|target| say::line(render(target))),
+        }
+        return Ok(ExitCode::SUCCESS);
+    };
+    let published = std::fs::read_to_string(compare).with_context(|| format!("{} cannot be read", compare.display()))?;
+    let found = differences(&published, &library);
+    match as_json {
+        true => say::json(&json!({ "differences": found }))?,
+        false if found.is_empty() => say::line("What was published is what counts."),
+        false => found.iter().for_each(say::line),
+    }
+    Ok(ExitCode::from(u8::from(!found.is_empty())))
 }
 
 fn summary(library: &Library) -> String {

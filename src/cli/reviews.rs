@@ -132,7 +132,7 @@ async fn print(beside: &Beside, person: &Person, review: &Number, as_json: bool)
             let (flags, stands) = (flag_words(&view.shown.flags).join(", "), view.mark.name());
             shown.push(json!({
                 "line": view.line, "system": view.shown.system, "role": view.shown.role, "account": view.shown.account,
-                "name": view.shown.name, "record": view.asked.record, "flags": view.shown.flags, "asked": asked, "stands": stands,
+                "name": view.shown.name, "record": view.asked.record, "origin": view.asked.record.as_ref().map_or("orphan".to_owned(), ToString::to_string), "flags": view.shown.flags, "asked": asked, "stands": stands,
             }));
             let cells = [view.line.to_string(), view.shown.system.clone(), view.shown.role.clone(), view.shown.name.clone(), flags, asked];
             rows.push(cells.into_iter().chain([stands.to_owned()]).collect::<Vec<String>>());

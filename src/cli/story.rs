@@ -227,7 +227,8 @@ impl<'a> Stage<'a> {
         for task in ticket["tasks"].as_array().into_iter().flatten() {
             ana.does(&self.path(&format!("/tasks/{}", task["task"])), &json!({})).await?;
         }
-        self.held("Ana fills in what was owed, and ticks off the playbook's tasks.");
+        self.look_back(&ticket).await?;
+        self.held("Ana fills in what was owed, and ticks off the playbook's tasks; Dana completes the post-incident review.");
         let own = ana.post(&self.path("/close"), &closing).await?;
         if own.status != 403 {
             bail!("Ana closing her own work was answered {}: {}", own.status, own.body);
@@ -235,6 +236,20 @@ impl<'a> Stage<'a> {
         let closed = chidi.does(&self.path("/close"), &closing).await?;
         ensure!(closed["status"] == "closed", "after closing it is {}", closed["status"]);
         self.held("Ana may not close her own sev1; Chidi, a second person, looks through it and closes it.");
+        Ok(())
+    }
+
+    /// A sev1 is not closed before it was looked back on.
+    async fn look_back(&self, ticket: &Value) -> anyhow::Result<()> {
+        let review = ticket["links"].as_array().into_iter().flatten().find(|l| l["link"] == "reviewed_by");
+        let review = review.and_then(|l| l["to"].as_str()).context("the incident has no post-incident review")?;
+        let at = |rest: &str| format!("/api/v1/tickets/{review}/{rest}");
+        let none = json!({ "link": "corrected_by", "reason": "The certificate renews by itself from now on." });
+        self.dana.does(&at("links"), &none).await?;
+        let found = json!({ "fields": {
+            "findings": "A certificate was renewed by hand, and no reminder existed; the alarm came within a minute.", "outcome": "improve",
+        } });
+        self.dana.does(&at("complete"), &found).await?;
         Ok(())
     }
 

@@ -15,6 +15,7 @@ use crate::ledger::envelope::Envelope;
 use crate::ledger::key::VerifierKey;
 use crate::ledger::merkle::Hash;
 use crate::ledger::note::Note;
+use crate::ledger::reading::Reading;
 use crate::ledger::report::{Damage, Report, Shown, Verdict};
 use crate::ledger::tile::{TileKind, WIDTH, encode_hashes};
 use crate::ledger::verify::{LogWalk, Outside, Recomputed, Standing};
@@ -227,7 +228,7 @@ impl<'a> Look<'a> {
                 if row.leaf != leaf.0 {
                     return Err(Damage::event(place, &row.bytes, "its bytes do not match the hash that was stored with it").into());
                 }
-                let (event, full) = walk.push_hashed(&row.bytes, leaf)?;
+                let (event, full) = walk.push_read(&row.bytes, leaf, Reading::of(&row.bytes))?;
                 check_columns(place, row, &event)?;
                 for tile in &full {
                     self.compare_tile(tile).await?;

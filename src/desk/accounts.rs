@@ -412,17 +412,18 @@ impl Desk {
         Ok(names.iter().any(|(_, bytes)| bytes == name.as_bytes()))
     }
 
-    /// The number of the note that was said at `place` in a ticket's channel; none when nothing of it was kept.
+    /// The number of the note that was said at `place` in a ticket's channel, and the words with which it began, unless they
+    /// were redacted; none when nothing of it was kept.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn note_at(&self, ticket: &Number, place: &str) -> Result<Option<i64>, NoView> {
+    pub async fn note_at(&self, ticket: &Number, place: &str) -> Result<Option<(i64, Option<String>)>, NoView> {
         let rows = self.store().sealed_named(&ticket.to_string(), "place").await?;
         let Some((seq, _)) = rows.into_iter().find(|(_, bytes)| bytes == place.as_bytes()) else { return Ok(None) };
         let Some(bytes) = self.store().event(seq).await? else { return Ok(None) };
-        Ok(match super::known::read_event(seq, &bytes)?.fact {
-            Fact::NoteAdded { note, .. } => Some(note),
-            _ => None,
-        })
+        let Fact::NoteAdded { note, .. } = super::known::read_event(seq, &bytes)?.fact else { return Ok(None) };
+        let sealed = self.store().sealed_of_events(vec![seq]).await?;
+        let words = sealed.into_iter().find(|row| row.name == "note").map(|row| String::from_utf8_lossy(&row.bytes).into_owned());
+        Ok(Some((note, words)))
     }
 }

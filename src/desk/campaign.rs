@@ -20,11 +20,11 @@ use crate::ticket::campaign;
 use crate::ticket::command::{Command, FieldInput, Fields, FreezeLines, LineChoice, Listing};
 use crate::ticket::duties::Around;
 use crate::ticket::event::{Actor, Fact};
-use crate::ticket::lines::{LineAsked, Lines, Mark, SEALED, Verdict};
+use crate::ticket::lines::{LineAsked, Lines, LinesScope, LinesSource, Mark, SEALED, Verdict};
 use crate::ticket::number::Number;
-use crate::ticket::population::{self, Flag, Grant, LineShown, Somebody, Who};
+use crate::ticket::population::{self, Flag, Grant, LineShown, Listed, Somebody, Who};
 use crate::ticket::state::{File, Ticket};
-use crate::ticket::users::{self, User};
+use crate::ticket::users;
 
 /// Lines that one event lists: well under the most that an event may hold.
 const TOGETHER: usize = 200;
@@ -144,8 +144,14 @@ impl Desk {
     /// When there is no such ticket, or a list cannot be read.
     pub async fn freezing(&self, number: &Number) -> Result<Command, NoView> {
         let review = self.review(number).await?;
-        let mut freeze =
-            FreezeLines { ticket: number.clone(), listings: Vec::new(), from: BTreeMap::new(), as_of: 0, lists: BTreeMap::new() };
+        let mut freeze = FreezeLines {
+            ticket: number.clone(),
+            listings: Vec::new(),
+            from: BTreeMap::new(),
+            as_of: 0,
+            lists: BTreeMap::new(),
+            scope: None,
+        };
         let Some(rule) = review.rule().filter(|_| review.lines().is_none()) else { return Ok(Command::FreezeLines(freeze)) };
         freeze.as_of = self.store().size().await?;
         let scope = rule.system.as_ref().and_then(|field| review.ticket.plain(field)).and_then(Value::as_str);
@@ -153,7 +159,8 @@ impl Desk {
         let lists = self.users_lists(&review.ticket).await?;
         freeze.lists = review.ticket.lines.iter().flat_map(|l| &l.lists).map(|(system, list)| (system.clone(), list.file)).collect();
         freeze.from.insert(rule.of.clone(), count(grants.len()));
-        freeze.from.extend(lists.iter().map(|(system, users)| (format!("users of {system}"), count(users.len()))));
+        freeze.from.extend(lists.iter().map(|(system, list)| (format!("users of {system}"), count(list.users.len()))));
+        freeze.scope = Some(scope_of(&review, rule, scope, grants.len(), &lists));
         let who = Everybody(&review.snapshot.directory);
         let lines = population::lines(&review.around(), rule, &who, &grants, &lists);
         for together in lines.chunks(TOGETHER) {
@@ -202,13 +209,14 @@ impl Desk {
         Ok(out)
     }
 
-    async fn users_lists(&self, ticket: &Ticket) -> Result<BTreeMap<String, Vec<User>>, NoView> {
+    async fn users_lists(&self, ticket: &Ticket) -> Result<BTreeMap<String, Listed>, NoView> {
         let mut out = BTreeMap::new();
         for (system, list) in ticket.lines.iter().flat_map(|l| &l.lists) {
             let missing = || NoView::NotFound(format!("list of {system} any more"));
             let file = ticket.files.iter().find(|f| f.file == list.file).ok_or_else(missing)?;
             let bytes = self.bytes_of(file).await?.ok_or_else(missing)?;
-            out.insert(system.clone(), users::read(&bytes).map_err(|problem| NoView::NotFound(format!("list of {system}: {problem}")))?);
+            let users = users::read(&bytes).map_err(|problem| NoView::NotFound(format!("list of {system}: {problem}")))?;
+            out.insert(system.clone(), Listed { users, giver: campaign::giver(ticket, list) });
         }
         Ok(out)
     }
@@ -361,6 +369,22 @@ impl Desk {
 
 fn count(n: usize) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+/// What was looked at.
+fn scope_of(review: &Review, rule: &LinesRule, system: Option<&str>, grants: usize, lists: &BTreeMap<String, Listed>) -> LinesScope {
+    let records =
+        LinesSource { of: rule.of.clone(), count: count(grants), standing: rule.standing.clone(), system: None, file: None, by: None };
+    let handed_in = lists.iter().map(|(system, list)| LinesSource {
+        of: campaign::USERS.to_owned(),
+        count: count(list.users.len()),
+        standing: Vec::new(),
+        system: Some(system.clone()),
+        file: review.ticket.lines.as_ref().and_then(|l| l.lists.get(system)).map(|l| l.file),
+        by: list.giver.clone(),
+    });
+    let sources = std::iter::once(records).chain(handed_in).collect();
+    LinesScope { system: system.map(str::to_owned), at: review.now, sources }
 }
 
 /// A live record, as its kind names its fields.

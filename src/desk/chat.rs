@@ -10,6 +10,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::str::FromStr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -32,9 +33,9 @@ pub enum ChatError {
     /// It said no; its own word for why (`expired_trigger_id`, `missing_scope`), never a token or a text of somebody's.
     #[error("the chat platform refused: {0}")]
     Refused(String),
-    /// It cannot be had now; asked again, it may be.
+    /// It cannot be had now; asked again, it may be, after this long if the platform says.
     #[error("the chat platform is busy")]
-    Busy,
+    Busy(Option<Duration>),
     /// More bytes than one asked for at most.
     #[error("that file is too large")]
     TooLarge,
@@ -47,7 +48,7 @@ impl ChatError {
     /// Whether the same may work when it is tried again.
     #[must_use]
     pub fn passes(&self) -> bool {
-        matches!(self, Self::Silent | Self::Busy | Self::Unreadable)
+        matches!(self, Self::Silent | Self::Busy(_) | Self::Unreadable)
     }
 }
 
@@ -206,6 +207,17 @@ impl Reply {
     }
 }
 
+/// By what a message to one person is known again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// The ticket that it is about; empty for none.
+    pub ticket: String,
+    /// The entry of the outbox.
+    pub what: String,
+    /// It was tried before, and nobody knows whether it arrived: it is looked for first.
+    pub again: bool,
+}
+
 /// What somebody sees who opens the app itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Home {
@@ -241,8 +253,12 @@ pub trait Chat: Send + Sync + 'static {
     /// Says something in a channel that only this user sees.
     fn whisper<'a>(&'a self, channel: &'a str, user: &'a str, reply: &'a Reply) -> Said<'a, ()>;
 
-    /// Says something to a user directly.
-    fn tell<'a>(&'a self, user: &'a str, reply: &'a Reply) -> Said<'a, ()>;
+    /// Says something to a user directly. With a mark the message bears it, and nothing is said when one that bears it was
+    /// to be looked for and is there.
+    fn tell<'a>(&'a self, user: &'a str, reply: &'a Reply, mark: Option<&'a Mark>) -> Said<'a, ()>;
+
+    /// The platform told that the app was removed, or its tokens revoked. That holds until something works again.
+    fn is_gone(&self);
 
     /// What somebody sees who opens the app itself.
     fn publish_home<'a>(&'a self, user: &'a str, home: &'a Home) -> Said<'a, ()>;

@@ -18,7 +18,7 @@
 //! - [`tick`]: what time does: deadlines, repeats to tell, forgeries to count;
 //! - [`obligations`]: what comes due again and again;
 //! - [`campaign`]: reviews of many lines;
-//! - [`oncall`]: whose turn it is, what the calendar of shifts says, and who is paged;
+//! - [`oncall`]: whose turn it is, and what the calendar of shifts says; [`paging`]: who is paged, and whom that did not reach;
 //! - [`heartbeat`]: monitoring tools that fall silent;
 //! - [`publish`]: signed checkpoints, and the refusal to sign when the log is not the one we know;
 //! - [`rooms`]: where tickets stand in chat, and what is to be told there;
@@ -32,6 +32,7 @@
 pub mod accounts;
 mod ahead;
 pub mod append;
+mod audit;
 pub mod campaign;
 pub mod chat;
 pub mod clerk;
@@ -48,6 +49,7 @@ pub mod obligations;
 pub mod oncall;
 mod outcome;
 pub mod overlay;
+pub mod paging;
 pub mod prepare;
 pub mod procedures;
 mod projections;
@@ -323,7 +325,7 @@ impl Desk {
         self.inner.platforms.write().unwrap_or_else(PoisonError::into_inner).insert(platform);
     }
 
-    /// From now on, people are paged this way as well: a channel of the outbox ([`oncall`]).
+    /// From now on, people are paged this way as well: a channel of the outbox ([`paging`]).
     pub fn pages_by(&self, channel: &'static str) {
         self.inner.pagers.write().unwrap_or_else(PoisonError::into_inner).insert(channel);
     }

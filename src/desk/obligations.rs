@@ -11,10 +11,12 @@ use crate::env::Timestamp;
 use crate::procedure::estate::Obligation;
 use crate::store::StoreError;
 use crate::ticket::command::Command;
-use crate::ticket::event::Fact;
+use crate::ticket::event::{Checked, Fact};
 
 /// Missed times of one obligation that are recorded one by one in one commit.
 const MOST_MISSED: usize = 400;
+/// Tickets that one run of a check tells, and opens records for; the next run finds the others.
+const MOST_FOUND: usize = 500;
 
 impl Desk {
     /// Opens the record of every obligation that has come due.
@@ -66,7 +68,17 @@ impl Desk {
     async fn oblige(&self, obligation: &Obligation, due: Option<Timestamp>, missed: Vec<Timestamp>, counts_to: Timestamp) {
         // The same key for everybody who looks: whichever replica comes first records it.
         let key = format!("obligation/{}/{}", obligation.name, due.map_or_else(|| "began".to_owned(), |at| at.to_string()));
-        let command = Command::Oblige { obligation: obligation.name.clone(), due, missed };
+        let mut checked = None;
+        if let (Some(check), Some(_)) = (&obligation.check, due) {
+            match self.checks(check).await {
+                Ok(found) => checked = Some(Checked { found: found.found.into_iter().take(MOST_FOUND).collect(), ..found }),
+                Err(error) => {
+                    tracing::warn!(%error, obligation = obligation.name, "a check could not be run; it stays due");
+                    return;
+                }
+            }
+        }
+        let command = Command::Oblige { obligation: obligation.name.clone(), due, missed, checked };
         let mut request = Request::of_scheduler(Ask::Ticket(Box::new(command)));
         request.dedupe = Some(Dedupe { digest: key.clone(), key });
         match self.ask(request).await {

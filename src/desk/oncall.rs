@@ -1,37 +1,19 @@
-//! Whose turn it is on call, what the calendar of shifts says, and who is to be paged.
-//!
-//! A commit that calls somebody leaves an entry in the outbox for each way of paging that is configured ([`CHAT`],
-//! [`WEBHOOK`], [`PAGERDUTY`]); whoever delivers it reads here what it is about. To page one more way: a channel here, what
-//! it is told in [`pages`], and its deliverer in `outbound`.
+//! Whose turn it is on call, and what the calendar of shifts says. Who is paged, and how, stands in [`super::paging`].
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-
-use super::known::{Known, read_event};
 use super::overlay::Overlay;
 use super::query::NoView;
-use super::request::{Ask, Dedupe, Request, Unanswered};
-use super::{Desk, DeskError, Snapshot};
+use super::request::{Ask, Unanswered};
+use super::{Desk, Snapshot};
 use crate::env::Timestamp;
 use crate::people::{Directory, Person};
 use crate::procedure::ics::{self, BadCalendar, Slot};
 use crate::store::StoreError;
-use crate::store::commit::OutboxRow;
-use crate::ticket::command::Command;
-use crate::ticket::event::{Actor, Event, Fact, NewEvent, Shift};
-use crate::ticket::number::Number;
+use crate::ticket::event::{Actor, Fact, NewEvent, Shift};
 use crate::ticket::rota;
-use crate::ticket::spoken;
 use crate::ticket::state::Ticket;
-
-/// The outbox's channel of direct messages.
-pub const CHAT: &str = "page:chat";
-/// The outbox's channel of the outgoing webhook.
-pub const WEBHOOK: &str = "page:webhook";
-/// The outbox's channel of PagerDuty.
-pub const PAGERDUTY: &str = "page:pagerduty";
 
 const DAY: Duration = Duration::from_secs(86_400);
 /// So far ahead a calendar of shifts is read.
@@ -40,73 +22,12 @@ const READ_AHEAD: u32 = 60;
 const NEWS: u32 = 14;
 /// Shifts that one event holds: with more it would not fit.
 const MOST_SHIFTS: usize = 300;
-/// So long a message in the morning waits, so that it says everything at once.
-const GATHERED: Duration = Duration::from_secs(60);
 /// So far ahead the end of a turn is looked for, in steps of a quarter of an hour.
 const LONGEST_TURN: u32 = 35;
 const QUARTER: Duration = Duration::from_secs(900);
 /// Open tickets that are read at a time, and at most for one message.
 const PAGE: i64 = 500;
 const MOST_OPEN: usize = 5_000;
-
-/// What an entry of the outbox says.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Entry {
-    /// The event that it is about.
-    pub seq: i64,
-    /// Its ticket.
-    pub ticket: Option<Number>,
-}
-
-/// What of an event is to be told to people directly.
-pub(super) fn pages(event: &Event, known: &Known, ways: &BTreeSet<&'static str>, now: Timestamp) -> Vec<OutboxRow> {
-    if ways.is_empty() {
-        return Vec::new();
-    }
-    let payload = super::overlay::json(&Entry { seq: event.seq, ticket: event.ticket.clone() });
-    let row = |channel: &str, id: i64, not_before: i64| OutboxRow {
-        channel: channel.to_owned(),
-        id,
-        queued_at: now.micros(),
-        not_before,
-        payload: payload.clone(),
-    };
-    let mut rows = Vec::new();
-    let ticket = event.ticket.as_ref().and_then(|number| known.tickets.get(number));
-    // Pagers wake people: only for kinds that page at all. A late review is told in chat, in words.
-    let wakes = |ticket: &&Ticket| {
-        let kind = known.procedures.kind(&ticket.kind_digest);
-        kind.and_then(|kind| kind.escalate.as_ref()).is_some_and(|escalate| escalate.pages.is_some())
-    };
-    match &event.fact {
-        Fact::Escalated { .. } => {
-            rows.push(row(CHAT, event.seq, 0));
-            rows.extend(ticket.filter(wakes).map(|_| row(WEBHOOK, event.seq, 0)));
-        }
-        Fact::GroupNotified { group, .. } => {
-            rows.push(row(CHAT, event.seq, 0));
-            // Where the group's silence counts, everybody who may approve is reached by every way there is.
-            let counts = |ticket: &&Ticket| {
-                let kind = known.procedures.kind(&ticket.kind_digest);
-                kind.is_some_and(|kind| spoken::counts_silence_of(kind, group))
-            };
-            rows.extend(ticket.filter(counts).map(|_| row(WEBHOOK, event.seq, 0)));
-        }
-        Fact::OnCallChanged { .. } | Fact::LinesFrozen { .. } => rows.push(row(CHAT, event.seq, 0)),
-        Fact::MorningTold { person, came_due } => {
-            // One message, whatever number of tickets it was.
-            let digest = Sha256::digest(format!("{person}\n{came_due}"));
-            let id = digest.iter().take(7).fold(0_i64, |sum, byte| (sum << 8) | i64::from(*byte));
-            rows.push(row(CHAT, -1 - id, now.plus(GATHERED).micros()));
-        }
-        _ => {}
-    }
-    let moves = matches!(event.fact, Fact::Escalated { .. } | Fact::EscalationAcknowledged { .. } | Fact::TransitionTaken(_));
-    // It is told where the ticket stands, so a newer entry takes the place of an older one.
-    rows.extend(ticket.filter(|_| moves).filter(wakes).map(|ticket| row(PAGERDUTY, ticket.opened_seq, 0)));
-    rows.retain(|row| ways.contains(row.channel.as_str()));
-    rows
-}
 
 impl Overlay<'_> {
     /// The event of a turn that changed, if it did.
@@ -242,36 +163,6 @@ impl Desk {
         Ok(read)
     }
 
-    /// The event that a page is about.
-    ///
-    /// # Errors
-    /// When the database does not answer, or the event does not read.
-    pub async fn paged(&self, entry: &Entry) -> Result<Event, NoView> {
-        let found = self.store().events_from(entry.seq, 1).await?.into_iter().next();
-        let (seq, bytes) = found.ok_or_else(|| DeskError::Log(format!("event {} is missing", entry.seq)))?;
-        Ok(read_event(seq, &bytes)?)
-    }
-
-    /// Persons whom an event calls: of an escalation's tier, of a group, of a turn, of a night. Active ones only.
-    #[must_use]
-    pub fn called_by(&self, event: &Event) -> Vec<String> {
-        let snapshot = self.snapshot();
-        let organisation = snapshot.procedures.current().map(|library| library.organisation.clone());
-        let named = |names: &[String]| -> Vec<String> {
-            let holds = |p: &&Person| names.iter().any(|n| p.state.id == *n || p.state.roles.contains(n) || p.email == n.to_lowercase());
-            snapshot.directory.iter().filter(|p| !p.state.disabled).filter(holds).map(|p| p.state.id.clone()).collect()
-        };
-        match &event.fact {
-            Fact::Escalated { person: Some(person), .. } | Fact::MorningTold { person, .. } => named(std::slice::from_ref(person)),
-            Fact::Escalated { to, .. } => named(std::slice::from_ref(to)),
-            Fact::GroupNotified { group, .. } => {
-                organisation.and_then(|o| o.groups.get(group).cloned()).map(|members| named(&members)).unwrap_or_default()
-            }
-            Fact::OnCallChanged { from, to } => named(&[from.clone(), to.clone()].into_iter().flatten().collect::<Vec<_>>()),
-            _ => Vec::new(),
-        }
-    }
-
     /// Open tickets for which `wanted` holds, the earliest first; bounded.
     ///
     /// # Errors
@@ -292,26 +183,6 @@ impl Desk {
                 return Ok(out);
             }
         }
-    }
-
-    /// Records who was reached with what a group must read, by `way`.
-    ///
-    /// # Errors
-    /// As [`Desk::ask`].
-    pub async fn reached(&self, ticket: &Number, group: &str, way: &str, people: Vec<String>) -> Result<(), Unanswered> {
-        let command = Command::NoticeReached { ticket: ticket.clone(), group: group.to_owned(), way: way.to_owned(), people };
-        self.ask(Request::of_scheduler(Ask::Ticket(Box::new(command)))).await.map(drop)
-    }
-
-    /// Records that somebody whom we do not know answered a page elsewhere; the same answer once.
-    ///
-    /// # Errors
-    /// As [`Desk::ask`].
-    pub async fn answered_elsewhere(&self, ticket: Number, service: &str, answer: &str, agent: &str, id: &str) -> Result<(), Unanswered> {
-        let key = format!("answered:{service}:{id}");
-        let command = Command::AnswerPage { ticket, service: service.to_owned(), answer: answer.to_owned(), agent: self.seal(agent) };
-        let dedupe = Some(Dedupe { digest: key.clone(), key });
-        self.ask(Request { dedupe, ..Request::of_scheduler(Ask::Ticket(Box::new(command))) }).await.map(drop)
     }
 }
 

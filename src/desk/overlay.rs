@@ -8,7 +8,7 @@ use super::append::{Rows, not_before, render};
 use super::known::Known;
 use super::projections::{alert_row, latest_of, ticket_row};
 use super::request::{Answer, Request, Unanswered};
-use super::{oncall, rooms};
+use super::{paging, rooms};
 use crate::env::Timestamp;
 use crate::ledger::merkle::Hash;
 use crate::people::{self, accounts};
@@ -168,7 +168,9 @@ impl<'k> Overlay<'k> {
             *self.loud.entry(number.clone()).or_default() |= urgent;
         }
         self.known.apply(event, &rows.sealed);
-        self.batch.outbox.extend(oncall::pages(event, self.known, &self.pagers, self.now));
+        for row in paging::pages(event, self.known, &self.pagers, self.now) {
+            self.batch.tell(row);
+        }
         if let Some(id) = people::directory::subject(&event.fact) {
             self.touched_people.insert(id.to_owned());
             if matches!(event.fact, Fact::PersonDisabled { .. }) {
@@ -205,7 +207,9 @@ impl<'k> Overlay<'k> {
         let mut batch = self.batch;
         for (number, urgent) in &self.loud {
             if let Some(ticket) = self.known.tickets.get(number) {
-                batch.outbox.extend(self.platforms.iter().filter_map(|p| rooms::entry(p, self.known, ticket, *urgent, self.now)));
+                for row in self.platforms.iter().filter_map(|p| rooms::entry(p, self.known, ticket, *urgent, self.now)) {
+                    batch.tell(row);
+                }
             }
         }
         for (number, before) in self.touched_tickets {

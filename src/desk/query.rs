@@ -158,6 +158,15 @@ impl Desk {
         rows.iter().map(placed).collect()
     }
 
+    /// How many tickets of one kind were opened in the positions `[from, before)`.
+    ///
+    /// # Errors
+    /// When the person may not look.
+    pub async fn count_of_kind(&self, viewer: &Person, kind: &str, between: (i64, i64)) -> Result<i64, NoView> {
+        self.allow(viewer, Permission::Read)?;
+        Ok(self.store().tickets_count(kind, between).await?)
+    }
+
     /// How many tickets of each kind and status.
     ///
     /// # Errors

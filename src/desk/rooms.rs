@@ -21,6 +21,7 @@ pub use crate::store::room::{RoomRow, TroubleRow};
 use crate::ticket::command::{Command, RoomNews};
 use crate::ticket::event::{Actor, Event, Fact};
 use crate::ticket::guard::screen;
+use crate::ticket::nudge::{self, Waits};
 use crate::ticket::number::Number;
 use crate::ticket::state::Ticket;
 
@@ -47,7 +48,11 @@ pub struct Entry {
 pub(super) fn loudness(event: &Event) -> Option<bool> {
     match &event.fact {
         Fact::ChannelOpened { .. } | Fact::ChannelArchived { .. } | Fact::LinesListed { .. } => None,
-        Fact::TicketOpened(_) | Fact::ClockBreached { .. } | Fact::ClockWarned { .. } | Fact::Escalated { .. } => Some(true),
+        Fact::TicketOpened(_)
+        | Fact::ClockBreached { .. }
+        | Fact::ClockWarned { .. }
+        | Fact::Escalated { .. }
+        | Fact::PageMissed { .. } => Some(true),
         _ => Some(matches!(event.actor, Actor::Person { .. } | Actor::Account { .. })),
     }
 }
@@ -132,6 +137,15 @@ impl Telling {
         let known = Names { name: &name, plaintext: &plaintext };
         let procedure = (self.kind.as_ref(), self.response.as_deref(), &self.library.taxonomies);
         with(&Scene::new(&self.ticket, procedure, known, self.snapshot.directory.as_ref(), self.now))
+    }
+
+    /// Whose decision the ticket waits for.
+    #[must_use]
+    pub fn waits(&self) -> Option<Waits> {
+        self.scene(|scene| {
+            let around = scene.around(&self.library.organisation);
+            nudge::waits(&around, &self.ticket)
+        })
     }
 
     /// What a channel shows of the events, after the last message that was made before, which may have grown.

@@ -28,6 +28,7 @@ pub mod listen;
 pub mod log;
 pub mod pagerduty;
 pub mod problem;
+pub mod reports;
 pub mod slack;
 pub mod witness;
 

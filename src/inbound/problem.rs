@@ -111,6 +111,7 @@ fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::NotForYou { .. }
         | Refusal::OwnRequest { .. }
         | Refusal::OwnAccess { .. }
+        | Refusal::OwnList { .. }
         | Refusal::NotByKey { .. }
         | Refusal::SecondPersonNeeded { .. }
         | Refusal::DutiesApart { .. }
@@ -125,6 +126,8 @@ fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::Fixed { .. }
         | Refusal::AlreadyDecided { .. }
         | Refusal::LineDecided { .. }
+        | Refusal::LinesFrozen { .. }
+        | Refusal::LinkStays { .. }
         | Refusal::AlreadySettled { .. }
         | Refusal::NoApprovalNeeded { .. }
         | Refusal::NoDecision { .. }

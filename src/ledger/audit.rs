@@ -6,11 +6,11 @@
 use std::collections::BTreeSet;
 use std::io::{BufReader, Read};
 use std::path::Path;
-use std::sync::mpsc::{SyncSender, sync_channel};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::ahead::{Ahead, ReadTile, read_hashes};
 use super::bundle::Bundle;
 use super::disclosed::{Disclosures, next_line};
 use super::envelope::Envelope;
@@ -19,7 +19,7 @@ use super::manifest::{self, FORMAT, MAX_MANIFEST, Manifest, ManifestRefused, com
 use super::merkle::Hash;
 use super::note::{MAX_NOTE, Note};
 use super::report::{Damage, MAX_DAMAGES, Report, Shown, Verdict};
-use super::tile::{Tile, TileKind, decode_entries, decode_hashes, max_file};
+use super::tile::{Tile, TileKind, decode_entries};
 use super::verify::{LogWalk, Outside, Standing};
 
 /// Verifies the bundle (zip or folder), or the folder of a log, at `path`.
@@ -42,48 +42,6 @@ pub fn verify_path_telling(path: &Path, outside: &Outside, tell: &mut dyn FnMut(
     }
     Audit { bundle, log: if whole { "log/" } else { "" }, damages: Vec::new(), sealed_shown: 0, unnamed: BTreeSet::new() }
         .run(outside, tell)
-}
-
-/// How many tiles are read ahead, so that memory stays flat.
-const TILES_AHEAD: usize = 4;
-
-/// A tile of entries as it was read, with the hash of each entry.
-struct HashedTile {
-    bytes: Vec<u8>,
-    width: u16,
-    leaves: Vec<Hash>,
-    /// The first entry whose hash is another in the tile of hashes.
-    other: Option<usize>,
-}
-
-fn read_tile(bundle: &mut Bundle, log: &str, tile: Tile) -> Result<Vec<u8>, Damage> {
-    let name = format!("{log}{tile}");
-    bundle.read(&name, max_file(tile.kind)).map_err(|trouble| Damage::file(name, trouble.to_string()))
-}
-
-fn read_hashes(bundle: &mut Bundle, log: &str, tile: Tile) -> Result<Vec<Hash>, Damage> {
-    let bytes = read_tile(bundle, log, tile)?;
-    decode_hashes(&bytes, tile.width).map_err(|e| Damage::file(format!("{log}{tile}"), e.to_string()))
-}
-
-fn read_and_hash(bundle: &mut Bundle, log: &str, tile: Tile) -> Result<HashedTile, Damage> {
-    let bytes = read_tile(bundle, log, tile)?;
-    let entries = decode_entries(&bytes, tile.width).map_err(|e| Damage::file(format!("{log}{tile}"), e.to_string()))?;
-    let leaves: Vec<Hash> = entries.into_iter().map(Hash::leaf).collect();
-    let said = read_hashes(bundle, log, Tile { kind: TileKind::Hashes(0), ..tile })?;
-    let other = leaves.iter().zip(&said).position(|(leaf, said)| leaf != said);
-    Ok(HashedTile { bytes, width: tile.width, leaves, other })
-}
-
-/// Reads the tiles of entries one after the other, until the last, one that is damaged, or nobody listens any more.
-fn read_ahead(mut bundle: Bundle, log: &str, size: u64, send: &SyncSender<Result<HashedTile, Damage>>) {
-    for tile in (0..size.div_ceil(256)).map_while(|index| Tile::of_entry(index * 256, size)) {
-        let read = read_and_hash(&mut bundle, log, tile);
-        let damaged = read.is_err();
-        if send.send(read).is_err() || damaged {
-            return;
-        }
-    }
 }
 
 struct Audit {
@@ -171,20 +129,20 @@ impl Audit {
         } else {
             Disclosures::new(None)?
         };
-        // The next tiles are read and hashed while the events of this one are looked at.
-        let ahead = self.bundle.again().map_err(|_| Damage::file("the bundle", "it changed while it was read"))?;
-        let (log, (send, tiles)) = (self.log, sync_channel(TILES_AHEAD));
+        // The next tiles are read, hashed and parsed while the events of this one are looked at.
         std::thread::scope(|scope| {
-            scope.spawn(move || read_ahead(ahead, log, size, &send));
-            for read in tiles {
-                let HashedTile { bytes, width, leaves, other } = read?;
-                for (place, (entry, leaf)) in decode_entries(&bytes, width).unwrap_or_default().into_iter().zip(leaves).enumerate() {
+            let tiles = Ahead::start(scope, &self.bundle, self.log, size);
+            for read in tiles.map_err(|_| Damage::file("the bundle", "it changed while it was read"))? {
+                let ReadTile { bytes, width, entries, other } = read?;
+                for (place, (entry, (leaf, reading))) in
+                    decode_entries(&bytes, width).unwrap_or_default().into_iter().zip(entries).enumerate()
+                {
                     let seq = walk.chain().size();
                     if other == Some(place) {
-                        let sentence = format!("it does not match its hash in {log}tile/0: the event or the hash was changed");
+                        let sentence = format!("it does not match its hash in {}tile/0: the event or the hash was changed", self.log);
                         return Err(Damage::event(seq, entry, sentence));
                     }
-                    let (event, full) = walk.push_hashed(entry, leaf)?;
+                    let (event, full) = walk.push_read(entry, leaf, reading)?;
                     self.check_disclosed(&mut disclosures, seq, entry, &event)?;
                     full.iter().try_for_each(|tile| self.compare(tile))?;
                 }

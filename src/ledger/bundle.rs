@@ -60,12 +60,13 @@ impl Bundle {
         Ok(Self { path: path.to_owned(), files, zip: Some(zip) })
     }
 
-    /// Opens the same bundle once more, to read two files side by side.
+    /// Opens the same bundle once more, to read two files side by side. Its names and sizes are not looked for again.
     ///
     /// # Errors
-    /// As [`Bundle::open`].
+    /// [`Verdict::Unreadable`] when it is no longer there.
     pub fn again(&self) -> Result<Self, Verdict> {
-        Self::open(&self.path)
+        let zip = self.zip.as_ref().map(|_| open_zip(&self.path)).transpose()?;
+        Ok(Self { path: self.path.clone(), files: self.files.clone(), zip })
     }
 
     /// The names of all files, sorted.

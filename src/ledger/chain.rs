@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use super::canonical::NotCanonical;
 use super::envelope::Envelope;
 use super::key::VerifierKey;
+use super::reading::{Alone, Reading};
 use crate::env::Timestamp;
 
 /// Why an event does not follow the one before it.
@@ -144,12 +145,20 @@ impl Chain {
     /// # Errors
     /// The first way in which it does not fit; the chain is then as before.
     pub fn push<'a>(&mut self, bytes: &'a [u8]) -> Result<Envelope<'a>, Misfit> {
-        let event = Envelope::parse(bytes)?;
+        self.push_read(bytes, Reading::of(bytes))
+    }
+
+    /// As [`Self::push`], for whoever has read these bytes already.
+    ///
+    /// # Errors
+    /// As [`Self::push`].
+    pub fn push_read<'a>(&mut self, bytes: &'a [u8], reading: Reading) -> Result<Envelope<'a>, Misfit> {
+        let Alone { event, at, sealed } = reading.of_these(bytes)?;
         self.check_sequence(&event)?;
-        let at = self.check_time(&event)?;
+        let at = self.check_time(at)?;
         let kind = event.kind.text().ok_or(Misfit::Field("kind"))?;
         self.check_opening(&event, &kind)?;
-        let sealed = check_sealed(&event)?;
+        let sealed = sealed.ok_or(Misfit::Field("sealed"))?;
         let epoch = if kind == "EpochOpened" { Some(self.check_epoch(&event).ok_or(Misfit::Epoch)?) } else { None };
         self.check_ticket(&event, &kind)?;
         if let Some(epoch) = epoch {
@@ -221,9 +230,8 @@ impl Chain {
         if event.cause.is_null() || event.cause.integer().is_some_and(earlier) { Ok(()) } else { Err(Misfit::Field("cause")) }
     }
 
-    fn check_time(&self, event: &Envelope<'_>) -> Result<Timestamp, Misfit> {
-        // One moment has one form, so that a text comparison says the same as a comparison of times.
-        let at = event.at.text().and_then(|text| Timestamp::parse_canonical(&text)).ok_or(Misfit::Field("at"))?;
+    fn check_time(&self, at: Option<Timestamp>) -> Result<Timestamp, Misfit> {
+        let at = at.ok_or(Misfit::Field("at"))?;
         match self.last_at {
             Some(before) if at < before => Err(Misfit::Time { at, before }),
             _ => Ok(at),
@@ -310,12 +318,6 @@ pub fn number(prefix: &str, count: u64) -> String {
 
 fn text_of<'a>(object: &'a Map<String, Value>, name: &'static str) -> Result<&'a str, Misfit> {
     object.get(name).and_then(Value::as_str).ok_or(Misfit::Field(name))
-}
-
-fn check_sealed(event: &Envelope<'_>) -> Result<u64, Misfit> {
-    let sealed = event.commitments().ok_or(Misfit::Field("sealed"))?;
-    let is_commitment = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if sealed.iter().all(|(_, commitment)| is_commitment(commitment)) { Ok(sealed.len() as u64) } else { Err(Misfit::Field("sealed")) }
 }
 
 #[cfg(test)]

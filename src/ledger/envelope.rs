@@ -69,7 +69,46 @@ pub struct Envelope<'a> {
     pub v: Member<'a>,
 }
 
+/// Where the members of an [`Envelope`] stand in the bytes of its event, for whoever reads in one thread and judges in another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outline([(u16, u16); 9]);
+
+impl Outline {
+    /// The envelope, of the bytes that the outline was made of; `None` if these are others.
+    #[must_use]
+    pub fn envelope<'a>(&self, bytes: &'a [u8]) -> Option<Envelope<'a>> {
+        let text = std::str::from_utf8(bytes).ok()?;
+        let mut envelope = Envelope::default();
+        for (member, (from, to)) in envelope.members().into_iter().zip(self.0) {
+            if to > 0 {
+                *member = Member(Some(text.get(usize::from(from)..usize::from(to))?));
+            }
+        }
+        Some(envelope)
+    }
+}
+
 impl<'a> Envelope<'a> {
+    /// Where its members stand in `bytes`, of which it was read.
+    #[must_use]
+    pub fn outline(mut self, bytes: &'a [u8]) -> Outline {
+        let mut outline = Outline::default();
+        for (member, place) in self.members().into_iter().zip(&mut outline.0) {
+            // An event is at most 65,535 bytes long, and what was read of it lies within.
+            let found = member.0.and_then(|raw| {
+                let from = (raw.as_ptr() as usize).checked_sub(bytes.as_ptr() as usize)?;
+                Some((u16::try_from(from).ok()?, u16::try_from(from + raw.len()).ok()?))
+            });
+            *place = found.unwrap_or_default();
+        }
+        outline
+    }
+
+    fn members(&mut self) -> [&mut Member<'a>; 9] {
+        let Self { at, cause, data, kind, rev, sealed, seq, ticket, v } = self;
+        [at, cause, data, kind, rev, sealed, seq, ticket, v]
+    }
+
     /// Reads an event and checks that its bytes are canonical.
     ///
     /// # Errors
@@ -307,6 +346,7 @@ mod tests {
         assert_eq!(fast.is_some(), slow.is_ok(), "{}: {slow:?}", String::from_utf8_lossy(bytes));
         assert_eq!(Envelope::parse(bytes).err(), slow.as_ref().err().cloned());
         if let (Some(fast), Ok(slow)) = (&fast, &slow) {
+            assert_eq!(fast.clone().outline(bytes).envelope(bytes).as_ref(), Some(fast));
             for (name, member) in [("data", fast.data), ("kind", fast.kind), ("seq", fast.seq)] {
                 let value = slow.get(name).unwrap_or(&Value::Null);
                 assert_eq!(&member.value(), value);

@@ -9,8 +9,9 @@
 //! | [`merkle`], [`tile`], [`prove`] | the tree (RFC 6962), its files (C2SP tlog-tiles), proofs made from them |
 //! | [`key`], [`note`], [`checkpoint`], [`witness`], [`proof`] | keys, signed notes, checkpoints, cosignatures, receipts (C2SP) |
 //! | [`sealed`], [`disclosed`] | commitments to what the log must not show, and their opening for a recipient |
-//! | [`chain`], [`verify`], [`bundle`], [`manifest`], [`audit`], [`report`] | verification of events, logs and evidence bundles |
+//! | [`reading`], [`chain`], [`verify`], [`bundle`], [`manifest`], [`audit`], [`report`] | verification of events, logs and evidence bundles |
 
+mod ahead;
 pub mod audit;
 pub mod bundle;
 pub mod canonical;
@@ -24,6 +25,7 @@ pub mod merkle;
 pub mod note;
 pub mod proof;
 pub mod prove;
+pub mod reading;
 pub mod report;
 pub mod sealed;
 pub mod tile;

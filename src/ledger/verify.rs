@@ -10,6 +10,7 @@ use super::envelope::Envelope;
 use super::key::VerifierKey;
 use super::merkle::{Frontier, Hash};
 use super::note::{Note, NoteRefused};
+use super::reading::Reading;
 use super::report::{Damage, Verdict};
 use super::tile::{Tile, TileKind, WIDTH};
 use super::witness::cosigned_at;
@@ -161,16 +162,16 @@ impl LogWalk {
     /// # Errors
     /// The entry does not follow the one before it, or the log departs from the anchor here.
     pub fn push<'a>(&mut self, bytes: &'a [u8]) -> Result<(Envelope<'a>, Vec<Recomputed>), Damage> {
-        self.push_hashed(bytes, Hash::leaf(bytes))
+        self.push_read(bytes, Hash::leaf(bytes), Reading::of(bytes))
     }
 
-    /// As [`Self::push`], for whoever has computed the entry's own hash already.
+    /// As [`Self::push`], for whoever has hashed and read the entry already.
     ///
     /// # Errors
     /// As [`Self::push`].
-    pub fn push_hashed<'a>(&mut self, bytes: &'a [u8], leaf: Hash) -> Result<(Envelope<'a>, Vec<Recomputed>), Damage> {
+    pub fn push_read<'a>(&mut self, bytes: &'a [u8], leaf: Hash, reading: Reading) -> Result<(Envelope<'a>, Vec<Recomputed>), Damage> {
         let seq = self.chain.size();
-        let event = self.chain.push(bytes).map_err(|misfit: Misfit| Damage::event(seq, bytes, misfit.to_string()))?;
+        let event = self.chain.push_read(bytes, reading).map_err(|misfit: Misfit| Damage::event(seq, bytes, misfit.to_string()))?;
         let (rows, mut full) = (&mut self.rows, Vec::new());
         self.tree.append_noting(leaf, |level, position, hash| {
             if rows.len() <= usize::from(level) {

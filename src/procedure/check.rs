@@ -19,9 +19,9 @@ use super::reader::{Mention, Page, Reading, Sort};
 /// of all that it (or what was merged into it) ever had; `levels_seen.<field>` the list of a score's levels that a step
 /// which asks for its answers ever ended with, and of the one that stands now; `fields` holds the plain fields
 /// that have a value; `owner`, `lead` and `response` are empty when there is none; `alerts` is `{attached, firing, repeats}`;
-/// `taken` lists the steps taken so far, each once; `stale` says that an approval no longer fits what stands there; `spoken`
+/// `taken` lists the steps taken so far, each once; `overdue` the clocks that were missed and still run; `stale` says that an approval no longer fits what stands there; `spoken`
 /// is `none`, `waiting`, `confirmed`, `denied` or `silence`.
-pub const TICKET_MEMBERS: [&str; 15] = [
+pub const TICKET_MEMBERS: [&str; 16] = [
     "number",
     "kind",
     "status",
@@ -35,6 +35,7 @@ pub const TICKET_MEMBERS: [&str; 15] = [
     "fields",
     "alerts",
     "taken",
+    "overdue",
     "stale",
     "spoken",
 ];

@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::{NaiveDate, NaiveTime};
 use indexmap::IndexMap;
 
+use super::expression::Expression;
 use crate::env::Timestamp;
 
 /// A role name or an e-mail address, as written.
@@ -25,6 +26,9 @@ pub struct Estate {
     pub reports_to: BTreeMap<String, String>,
     /// Monitoring tool → the e-mail address of whoever answers for what it asks for.
     pub sources: BTreeMap<String, String>,
+    /// Login at a code platform, perhaps with the source before it (`pipeline/ana-gh`), small letters → the e-mail address of
+    /// whose it is.
+    pub logins: BTreeMap<String, String>,
     /// Pairs of roles: whoever holds both does not approve by either of them.
     pub conflicts: Vec<(String, String)>,
     /// Who stands in for whom.
@@ -77,6 +81,14 @@ pub enum DeployedTo<'e> {
 }
 
 impl Estate {
+    /// The e-mail address behind what a source calls somebody: an address itself, or a login that the organisation knows.
+    #[must_use]
+    pub fn address_of(&self, source: &str, said: &str) -> Option<String> {
+        let login = said.trim().trim_start_matches('@').to_lowercase();
+        let known = self.logins.get(&format!("{}/{login}", source.to_lowercase())).or_else(|| self.logins.get(&login));
+        known.cloned().or_else(|| Some(login).filter(|login| login.contains('@')))
+    }
+
     /// Which system a deployment from `repository` into `environment` changes.
     #[must_use]
     pub fn deployed_to(&self, repository: &str, environment: &str) -> DeployedTo<'_> {
@@ -182,6 +194,22 @@ pub struct Obligation {
     pub of_type: String,
     /// How long it may take.
     pub due: Duration,
+    /// Each run looks for something, and opens such a record for every ticket that it finds, once; none: each run opens one.
+    pub check: Option<Check>,
+}
+
+/// What a run looks for.
+#[derive(Clone, Debug)]
+pub enum Check {
+    /// Approvals by whoever asked, by reading the log again.
+    SelfApprovals,
+    /// Open tickets of which something holds.
+    Tickets {
+        /// The kind of ticket.
+        kind: String,
+        /// On `ticket`.
+        when: Expression,
+    },
 }
 
 /// Who is on call: layers, tried in order; the first that names somebody is asked first, the next ones after it.

@@ -6,12 +6,14 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use super::calendar::begins;
-use super::estate::{Delegation, DeployedFrom, Estate, Freeze, OTHER_SYSTEM, Obligation, SingleOperator, System, SystemRole};
+use super::estate::{Check, Delegation, DeployedFrom, Estate, Freeze, OTHER_SYSTEM, Obligation, SingleOperator, System, SystemRole};
+use super::finding::At;
+use super::load_kind::TICKET;
 use super::load_organisation::zone;
 use super::load_rota::read_rota;
 use super::reader::{Page, Section, Sort, members, named_members, short};
 use super::schedule::Schedule;
-use super::yaml::Node;
+use super::yaml::{Node, Yaml};
 use crate::env::Timestamp;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -29,6 +31,7 @@ pub(super) fn read_estate(page: &Page, section: &Section<'_, '_>, here: chrono_t
         systems: section.get("systems").map(|n| systems(page, n)).unwrap_or_default(),
         reports_to: section.get("reports_to").map(|n| addresses(page, n, "people")).unwrap_or_default(),
         sources: section.get("sources").map(|n| addresses(page, n, "sources")).unwrap_or_default(),
+        logins: section.get("logins").map(|n| addresses(page, n, "logins")).unwrap_or_default(),
         conflicts: section.get("conflicts").map(|n| conflicts(page, n)).unwrap_or_default(),
         delegations: section.get("delegations").map(|n| delegations(page, n, here)).unwrap_or_default(),
         single_operator,
@@ -190,6 +193,7 @@ fn single_operator(page: &Page, node: &Node, parent: &Section<'_, '_>, here: chr
         kind: "review".to_owned(),
         of_type: "single-operator".to_owned(),
         due: 7 * DAY,
+        check: None,
     };
     Some((SingleOperator { person: person?, kinds: kinds?, why: why?, until: until? }, review))
 }
@@ -225,11 +229,29 @@ fn obligations(page: &Page, node: &Node, here: chrono_tz::Tz) -> Vec<Obligation>
         let title = section.need("title", "what the record is called").and_then(|n| page.text(n)).unwrap_or_default();
         let zone = section.get("zone").and_then(|n| zone(page, n)).unwrap_or(here);
         let schedule = section.need("cron", "when, as in `0 9 1 */3 *`").and_then(|n| schedule(page, n, zone));
-        let kind = section.get("kind").and_then(|n| page.word(n)).unwrap_or_else(|| "review".to_owned());
+        let check = section.get("check").and_then(|n| check(page, n, section.at("check")));
+        let usual = if check.is_some() { "finding" } else { "review" };
+        let kind = section.get("kind").and_then(|n| page.word(n)).unwrap_or_else(|| usual.to_owned());
         let of_type = section.need("type", "the record's sub-type").and_then(|n| page.word(n)).unwrap_or_default();
         let due = section.need("due", "how long it may take").and_then(|n| page.duration(n, MINUTE, 366 * DAY)).map_or(DAY, |(d, _)| d);
         section.done();
-        out.extend(schedule.map(|schedule| Obligation { name, title, schedule, kind, of_type, due }));
+        out.extend(schedule.map(|schedule| Obligation { name, title, schedule, kind, of_type, due, check }));
     }
     out
+}
+
+/// `self-approvals`, or `{ kind: …, when: … }`.
+fn check(page: &Page, node: &Node, at: At) -> Option<Check> {
+    if let Yaml::Scalar(scalar) = &node.value {
+        if scalar.text != "self-approvals" {
+            page.find(node.at, format!("`{}` is no check; write `self-approvals`, or `{{ kind: …, when: … }}`.", short(&scalar.text)));
+            return None;
+        }
+        return Some(Check::SelfApprovals);
+    }
+    let section = Section::of(page, node, at, "`check`")?;
+    let kind = section.need("kind", "the kind of the tickets that are looked at").and_then(|n| page.word(n));
+    let when = section.need("when", "what is looked for").and_then(|n| page.expression(n, TICKET));
+    section.done();
+    Some(Check::Tickets { kind: kind?, when: when? })
 }

@@ -76,9 +76,10 @@ pub(super) fn read_kind(page: &Page, section: Section<'_, '_>, file_name: &str, 
         digest: digest.to_owned(),
         scores: section.get("scores").map(|n| read_scores(page, n, &fields)).unwrap_or_default(),
         proofs: section.get("proofs").map(|n| proofs(page, n, &steps.transitions)).unwrap_or_default(),
-        separate: section.get("separate").map(|n| read_separate(page, n)).unwrap_or_default(),
+        separate: section.get("separate").map(|n| read_separate(page, n, subject.is_some())).unwrap_or_default(),
         offers: section.get("offers").map(|n| read_offers(page, n)).unwrap_or_default(),
         deployments: section.get("deployments").and_then(|n| read_deployments(page, n, section.at("deployments"), &fields)),
+        trace: section.get("trace").map(|n| trace(page, n)).unwrap_or_default(),
         lines: section.get("lines").and_then(|n| read_lines(page, n, section.at("lines"))),
         subject,
         matrix,
@@ -151,6 +152,12 @@ fn statuses(page: &Page, node: &Node) -> (Vec<String>, BTreeMap<String, At>) {
         page.find(node.at, "There is no status; the first is where a ticket starts.");
     }
     (out, at)
+}
+
+/// `{ approval: [approve], implementation: [start, finish] }`
+fn trace(page: &Page, node: &Node) -> IndexMap<String, Vec<String>> {
+    let parts = super::reader::named_members(page, node, 10, "parts");
+    parts.into_iter().map(|(name, _, value)| (name, page.names(value, &Sort::Transition))).collect()
 }
 
 /// `{ name: What it shows }`; a proof is not called like a transition.

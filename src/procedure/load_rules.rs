@@ -60,7 +60,7 @@ pub(super) fn read_approved(page: &Page, node: &Node) -> Vec<Approved> {
     out
 }
 
-/// `{ from: …, to: …, must: lie-ahead | be-open, when: … }`, one or several.
+/// `{ from: …, to: …, must: lie-ahead | be-open | end-ahead, when: … }`, one or several.
 pub(super) fn read_window(page: &Page, node: &Node, fields: &IndexMap<String, Field>) -> Vec<Window> {
     let mut out = Vec::new();
     for item in page.one_or_more(node, 10) {
@@ -68,11 +68,12 @@ pub(super) fn read_window(page: &Page, node: &Node, fields: &IndexMap<String, Fi
         let from = section.need("from", "the field that says when it begins").and_then(|n| time(page, n, fields));
         let to = section.need("to", "the field that says when it ends").and_then(|n| time(page, n, fields));
         let when = section.get("when").and_then(|n| page.expression(n, TICKET));
-        let must = section.need("must", "`lie-ahead` or `be-open`").and_then(|n| match page.word(n)?.as_str() {
+        let must = section.need("must", "`lie-ahead`, `be-open` or `end-ahead`").and_then(|n| match page.word(n)?.as_str() {
             "lie-ahead" => Some(WindowMust::LieAhead),
             "be-open" => Some(WindowMust::BeOpen),
+            "end-ahead" => Some(WindowMust::EndAhead),
             other => {
-                page.find(n.at, format!("`{other}` is neither `lie-ahead` nor `be-open`."));
+                page.find(n.at, format!("`{other}` is none of `lie-ahead`, `be-open` and `end-ahead`."));
                 None
             }
         });
@@ -105,7 +106,7 @@ pub(super) fn read_unfrozen(page: &Page, node: &Node, fields: &IndexMap<String, 
     out
 }
 
-/// `{ link: …, kind: …, standing: […], own: true, says: …, when: … }`, one or several.
+/// `{ link: …, kind: …, type: …, if_any: true, own: true, standing: […], says: …, when: … }`, one or several.
 pub(super) fn read_linked(page: &Page, node: &Node) -> Vec<Linked> {
     let mut out = Vec::new();
     for item in page.one_or_more(node, 20) {
@@ -116,13 +117,15 @@ pub(super) fn read_linked(page: &Page, node: &Node) -> Vec<Linked> {
             let sort = Sort::StatusOf(kind.clone().unwrap_or_default());
             page.names(n, &sort)
         });
+        let of_type = section.get("type").and_then(|n| page.word(n));
+        let if_any = section.get("if_any").and_then(|n| page.truth(n)).unwrap_or(false);
         let same = section.get("same").map(|n| page.names(n, &Sort::Field)).unwrap_or_default();
         let own = section.get("own").and_then(|n| page.truth(n)).unwrap_or(false);
         let when = section.get("when").and_then(|n| page.expression(n, TICKET));
         let says = section.need("says", "the sentence that says what to do").and_then(|n| page.text(n));
         section.done();
         if let (Some(link), Some(kind), Some(standing), Some(says)) = (link, kind, standing, says) {
-            out.push(Linked { link, kind, standing, same, own, when, says });
+            out.push(Linked { link, kind, of_type, if_any, standing, same, own, when, says });
         }
     }
     out
@@ -161,17 +164,20 @@ pub(super) fn read_verbal(page: &Page, node: &Node, at: At, fields: &IndexMap<St
     Some(Verbal { when, of: of?, giver: giver?, silence })
 }
 
-/// `[{ duties: [request, approve], when: … }]`
-pub(super) fn read_separate(page: &Page, node: &Node) -> Vec<Separate> {
+/// `[{ duties: [request, approve], when: … }]`; `has_subject`: the kind names the person whom it is about.
+pub(super) fn read_separate(page: &Page, node: &Node, has_subject: bool) -> Vec<Separate> {
     let mut out = Vec::new();
     for item in page.one_or_more(node, 20) {
         let Some(section) = Section::of(page, item, item.at, "`separate`") else { continue };
         let mut duties: Vec<String> = Vec::new();
-        if let Some(node) = section.need("duties", "the steps that different persons take, `request`, `owner` or `reviewed`") {
+        if let Some(node) = section.need("duties", "the steps that different persons take, `request`, `owner`, `subject` or `reviewed`") {
             for item in page.list(node, 20) {
                 let Some(name) = page.word(item) else { continue };
-                if !matches!(name.as_str(), "request" | "owner" | "reviewed") {
-                    page.mention(item.at, Sort::Transition, &name);
+                match name.as_str() {
+                    "request" | "owner" | "reviewed" => {}
+                    "subject" if has_subject => {}
+                    "subject" => page.find(item.at, "This kind is about nobody: name the field of type person as its `subject`."),
+                    step => page.mention(item.at, Sort::Transition, step),
                 }
                 duties.push(name);
             }

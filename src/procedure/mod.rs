@@ -35,6 +35,7 @@ pub mod rules;
 pub mod schedule;
 mod shipped;
 pub mod substance;
+pub mod targets;
 mod template;
 mod tokens;
 mod yaml;

@@ -106,6 +106,8 @@ pub struct Kind {
     pub deployments: Option<Deployments>,
     /// It looks again, line by line, at what stands elsewhere.
     pub lines: Option<LinesRule>,
+    /// The parts of its way that an assessor follows, in order: part → its steps.
+    pub trace: IndexMap<String, Vec<String>>,
 }
 
 /// Two fields that propose a third: impact and urgency propose the severity. Every pair has its cell.

@@ -169,18 +169,25 @@ fn rules(kind: &Kind, requires: &Requires, out: &mut Vec<String>) {
         let must = match window.must {
             WindowMust::LieAhead => "ahead",
             WindowMust::BeOpen => "open",
+            WindowMust::EndAhead => "not over",
         };
         let (from, to) = (label(kind, &window.from), label(kind, &window.to));
         out.push(format!("the window from {from} to {to} {must}{}", while_(window.when.as_ref())));
     }
     for unfrozen in &requires.unfrozen {
-        out.push(format!("no freeze, or an exception that is linked{}", while_(unfrozen.when.as_ref())));
+        out.push(format!("no freeze, or a linked exception that covers this system and time{}", while_(unfrozen.when.as_ref())));
     }
     for linked in &requires.linked {
         let standing = list(&linked.standing, "or");
         let same = if linked.same.is_empty() { String::new() } else { format!(" and is of the same {}", labels(kind, &linked.same)) };
         let own = if linked.own { ", opened for this one alone" } else { "" };
-        out.push(format!("a `{}` link to a {} that is {standing}{same}{own}{}", linked.link, linked.kind, while_(linked.when.as_ref())));
+        let of_type = linked.of_type.as_ref().map(|of_type| format!(" of type {of_type}")).unwrap_or_default();
+        let (link, of, while_so) = (&linked.link, &linked.kind, while_(linked.when.as_ref()));
+        out.push(if linked.if_any {
+            format!("each {of}{of_type} that is linked as `{link}`{same}{own} {standing}{while_so}")
+        } else {
+            format!("a `{link}` link to a {of}{of_type} that is {standing}{same}{own}{while_so}")
+        });
     }
     if !requires.ahead.is_empty() {
         out.push(format!("{} in the future", labels(kind, &requires.ahead)));

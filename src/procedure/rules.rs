@@ -46,6 +46,8 @@ pub enum WindowMust {
     LieAhead,
     /// It has begun and is not over.
     BeOpen,
+    /// It begins before it ends, and is not over.
+    EndAhead,
 }
 
 /// `window`: two fields of type time, from when and until when.
@@ -61,7 +63,8 @@ pub struct Window {
     pub must: WindowMust,
 }
 
-/// `unfrozen`: no freeze of the organisation may cover this moment or the window, unless an exception is linked.
+/// `unfrozen`: no freeze of the organisation may cover this moment or the window, unless an exception is linked that covers
+/// this system and that time.
 #[derive(Debug)]
 pub struct Unfrozen {
     /// Only while this holds.
@@ -79,6 +82,10 @@ pub struct Linked {
     pub link: String,
     /// The other record's kind.
     pub kind: String,
+    /// Its sub-type (its field `type`); a record of another one does not count. Any when `None`.
+    pub of_type: Option<String>,
+    /// Nothing has to be linked; what is linked must stand where it counts.
+    pub if_any: bool,
     /// Where it must stand. Those that ended elsewhere (void) do not count; every other one must stand here.
     pub standing: Vec<String>,
     /// Fields that hold the same there as here, such as the system; a record of another one does not count.
@@ -137,10 +144,11 @@ pub struct Silence {
 }
 
 /// `separate`: these steps of one ticket are taken by different persons. `request` stands for whoever asked for it or
-/// wrote it, `owner` for everybody who ever owned it, `reviewed` for everybody who had a part in the ticket that this one reviews.
+/// wrote it, `owner` for everybody who ever owned it, `subject` for the person whom it is about, `reviewed` for everybody who had
+/// a part in the ticket that this one reviews.
 #[derive(Debug)]
 pub struct Separate {
-    /// Transitions, `request`, `owner` and `reviewed`.
+    /// Transitions, `request`, `owner`, `subject` and `reviewed`.
     pub duties: Vec<String>,
     /// Only while this holds.
     pub when: Option<Expression>,

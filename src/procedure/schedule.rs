@@ -2,6 +2,9 @@
 //!
 //! The expression is read on the local wall clock. A local time that does not exist runs at the next instant that does;
 //! one that comes twice runs once, the first time.
+//!
+//! Where the day of the month and the day of the week are both restricted, either of them is enough, as crontab(5) has it;
+//! a part that begins with `*` restricts nothing.
 
 use std::str::FromStr;
 
@@ -18,7 +21,8 @@ pub struct Schedule {
     pub source: String,
     /// IANA zone.
     pub zone: Tz,
-    cron: cron::Schedule,
+    /// Every way in which it can come due: the crate asks for both days at once, crontab(5) for one of them.
+    either: Vec<cron::Schedule>,
 }
 
 impl Schedule {
@@ -31,9 +35,14 @@ impl Schedule {
         let [minute, hour, day, month, weekday] = parts[..] else {
             return Err("it has five parts: minute, hour, day of the month, month, day of the week".to_owned());
         };
+        let every = weekday.starts_with(['*', '?']);
         let weekday = weekdays(weekday)?;
-        let cron = cron::Schedule::from_str(&format!("0 {minute} {hour} {day} {month} {weekday}")).map_err(|e| e.to_string())?;
-        Ok(Self { source: source.to_owned(), zone, cron })
+        let read = |day: &str, weekday: &str| {
+            cron::Schedule::from_str(&format!("0 {minute} {hour} {day} {month} {weekday}")).map_err(|e| e.to_string())
+        };
+        let either =
+            if every || day.starts_with(['*', '?']) { vec![read(day, &weekday)?] } else { vec![read(day, "*")?, read("*", &weekday)?] };
+        Ok(Self { source: source.to_owned(), zone, either })
     }
 
     /// The first time after `after`; none when it never comes again.
@@ -43,8 +52,11 @@ impl Schedule {
         // Looked for a day earlier as well: around a change of the clocks the wall clock shows some hours twice.
         let from = local.checked_sub_signed(chrono::Duration::days(1)).unwrap_or(local);
         let wall: DateTime<Utc> = from.and_utc();
-        let times = self.cron.after(&wall).map(|at: DateTime<Utc>| self.instant(at.naive_utc()));
-        times.take(100_000).find(|at| *at > after)
+        let next = |cron: &cron::Schedule| {
+            let times = cron.after(&wall).map(|at: DateTime<Utc>| self.instant(at.naive_utc()));
+            times.take(100_000).find(|at| *at > after)
+        };
+        self.either.iter().filter_map(next).min()
     }
 
     fn instant(&self, local: NaiveDateTime) -> Timestamp {
@@ -138,6 +150,41 @@ mod tests {
         for wrong in ["8", "5-1", "1/0", "1-x", "-1"] {
             assert!(Schedule::parse(&format!("0 9 * * {wrong}"), Tz::UTC).is_err(), "{wrong}");
         }
+    }
+
+    /// The first times of an expression, from 1 January 2026 on (a Thursday), as month and day.
+    fn first(expression: &str, count: usize) -> Vec<String> {
+        let schedule = Schedule::parse(expression, Tz::UTC).unwrap();
+        let mut now = at("2026-01-01T00:00:00Z");
+        let mut out = Vec::new();
+        while out.len() < count {
+            now = schedule.next(now).unwrap();
+            assert_eq!(now.utc().format("%H:%M:%S").to_string(), "09:00:00");
+            out.push(now.utc().format("%m-%d").to_string());
+        }
+        out
+    }
+
+    #[test]
+    fn either_the_day_of_the_month_or_the_day_of_the_week_is_enough_where_both_are_said() {
+        // The first of the month, and each Monday; 1 June 2026 is both, and runs once.
+        assert_eq!(first("0 9 1 * 1", 7), ["01-01", "01-05", "01-12", "01-19", "01-26", "02-01", "02-02"]);
+        let june = first("0 9 1 6 1", 6);
+        assert_eq!(june, ["06-01", "06-08", "06-15", "06-22", "06-29", "06-01"], "each Monday of June, and its first day");
+        // Friday the 13th is no expression of crontab(5); what it does say is this.
+        assert_eq!(first("0 9 13 * FRI", 4), ["01-02", "01-09", "01-13", "01-16"]);
+        assert_eq!(first("0 9 1,15 * 1-5", 3), ["01-01", "01-02", "01-05"]);
+        // A part that begins with a star restricts nothing, so that the other one alone decides.
+        assert_eq!(first("0 9 1 * *", 3), ["01-01", "02-01", "03-01"]);
+        assert_eq!(first("0 9 * * 1", 3), ["01-05", "01-12", "01-19"]);
+        assert_eq!(first("0 9 */2 * 1", 3), ["01-05", "01-19", "02-09"], "each Monday with an odd date");
+        assert_eq!(
+            first("0 9 1 * */2", 2),
+            ["01-01", "02-01"],
+            "the first of a month, where that is a Sunday, Tuesday, Thursday or Saturday"
+        );
+        // What one half never comes to, the other half does.
+        assert_eq!(first("0 9 30 2 1", 2), ["02-02", "02-09"]);
     }
 
     #[test]

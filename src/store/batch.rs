@@ -234,8 +234,8 @@ pub struct Batch {
     pub latest: Vec<(String, Latest)>,
     /// Tickets whose deadlines changed: number, and what they are now.
     pub deadlines: Vec<(String, Deadlines)>,
-    /// What is to be told outside.
-    pub outbox: Vec<OutboxRow>,
+    /// What is to be told outside, by channel and subject: see [`Batch::tell`].
+    pub outbox: BTreeMap<(String, i64), OutboxRow>,
     /// Counters that moved.
     pub counters: BTreeMap<String, i64>,
     /// Alerts that changed.
@@ -291,6 +291,14 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// Something is to be told outside. Of one subject a commit says one thing, as the outbox does: the newer takes the
+    /// older's place, and an urgent one goes at once.
+    pub fn tell(&mut self, row: OutboxRow) {
+        let before = self.outbox.get(&(row.channel.clone(), row.id)).map(|older| older.not_before);
+        let not_before = if row.not_before == 0 { 0 } else { before.unwrap_or(row.not_before) };
+        self.outbox.insert((row.channel.clone(), row.id), OutboxRow { not_before, ..row });
+    }
+
     /// Whether there is nothing to write.
     #[must_use]
     pub fn is_empty(&self) -> bool {

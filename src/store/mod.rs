@@ -131,9 +131,9 @@ impl StoreError {
         if matches!(self, Self::Nul | Self::Database(sqlx::Error::Encode(_))) {
             return true;
         }
-        // PostgreSQL: class 22 (data), 23 (constraints), 54 (limits), P0 (what a trigger raises). SQLite: constraint 19
-        // (a trigger's RAISE as well), mismatch 20, too big 18.
-        self.state().is_some_and(|state| ["22", "23", "54", "P0"].iter().any(|class| state.starts_with(class)))
+        // PostgreSQL: class 21 (a statement that meets a row twice), 22 (data), 23 (constraints), 54 (limits), P0 (what a
+        // trigger raises). SQLite: constraint 19 (a trigger's RAISE as well), mismatch 20, too big 18.
+        self.state().is_some_and(|state| ["21", "22", "23", "54", "P0"].iter().any(|class| state.starts_with(class)))
             || self.sqlite().is_some_and(|code| matches!(code & 0xff, 18..=20))
     }
 }

@@ -178,7 +178,12 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn tickets(&self, after: i64, kind: &str, status: &str, at_most: i64) -> Result<Vec<HeldTicket>, StoreError> {
-        let query = sqlx::query(sql::TICKETS).bind(after).bind(kind).bind(status).bind(at_most);
+        // Each has its index; only what asks for no kind looks at everything.
+        let query = match (kind, status) {
+            ("", _) => sqlx::query(sql::TICKETS).bind(after).bind(kind).bind(status).bind(at_most),
+            (kind, "") => sqlx::query(sql::TICKETS_OF).bind(kind).bind(after).bind(at_most),
+            (kind, status) => sqlx::query(sql::TICKETS_OF_IN).bind(kind).bind(after).bind(at_most).bind(status),
+        };
         query.fetch_all(self.readers()).await?.into_iter().map(held).collect()
     }
 
@@ -215,6 +220,14 @@ impl Store {
         let query = sqlx::query(statement).bind(kind).bind(from).bind(before).bind(at_most);
         let query = if status.is_empty() { query } else { query.bind(status) };
         query.fetch_all(self.readers()).await?.into_iter().map(held).collect()
+    }
+
+    /// How many tickets of one kind were opened in the positions `[from, before)`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn tickets_count(&self, kind: &str, (from, before): (i64, i64)) -> Result<i64, StoreError> {
+        Ok(sqlx::query(sql::TICKETS_COUNT).bind(kind).bind(from).bind(before).fetch_one(self.readers()).await?.try_get(0)?)
     }
 
     /// How many tickets of each kind and status.
@@ -442,13 +455,13 @@ impl Store {
         Ok(())
     }
 
-    /// The entry is tried again at `at` (microseconds).
+    /// The entry is tried again at `at` (microseconds); a turn that ran out puts nothing off.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn later(&self, channel: &str, due: &Due, at: i64) -> Result<(), StoreError> {
         let _turn = self.turn().await;
-        sqlx::query(sql::OUTBOX_LATER).bind(channel).bind(due.id).bind(at).execute(self.writer()).await?;
+        sqlx::query(sql::OUTBOX_LATER).bind(channel).bind(due.id).bind(at).bind(due.until).execute(self.writer()).await?;
         Ok(())
     }
 

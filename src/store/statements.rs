@@ -50,14 +50,20 @@ pub const SEALED_OF_TICKET: &str = "SELECT s.seq, s.name, s.salt, s.bytes FROM e
 pub const TICKET: &str = "SELECT t.number, t.opened_seq, t.state, l.rev, l.seq, l.updated_at, l.attached, l.firing, l.repeats FROM ticket t JOIN ticket_latest l ON l.number = t.number WHERE t.number = $1";
 /// Tickets in the order of their opening, after a position.
 pub const TICKETS: &str = "SELECT t.number, t.opened_seq, t.state, l.rev, l.seq, l.updated_at, l.attached, l.firing, l.repeats FROM ticket t JOIN ticket_latest l ON l.number = t.number WHERE t.opened_seq > $1 AND ($2 = '' OR t.kind = $2) AND ($3 = '' OR t.status = $3) ORDER BY t.opened_seq LIMIT $4";
+/// The same of one kind.
+pub const TICKETS_OF: &str = "SELECT t.number, t.opened_seq, t.state, l.rev, l.seq, l.updated_at, l.attached, l.firing, l.repeats FROM ticket t JOIN ticket_latest l ON l.number = t.number WHERE t.kind = $1 AND t.opened_seq > $2 ORDER BY t.opened_seq LIMIT $3";
+/// The same of one kind with one status, as [`TICKETS_LATEST_IN`].
+pub const TICKETS_OF_IN: &str = "SELECT t.number, t.opened_seq, t.state, l.rev, l.seq, l.updated_at, l.attached, l.firing, l.repeats FROM (SELECT number, opened_seq FROM ticket WHERE kind = $1 AND status = $4 AND opened_seq > $2 ORDER BY opened_seq LIMIT $3) f JOIN ticket t ON t.number = f.number JOIN ticket_latest l ON l.number = f.number ORDER BY f.opened_seq";
 /// Tickets whose work goes on, in the order of their opening, after a position.
 pub const TICKETS_OPEN: &str = "SELECT t.number, t.opened_seq, t.state, l.rev, l.seq, l.updated_at, l.attached, l.firing, l.repeats FROM ticket t JOIN ticket_latest l ON l.number = t.number WHERE t.ended = 0 AND t.opened_seq > $1 ORDER BY t.opened_seq LIMIT $2";
 /// Tickets whose work has ended, the latest opened first, before a position.
 pub const TICKETS_ENDED: &str = "SELECT t.number, t.opened_seq, t.state, l.rev, l.seq, l.updated_at, l.attached, l.firing, l.repeats FROM ticket t JOIN ticket_latest l ON l.number = t.number WHERE t.ended = 1 AND t.opened_seq < $1 ORDER BY t.opened_seq DESC LIMIT $2";
 /// Tickets of one kind opened in a range of positions, the latest first.
 pub const TICKETS_LATEST: &str = "SELECT t.number, t.opened_seq, t.state, l.rev, l.seq, l.updated_at, l.attached, l.firing, l.repeats FROM ticket t JOIN ticket_latest l ON l.number = t.number WHERE t.kind = $1 AND t.opened_seq >= $2 AND t.opened_seq < $3 ORDER BY t.opened_seq DESC LIMIT $4";
-/// The same with one status.
-pub const TICKETS_LATEST_IN: &str = "SELECT t.number, t.opened_seq, t.state, l.rev, l.seq, l.updated_at, l.attached, l.firing, l.repeats FROM ticket t JOIN ticket_latest l ON l.number = t.number WHERE t.kind = $1 AND t.opened_seq >= $2 AND t.opened_seq < $3 AND t.status = $5 ORDER BY t.opened_seq DESC LIMIT $4";
+/// The same with one status. Which they are is read off an index alone: a status may be rare, and each row is wide.
+pub const TICKETS_LATEST_IN: &str = "SELECT t.number, t.opened_seq, t.state, l.rev, l.seq, l.updated_at, l.attached, l.firing, l.repeats FROM (SELECT number, opened_seq FROM ticket WHERE kind = $1 AND status = $5 AND opened_seq >= $2 AND opened_seq < $3 ORDER BY opened_seq DESC LIMIT $4) f JOIN ticket t ON t.number = f.number JOIN ticket_latest l ON l.number = f.number ORDER BY f.opened_seq DESC";
+/// How many tickets of one kind were opened in a range of positions.
+pub const TICKETS_COUNT: &str = "SELECT COUNT(*) FROM ticket WHERE kind = $1 AND opened_seq >= $2 AND opened_seq < $3";
 /// How many tickets of each kind and status.
 pub const TICKETS_COUNTED: &str = "SELECT kind, status, COUNT(*) FROM ticket GROUP BY kind, status";
 /// Highest number per prefix.
@@ -172,8 +178,8 @@ pub const OUTBOX_DONE: &str = "DELETE FROM outbox WHERE channel = $1 AND id = $2
 /// Something newer took its place while it was on its way: that one is due now, unless our turn ran out.
 pub const OUTBOX_NEWER: &str =
     "UPDATE outbox SET lease_until = 0, attempts = 0, queued_at = $3 WHERE channel = $1 AND id = $2 AND lease_until = $4";
-/// It is tried again later.
-pub const OUTBOX_LATER: &str = "UPDATE outbox SET lease_until = 0, not_before = $3 WHERE channel = $1 AND id = $2";
+/// It is tried again later, by whoever is first, unless our turn ran out: then it is another's.
+pub const OUTBOX_LATER: &str = "UPDATE outbox SET lease_until = 0, not_before = $3 WHERE channel = $1 AND id = $2 AND lease_until = $4";
 /// Puts entries into the outbox with the commit that they tell of; a newer one for the same subject takes its place, and
 /// an urgent one (`not_before` 0) goes at once.
 pub const OUTBOX_ROWS: Rows = Rows::new(
@@ -349,10 +355,13 @@ pub const ALL: &[&str] = &[
     SEALED_OF_TICKET,
     TICKET,
     TICKETS,
+    TICKETS_OF,
+    TICKETS_OF_IN,
     TICKETS_OPEN,
     TICKETS_ENDED,
     TICKETS_LATEST,
     TICKETS_LATEST_IN,
+    TICKETS_COUNT,
     TICKETS_COUNTED,
     COUNTERS,
     ALERT,

@@ -21,7 +21,7 @@ impl Commit<'_> {
         let rows = batch.sealed.into_iter().map(|s| vec![Int(s.seq), Text(s.name), Bytes(s.salt), Bytes(s.bytes)]);
         self.put("sealed", sql::SEALED_ROWS, rows.collect()).await?;
         self.write_tickets(batch.tickets, batch.latest, batch.deadlines).await?;
-        let rows = batch.outbox.into_iter();
+        let rows = batch.outbox.into_values();
         let rows = rows.map(|o| vec![Text(o.channel), Int(o.id), Int(o.queued_at), Int(0), Int(o.not_before), Int(0), Text(o.payload)]);
         self.put("outbox", sql::OUTBOX_ROWS, rows.collect()).await?;
         self.put("counter", sql::COUNTER_ROWS, batch.counters.into_iter().map(|(p, n)| vec![Text(p), Int(n)]).collect()).await?;

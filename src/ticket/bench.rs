@@ -571,6 +571,7 @@ pub(super) fn incident() -> Kind {
         matrix: None,
         scores: Vec::new(),
         lines: None,
+        trace: IndexMap::new(),
         proofs: IndexMap::new(),
         subject: None,
         separate: Vec::new(),

@@ -9,13 +9,13 @@ use super::command::{AttachEvidence, FieldInput, FreezeLines, LineChoice};
 use super::draft::{Draft, Pinning};
 use super::duties::Around;
 use super::event::{Actor, Fact, NewEvent};
-use super::lines::{LineAsked, Mark, Verdict, digest};
+use super::lines::{LineAsked, ListReplaced, Mark, UsersList, Verdict, digest};
 use super::number::Number;
 use super::offer::may;
 use super::population::MOST_LINES;
 use super::refusal::Refusal;
 use super::state::Ticket;
-use super::{lines, links, notes, open, take, view};
+use super::{authority, lines, links, notes, open, take, view};
 use crate::ledger::sealed::Sealed;
 use crate::procedure::model::FieldType;
 use crate::procedure::rules::{LinesRule, applies};
@@ -26,6 +26,14 @@ pub const USERS: &str = "users";
 const ATTESTED: &str = "attested_in";
 /// The link from what follows to the review that decided it.
 const DECIDED: &str = "decided_in";
+/// Fields of such a record that say what was decided.
+pub(super) const DECIDES: [&str; 4] = ["title", "type", "system", "what"];
+
+/// Whether this is the link of a record to the review that decided what it says.
+pub(super) fn decides(link: &str) -> bool {
+    link == DECIDED
+}
+
 /// Whether only a review makes such a link, and relies on it.
 pub(super) fn makes(link: &str) -> bool {
     link == ATTESTED || link == DECIDED
@@ -68,7 +76,7 @@ fn review<'a>(draft: &Draft<'a>, number: &Number, frozen: bool) -> Result<(Pinni
         return Err(Refusal::Locked { ticket: number.clone(), status: ticket.status.clone() });
     }
     match (ticket.lines.as_ref().is_some_and(lines::Lines::is_frozen), frozen) {
-        (true, false) => wrong(format!("the lines of {number} are frozen already")),
+        (true, false) => Err(Refusal::LinesFrozen { ticket: number.clone() }),
         (false, true) => wrong(format!("the lines of {number} are not frozen yet, so nobody is asked about them")),
         _ => Ok((pin, rule)),
     }
@@ -89,9 +97,19 @@ pub(super) fn list_users(draft: &mut Draft<'_>, given: &AttachEvidence, system: 
     }
     let phase = Some(USERS.to_owned()).filter(|p| pin.kind.proofs.contains_key(p));
     notes::attach(draft, &AttachEvidence { phase, ..given.clone() })?;
-    let file = draft.ticket(number)?.files.iter().map(|f| f.file).max().unwrap_or(0);
-    draft.push(NewEvent::on(number, Fact::UsersListed { system: system.to_owned(), rows, file }).by(&pin.kind.digest));
+    let ticket = draft.ticket(number)?;
+    let file = ticket.files.iter().map(|f| f.file).max().unwrap_or(0);
+    let before = ticket.lines.as_ref().and_then(|l| l.lists.get(system));
+    let replaces = before.map(|list| ListReplaced { file: list.file, rows: list.rows, by: giver(ticket, list).unwrap_or_default() });
+    draft.push(NewEvent::on(number, Fact::UsersListed { system: system.to_owned(), rows, file, replaces }).by(&pin.kind.digest));
     Ok(())
+}
+
+/// Who handed in a list, a person's id.
+#[must_use]
+pub fn giver(ticket: &Ticket, list: &UsersList) -> Option<String> {
+    let file = ticket.files.iter().find(|f| f.file == list.file)?;
+    file.by.person().map(str::to_owned)
 }
 
 /// The lines are frozen, with a digest, and everybody who is asked has them.
@@ -129,7 +147,8 @@ pub(super) fn freeze(draft: &mut Draft<'_>, given: &FreezeLines) -> Result<(), R
         draft.push(NewEvent::on(number, fact).by(&pin.kind.digest).seal(lines::SEALED, listing.sealed.clone()));
         first += i64::try_from(listing.lines.len()).unwrap_or(0);
     }
-    let frozen = Fact::LinesFrozen { lines: first - 1, from: given.from.clone(), as_of: given.as_of, digest: digest(firsts.into_iter()) };
+    let (from, scope) = (given.from.clone(), given.scope.clone());
+    let frozen = Fact::LinesFrozen { lines: first - 1, from, as_of: given.as_of, digest: digest(firsts.into_iter()), scope };
     draft.push(NewEvent::on(number, frozen).by(&pin.kind.digest));
     Ok(())
 }
@@ -154,7 +173,7 @@ pub(super) fn decide(draft: &mut Draft<'_>, number: &Number, choices: &[LineChoi
         let ticket = draft.ticket(number)?;
         let mark = ticket.lines.as_ref().and_then(|l| l.mark(choice.line));
         let Some(mark) = mark else { return Err(Refusal::BadRequest { because: format!("{number} has no line {}", choice.line) }) };
-        may_decide(&draft.around(pin), ticket, draft.ctx.actor, (&person, choice))?;
+        let alone = may_decide(&draft.around(pin), ticket, draft.ctx.actor, (&person, choice))?;
         match mark {
             Mark::Open => {}
             Mark::Kept if choice.verdict != Verdict::Keep => {}
@@ -168,7 +187,7 @@ pub(super) fn decide(draft: &mut Draft<'_>, number: &Number, choices: &[LineChoi
             };
             return Err(Refusal::ReasonMissing { because });
         }
-        decide_one(draft, number, (pin, rule), choice, reason)?;
+        decide_one(draft, number, (pin, rule), choice, (reason, alone))?;
     }
     Ok(())
 }
@@ -177,8 +196,8 @@ pub(super) fn decide(draft: &mut Draft<'_>, number: &Number, choices: &[LineChoi
 #[must_use]
 pub fn is_asked(around: &Around<'_>, ticket: &Ticket, actor: &Actor, asked: &LineAsked) -> bool {
     let Some(person) = actor.person() else { return false };
-    if asked.subject.as_deref() == Some(person) {
-        return false;
+    if is_kept_out(asked, person) {
+        return alone(around, asked, person);
     }
     let left_alone = asked.reviewer.starts_with("p_") && !around.people.is_active(&asked.reviewer);
     let next = around.kind.lines.iter().flat_map(|l| &l.otherwise).any(|role| actor.has_role(role));
@@ -188,14 +207,32 @@ pub fn is_asked(around: &Around<'_>, ticket: &Ticket, actor: &Actor, asked: &Lin
         || (next && (left_alone || overdue(ticket)))
 }
 
-/// Whether the person may decide this line now.
-fn may_decide(around: &Around<'_>, ticket: &Ticket, actor: &Actor, (person, choice): (&str, &LineChoice)) -> Result<(), Refusal> {
+/// Whether a line is about this person, or off a list that this person handed in.
+fn is_kept_out(asked: &LineAsked, person: &str) -> bool {
+    asked.subject.as_deref() == Some(person) || asked.giver.as_deref() == Some(person)
+}
+
+/// Whether the organisation's single operator decides even so: nobody else could be asked.
+fn alone(around: &Around<'_>, asked: &LineAsked, person: &str) -> bool {
+    let able = |who: &String| around.people.is_active(who) && !is_kept_out(asked, who);
+    let role = |role: &String| around.people.holders(role).iter().any(able);
+    let next = around.kind.lines.iter().flat_map(|l| &l.otherwise).any(role);
+    authority::single_operator(around, person) && !next && !able(&asked.reviewer) && !role(&asked.reviewer)
+}
+
+/// Whether the person may decide this line now; `true` inside when only as the organisation's single operator.
+fn may_decide(around: &Around<'_>, ticket: &Ticket, actor: &Actor, (person, choice): (&str, &LineChoice)) -> Result<bool, Refusal> {
     let asked = &choice.asked;
-    if asked.subject.as_deref() == Some(person) {
-        return Err(Refusal::OwnAccess { ticket: ticket.number.clone(), line: choice.line });
+    if is_kept_out(asked, person) {
+        let (ticket, line) = (ticket.number.clone(), choice.line);
+        return match asked.subject.as_deref() == Some(person) {
+            _ if alone(around, asked, person) => Ok(true),
+            true => Err(Refusal::OwnAccess { ticket, line }),
+            false => Err(Refusal::OwnList { ticket, line }),
+        };
     }
     if is_asked(around, ticket, actor, asked) {
-        return Ok(());
+        return Ok(false);
     }
     let who = around.people.name(&asked.reviewer).unwrap_or_else(|| asked.reviewer.replace('-', " "));
     let what = format!("decide on line {} of {}, which is another's to decide ({who})", choice.line, ticket.number);
@@ -222,7 +259,7 @@ fn decide_one(
     number: &Number,
     (pin, rule): (Pinning<'_>, &LinesRule),
     choice: &LineChoice,
-    reason: Option<&Sealed>,
+    (reason, alone): (Option<&Sealed>, bool),
 ) -> Result<(), Refusal> {
     let record = choice.asked.record.as_ref().filter(|n| draft.other(n).is_some());
     if let Some(record) = record {
@@ -242,6 +279,7 @@ fn decide_one(
         verdict: choice.verdict,
         reviewer: choice.asked.reviewer.clone(),
         follow_up: follow_up.clone(),
+        alone,
     };
     let mut event = NewEvent::on(number, fact).by(&pin.kind.digest);
     if let Some(reason) = reason {
@@ -261,7 +299,7 @@ fn attest(draft: &mut Draft<'_>, number: &Number, record: &Number) {
     let Some(ticket) = draft.other(record) else { return };
     if !ticket.links.iter().any(|l| l.link == ATTESTED && l.to.as_ref() == Some(number)) {
         let digest = ticket.kind_digest.clone();
-        draft.push(NewEvent::on(record, Fact::Linked { link: ATTESTED.to_owned(), to: Some(number.clone()) }).by(&digest));
+        draft.push(links::made(ATTESTED, record, Some(number)).by(&digest));
     }
 }
 
@@ -276,7 +314,7 @@ fn follow(draft: &mut Draft<'_>, number: &Number, rule: &LinesRule, choice: &Lin
     }
     fields.retain(|name, _| kind.fields.contains_key(name));
     let opened = open::as_consequence(draft, kind, fields);
-    draft.push(NewEvent::on(&opened, Fact::Linked { link: DECIDED.to_owned(), to: Some(number.clone()) }).by(&kind.digest));
+    draft.push(links::made(DECIDED, &opened, Some(number)).by(&kind.digest));
     if let Some(record) = &choice.asked.record {
         links::both_ways(draft, &opened, "related", record, &kind.digest);
     }

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::alert::Alert;
 use super::deployment::Deployment;
-use super::event::Pinned;
-use super::lines::{LineAsked, Verdict};
+use super::event::{Checked, Pinned};
+use super::lines::{LineAsked, LinesScope, Verdict};
 use super::number::Number;
 use crate::env::Timestamp;
 use crate::ledger::sealed::Sealed;
@@ -84,7 +84,7 @@ pub enum Command {
     /// Something was said in the ticket's channel. `place`: where, sealed.
     HearNote { ticket: Number, note: Sealed, place: Sealed, said_at: Timestamp },
     /// What was said there was changed, or (without text) taken away.
-    ReviseNote { ticket: Number, note: i64, text: Option<Sealed> },
+    ReviseNote { ticket: Number, note: i64, text: Option<Sealed>, edited_at: Option<Timestamp> },
     /// Something was said or filed that must not be kept, or only without that part; with no ticket, what would have opened one.
     Withhold { ticket: Option<Number>, found: Vec<String>, of: String, masked: bool },
     /// Somebody joined the ticket's channel who may not read tickets; from the scheduler only.
@@ -103,11 +103,31 @@ pub enum Command {
     AnswerPage { ticket: Number, service: String, answer: String, agent: Sealed },
     /// These people were reached with what a group must read; from the scheduler only.
     NoticeReached { ticket: Number, group: String, way: String, people: Vec<String> },
+    /// A page reached nobody; from the scheduler only.
+    MissPage { ticket: Number, missed: MissedPage },
     /// A deadline came due; from the scheduler only.
     Fire { ticket: Number, deadline: String, came_due: Timestamp },
     /// An obligation of the organisation came due at `due`; the times in `missed` passed unnoticed. With no `due` it counts
-    /// from now on. From the scheduler only.
-    Oblige { obligation: String, due: Option<Timestamp>, missed: Vec<Timestamp> },
+    /// from now on. From the scheduler only. `checked`: what its check came to.
+    Oblige { obligation: String, due: Option<Timestamp>, missed: Vec<Timestamp>, checked: Option<Checked> },
+}
+
+/// A page that reached nobody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissedPage {
+    /// The tier that was called.
+    pub tier: i64,
+    /// Who was called: a role, a place of the rota, or a person's id.
+    pub to: String,
+    /// Who that was, when it was one person.
+    pub person: Option<String>,
+    /// Where it was tried: `slack`, `discord`.
+    pub platform: String,
+    /// `not_linked`: no account there is theirs; `refused`: the platform lets nothing be said to it; `nobody`: no one stands
+    /// behind what was called.
+    pub why: String,
+    /// No other way of paging is configured.
+    pub alone: bool,
 }
 
 /// What became of a ticket's room in chat.
@@ -163,6 +183,7 @@ impl Command {
             Self::DecideLines { .. } => "DecideLines",
             Self::AnswerPage { .. } => "AnswerPage",
             Self::NoticeReached { .. } => "NoticeReached",
+            Self::MissPage { .. } => "MissPage",
             Self::Fire { .. } => "Fire",
             Self::Oblige { .. } => "Oblige",
         }
@@ -199,6 +220,7 @@ impl Command {
             | Self::DecideLines { ticket, .. }
             | Self::AnswerPage { ticket, .. }
             | Self::NoticeReached { ticket, .. }
+            | Self::MissPage { ticket, .. }
             | Self::Fire { ticket, .. } => Some(ticket),
         }
     }
@@ -386,6 +408,8 @@ pub struct FreezeLines {
     pub as_of: i64,
     /// The lists that were read: system and file.
     pub lists: BTreeMap<String, i64>,
+    /// What was looked at; none where nothing was.
+    pub scope: Option<LinesScope>,
 }
 
 /// Lines that one event lists.
@@ -401,7 +425,7 @@ impl LineChoice {
     /// What somebody decides. What the line says, the desk reads off the log.
     #[must_use]
     pub fn of(line: i64, verdict: Verdict, reason: Option<Sealed>) -> Self {
-        let asked = LineAsked { reviewer: String::new(), subject: None, record: None, flagged: false };
+        let asked = LineAsked { reviewer: String::new(), subject: None, record: None, flagged: false, giver: None };
         Self { line, verdict, reason, asked, opening: Fields::new() }
     }
 }

@@ -6,23 +6,30 @@ use super::approval;
 use super::authority::{system, system_name};
 use super::campaign;
 use super::duties::{Around, time_of, word_of};
+use super::links::inverse;
 use super::missing::{Missing, lower_first};
 use super::number::Number;
 use super::state::Ticket;
 use super::view;
-use super::{entry, links, spoken};
+use super::{entry, spoken};
 use crate::env::Timestamp;
-use crate::procedure::estate::OTHER_SYSTEM;
+use crate::procedure::estate::{Freeze, OTHER_SYSTEM};
 use crate::procedure::expression::Variables;
 use crate::procedure::model::Transition;
 use crate::procedure::rules::{Approved, Confirmed, Linked, TemplateRule, Unfrozen, Window, WindowMust, applies};
 
 /// The link under which an exception stands.
 const EXCEPTION: &str = "excepted_by";
-/// Where an exception stands that was approved.
-const APPROVED: [&str; 2] = ["active", "ended"];
 /// The kind of record that an exception is.
 const EXCEPTION_KIND: &str = "exception";
+/// Where an exception counts.
+const ACTIVE: &str = "active";
+/// Where it counted until its end.
+const ENDED: &str = "ended";
+/// What an exception to a freeze covers: the field of its system, and those of its window.
+const SCOPE_SYSTEM: &str = "system";
+const SCOPE_FROM: &str = "window_start";
+const SCOPE_TO: &str = "window_end";
 /// The value that asks for emergency use.
 const BREAK_GLASS: &str = "break-glass";
 
@@ -136,6 +143,9 @@ fn window(around: &Around<'_>, ticket: &Ticket, rule: &Window) -> Option<Missing
         return Some(condition("OutsideWindow", "The window ends before it begins; please set it right."));
     }
     match rule.must {
+        WindowMust::EndAhead if to <= around.now => {
+            Some(condition("NotInTheFuture", format!("The window ended on {}, which has passed; choose a later one.", shown(around, to))))
+        }
         WindowMust::LieAhead if to <= around.now || from < around.now => {
             Some(condition("NotInTheFuture", format!("The window began on {}, which has passed; choose a later one.", shown(around, from))))
         }
@@ -156,25 +166,64 @@ fn frozen(around: &Around<'_>, ticket: &Ticket, rule: &Unfrozen, others: Others<
         None => (around.now, around.now),
     };
     let system = rule.system.as_ref().and_then(|field| word_of(ticket, field)).filter(|s| *s != OTHER_SYSTEM);
-    let freeze = around.organisation.estate.freezes.iter().find(|f| f.covers(from, to, system))?;
-    if excepted(ticket, others, "freeze") {
-        return None;
-    }
-    let says = format!(
-        "Nothing is changed from {} until {} (“{}”: {}). Choose another time, or link an exception of type freeze that an executive approved.",
-        shown(around, freeze.starts),
-        shown(around, freeze.ends),
-        freeze.name,
-        freeze.why
-    );
-    Some(condition("Frozen", says))
+    let mut freezes = around.organisation.estate.freezes.iter().filter(|f| f.covers(from, to, system));
+    freezes.find_map(|freeze| held_by(around, ticket, freeze, system, (from.max(freeze.starts), to.min(freeze.ends)), others))
 }
 
-/// Whether an exception of this type is linked that was approved, and is active.
-fn excepted(ticket: &Ticket, others: Others<'_, '_>, of_type: &str) -> bool {
-    let linked = ticket.links.iter().filter(|l| l.link == EXCEPTION).filter_map(|l| others(l.to.as_ref()?));
-    let approved = |other: &Ticket| other.kind == EXCEPTION_KIND && other.status == "active" && word_of(other, "type") == Some(of_type);
-    linked.into_iter().any(approved)
+/// What keeps a change of the system within this freeze; none when an exception that is linked covers it.
+fn held_by(
+    around: &Around<'_>,
+    ticket: &Ticket,
+    freeze: &Freeze,
+    system: Option<&str>,
+    time: (Timestamp, Timestamp),
+    others: Others<'_, '_>,
+) -> Option<Missing> {
+    let of_freezes = exceptions(ticket, others).filter(|e| word_of(e, "type") == Some("freeze"));
+    let why_not: Vec<Option<String>> = of_freezes.map(|exception| uncovered(around, exception, system, time)).collect();
+    if why_not.contains(&None) {
+        return None;
+    }
+    let what = system.map_or_else(|| "a system that has an entry".to_owned(), str::to_owned);
+    let to_do = if why_not.is_empty() {
+        format!("Choose another time, or link an exception of type freeze that an executive approved, for {what} and this time.")
+    } else {
+        let why_not: Vec<String> = why_not.into_iter().flatten().collect();
+        format!("{} Choose another time, or ask for an exception for {what} and this time.", why_not.join(" "))
+    };
+    let (from, to) = (shown(around, freeze.starts), shown(around, freeze.ends));
+    Some(condition("Frozen", format!("Nothing is changed from {from} until {to} (“{}”: {}). {to_do}", freeze.name, freeze.why)))
+}
+
+/// Why this exception does not cover a change of the system at that time; none when it does.
+fn uncovered(around: &Around<'_>, exception: &Ticket, system: Option<&str>, (from, to): (Timestamp, Timestamp)) -> Option<String> {
+    let number = &exception.number;
+    if exception.status != ACTIVE {
+        return Some(format!("{number} is {}, so it covers nothing now.", exception.status));
+    }
+    let covered = word_of(exception, SCOPE_SYSTEM).filter(|s| *s != OTHER_SYSTEM);
+    match (covered, system) {
+        (None, _) => return Some(format!("{number} names no system, so it covers none.")),
+        (Some(covered), None) => return Some(format!("{number} covers {covered} alone, and this names no system that has an entry.")),
+        (Some(covered), Some(system)) if covered != system => {
+            return Some(format!("{number} covers {covered} alone, and this changes {system}."));
+        }
+        _ => {}
+    }
+    let window = time_of(exception, SCOPE_FROM).zip(time_of(exception, SCOPE_TO));
+    let Some((opens, closes)) = window else { return Some(format!("{number} names no window, so it covers no time.")) };
+    // A moment is covered until before the window closes; a window may end where the other one does.
+    let within = opens <= from && if from == to { from < closes } else { to <= closes };
+    (!within).then(|| {
+        let time = if from == to { shown(around, from) } else { format!("{} until {}", shown(around, from), shown(around, to)) };
+        format!("{number} covers {} until {}, and this is {time}.", shown(around, opens), shown(around, closes))
+    })
+}
+
+/// Exceptions that are linked.
+fn exceptions<'t>(ticket: &Ticket, others: Others<'_, 't>) -> impl Iterator<Item = &'t Ticket> {
+    let linked = ticket.links.iter().filter(|l| l.link == EXCEPTION).filter_map(move |l| others(l.to.as_ref()?));
+    linked.filter(|other| other.kind == EXCEPTION_KIND)
 }
 
 /// The approval that was only spoken lacks its giver's click, for exactly what stands there.
@@ -195,26 +244,25 @@ fn unconfirmed(around: &Around<'_>, ticket: &Ticket, rule: &Confirmed, others: O
 
 /// Whether an exception of one of these types that was opened for this ticket alone was approved, and none waits undecided.
 fn excused(ticket: &Ticket, rule: &Confirmed, others: Others<'_, '_>) -> bool {
-    let standing = APPROVED.map(str::to_owned);
+    let standing = [ACTIVE, ENDED].map(str::to_owned);
     let fits = |other: &&Ticket| {
         let of_type = rule.or.is_empty() || word_of(other, "type").is_some_and(|t| rule.or.iter().any(|x| x == t));
-        other.kind == EXCEPTION_KIND && of_type && opened_for(other, ticket, EXCEPTION, &standing)
+        of_type && opened_for(other, ticket, EXCEPTION, &standing)
     };
-    let linked = ticket.links.iter().filter(|l| l.link == EXCEPTION).filter_map(|l| others(l.to.as_ref()?)).filter(fits);
-    stands(linked, &standing)
+    let counts = counting(exceptions(ticket, others).filter(fits), &standing);
+    !counts.is_empty() && !counts.contains(&false)
 }
 
-/// Whether there is one of these records, and each stands where it must. Those that ended elsewhere do not count.
-fn stands<'t>(records: impl Iterator<Item = &'t Ticket>, standing: &[String]) -> bool {
-    let counts: Vec<bool> = records.filter(|o| !o.ended || standing.contains(&o.status)).map(|o| standing.contains(&o.status)).collect();
-    !counts.is_empty() && !counts.contains(&false)
+/// Of each record that counts, whether it stands where it must. Those that ended elsewhere do not count.
+fn counting<'t>(records: impl Iterator<Item = &'t Ticket>, standing: &[String]) -> Vec<bool> {
+    records.filter(|o| !o.ended || standing.contains(&o.status)).map(|o| standing.contains(&o.status)).collect()
 }
 
 /// Whether a record was opened for this ticket alone: it was linked to this one before any other, and before it came to
 /// where it stands. What was decided for one ticket excuses no other.
 fn opened_for(record: &Ticket, ticket: &Ticket, link: &str, standing: &[String]) -> bool {
     let settled = record.steps.iter().find(|s| standing.contains(&s.to)).map_or(i64::MAX, |s| s.seq);
-    let word = links::inverse(link);
+    let word = inverse(link);
     let first = record.links.iter().find(|l| l.link == word && l.to.is_some());
     first.is_some_and(|l| l.to.as_ref() == Some(&ticket.number) && l.seq < settled)
 }
@@ -223,10 +271,17 @@ fn linked(ticket: &Ticket, rule: &Linked, variables: &Variables, others: Others<
     if !applies(rule.when.as_ref(), variables) {
         return None;
     }
-    let linked = ticket.links.iter().filter(|l| l.link == rule.link).filter_map(|l| others(l.to.as_ref()?)).filter(|o| o.kind == rule.kind);
-    let same = |other: &&Ticket| rule.same.iter().all(|field| word_of(other, field) == word_of(ticket, field));
-    let own = |other: &&Ticket| !rule.own || opened_for(other, ticket, &rule.link, &rule.standing);
-    (!stands(linked.filter(same).filter(own), &rule.standing)).then(|| condition("RecordMissing", rule.says.clone()))
+    let words = || ticket.links.iter().filter(|l| l.link == rule.link);
+    let fits = |other: &&Ticket| {
+        let of_type = rule.of_type.is_none() || word_of(other, "type") == rule.of_type.as_deref();
+        let same = rule.same.iter().all(|field| word_of(other, field) == word_of(ticket, field));
+        other.kind == rule.kind && of_type && same && (!rule.own || opened_for(other, ticket, &rule.link, &rule.standing))
+    };
+    let linked: Vec<&Ticket> = words().filter_map(|l| others(l.to.as_ref()?)).filter(fits).collect();
+    let counts = counting(linked.iter().copied(), &rule.standing);
+    // What came to nothing leaves nothing linked, once somebody says why there is none.
+    let none_needed = rule.if_any && counts.is_empty() && (linked.is_empty() || words().any(|l| l.reason_only));
+    (!none_needed && (counts.is_empty() || counts.contains(&false))).then(|| condition("RecordMissing", rule.says.clone()))
 }
 
 /// A length of time in the largest unit that says it exactly.

@@ -152,7 +152,7 @@ pub fn decide(ctx: &Context<'_>, world: &dyn World, command: &Command) -> Result
         Command::Nudge { ticket } => nudge::nudge(&mut draft, ticket)?,
         Command::WithdrawDecision { ticket, transition, reason } => approve::withdraw(&mut draft, ticket, transition, reason)?,
         Command::HearNote { ticket, note, place, said_at } => heard::hear(&mut draft, ticket, note, place, *said_at)?,
-        Command::ReviseNote { ticket, note, text } => heard::revise(&mut draft, ticket, *note, text.as_ref())?,
+        Command::ReviseNote { ticket, note, text, edited_at } => heard::revise(&mut draft, ticket, *note, (text.as_ref(), *edited_at))?,
         Command::Withhold { ticket, found, of, masked } => heard::withhold(&mut draft, ticket.as_ref(), found, of, *masked)?,
         Command::NoticeJoin { ticket, person, handle } => heard::joined(&mut draft, ticket, person.as_deref(), handle)?,
         Command::TellRoom { ticket, news, channel } => heard::room(&mut draft, ticket, news, channel)?,
@@ -160,14 +160,15 @@ pub fn decide(ctx: &Context<'_>, world: &dyn World, command: &Command) -> Result
         Command::ListUsers { file, system, rows } => campaign::list_users(&mut draft, file, system, *rows)?,
         Command::FreezeLines(freeze) => campaign::freeze(&mut draft, freeze)?,
         Command::DecideLines { ticket, choices } => campaign::decide(&mut draft, ticket, choices)?,
+        Command::MissPage { ticket, missed } => escalate::missed(&mut draft, ticket, missed)?,
         Command::AnswerPage { ticket, service, answer, agent } => escalate::answered_elsewhere(&mut draft, ticket, service, answer, agent)?,
         Command::NoticeReached { ticket, group, way, people } => escalate::reached(&mut draft, ticket, group, way, people)?,
         Command::Fire { ticket, deadline, came_due } => deadlines::fire(&mut draft, ticket, deadline, *came_due)?,
-        Command::Oblige { obligation, due, missed } => {
+        Command::Oblige { obligation, due, missed, checked } => {
             if *ctx.actor != Actor::Scheduler {
                 return Err(Refusal::NotForYou { what: "let an obligation come due".into() });
             }
-            opens::oblige(&mut draft, obligation, *due, missed);
+            opens::oblige(&mut draft, obligation, *due, missed, checked.as_ref());
         }
     }
     draft.finish()

@@ -11,7 +11,7 @@ use super::command::{Deployed, FieldInput, Fields, Step};
 use super::deployment::{Deployment, DeploymentState};
 use super::draft::{Draft, Pinning};
 use super::duties::{Around, word_of};
-use super::event::{Actor, DeploymentSeen, Fact, NewEvent};
+use super::event::{Actor, DeployedBy, DeploymentSeen, Fact, NewEvent};
 use super::fields::MAX_LINE;
 use super::missing::Missing;
 use super::number::Number;
@@ -26,6 +26,8 @@ use crate::procedure::rules::{Deployments, ModelRule, applies};
 
 /// The value of a model's field that asks for a pull request with a reviewer.
 const REVIEWED: &str = "reviewed";
+/// The value that asks for an author and a reviewer whom we know, and who are two.
+const VERIFIED: &str = "verified";
 /// The link from a finding to what it was found on.
 const FOUND_ON: &str = "shows";
 /// What must hold while the work is under way, of everything that starting it required.
@@ -117,6 +119,46 @@ impl<'c> Cover<'c> {
     }
 }
 
+/// The person whom we know behind what the report calls somebody.
+fn known(draft: &Draft<'_>, of: &Deployment, said: &str) -> Option<String> {
+    let email = draft.ctx.library.organisation.estate.address_of(&of.source, said)?;
+    draft.ctx.people.by_email(&email)
+}
+
+/// Whose a login is: the person's id, else the address that the organisation gives it, else the login itself.
+fn whose(draft: &Draft<'_>, of: &Deployment, said: &str) -> String {
+    let login = || said.trim().trim_start_matches('@').to_lowercase();
+    known(draft, of, said).or_else(|| draft.ctx.library.organisation.estate.address_of(&of.source, said)).unwrap_or_else(login)
+}
+
+fn people_of(draft: &Draft<'_>, of: &Deployment) -> Option<DeployedBy> {
+    let people = DeployedBy {
+        author: known(draft, of, &of.author),
+        reviewers: of.reviewers.iter().map(|reviewer| known(draft, of, reviewer)).collect(),
+    };
+    (people.author.is_some() || people.reviewers.iter().any(Option::is_some)).then_some(people)
+}
+
+/// What the report lacks of what a model wants of a deployment; none when it has that.
+fn lacks_review(draft: &Draft<'_>, of: &Deployment, wants: Option<&str>, model: &Number) -> Option<Lack> {
+    let reviewed = of.is_reviewed(|login| whose(draft, of, login));
+    let verified = || {
+        let people = people_of(draft, of)?;
+        let author = people.author?;
+        people.reviewers.into_iter().flatten().find(|reviewer| *reviewer != author)
+    };
+    match wants {
+        Some(REVIEWED) if !reviewed => Some(("NotReviewed", not_reviewed(model))),
+        Some(VERIFIED) if !reviewed || verified().is_none() => {
+            let says = format!(
+                "{model} covers what somebody other than its author has reviewed, both with logins that organisation.yaml gives to people here; the report names no such pull request."
+            );
+            Some(("NotReviewed", says))
+        }
+        _ => None,
+    }
+}
+
 fn seen(draft: &Draft<'_>, told: &Deployed, number: Option<&Number>, cover: &Cover<'_>) -> NewEvent {
     let mut lacks: Vec<String> = cover.lacks.iter().map(|(code, _)| (*code).to_owned()).collect();
     lacks.dedup();
@@ -131,6 +173,7 @@ fn seen(draft: &Draft<'_>, told: &Deployed, number: Option<&Number>, cover: &Cov
         proof: cover.proof.clone().filter(|_| told.deployment.state == DeploymentState::Succeeded),
         began_at: told.deployment.began_at,
         ended_at: told.deployment.ended_at,
+        people: people_of(draft, &told.deployment),
         delivery: draft.ctx.delivery.unwrap_or(0),
         received_at: told.received_at,
     });
@@ -177,8 +220,8 @@ fn covers(draft: &Draft<'_>, report: &Report<'_, '_>, number: &Number) -> Result
     if ticket.spoken.as_ref().is_some_and(|spoken| spoken.confirmed == Some(false)) {
         return lack("NotApproved", format!("{number} was started on a spoken approval, and its giver says that it was not so."));
     }
-    if let Some(model) = unreviewed(draft, report, ticket) {
-        return lack("NotReviewed", not_reviewed(&model));
+    if let Some(lack) = unreviewed(draft, report, ticket) {
+        return Ok(Err(vec![lack]));
     }
     let step = |name: &str| pin.kind.transitions.get(name);
     let (Some(start), Some(done)) = (step(&report.rule.start), step(&report.rule.finish)) else {
@@ -211,14 +254,14 @@ fn not_reviewed(model: &Number) -> String {
     format!("{model} covers what somebody other than its author has reviewed; the report names no such pull request.")
 }
 
-/// The model of the ticket that wants a review, when the report names none. To name the ticket is no way around it.
-fn unreviewed(draft: &Draft<'_>, report: &Report<'_, '_>, ticket: &Ticket) -> Option<Number> {
-    let rule = report.rule.model.as_ref().filter(|_| !report.deployment().is_reviewed())?;
-    let wants = |model: &&Number| {
-        let model = draft.other(model).filter(|m| m.kind == rule.kind);
-        model.is_some_and(|m| rule.needs.as_ref().and_then(|field| word_of(m, field)) == Some(REVIEWED))
-    };
-    ticket.links.iter().filter(|l| l.link == rule.link).filter_map(|l| l.to.as_ref()).find(wants).cloned()
+/// What the model of the ticket wants of a review and the report does not name. To name the ticket is no way around it.
+fn unreviewed(draft: &Draft<'_>, report: &Report<'_, '_>, ticket: &Ticket) -> Option<Lack> {
+    let rule = report.rule.model.as_ref()?;
+    let models = ticket.links.iter().filter(|l| l.link == rule.link).filter_map(|l| draft.other(l.to.as_ref()?));
+    models.filter(|model| model.kind == rule.kind).find_map(|model| {
+        let wants = rule.needs.as_ref().and_then(|field| word_of(model, field));
+        lacks_review(draft, report.deployment(), wants, &model.number)
+    })
 }
 
 fn told_of(missing: &Missing) -> Lack {
@@ -304,8 +347,8 @@ fn under(draft: &Draft<'_>, report: &Report<'_, '_>, rule: &ModelRule, system: &
         return Ok(None);
     }
     let wants = rule.needs.as_ref().and_then(|field| word_of(found, field));
-    if wants == Some(REVIEWED) && !report.deployment().is_reviewed() {
-        return Ok(Some(vec![("NotReviewed", not_reviewed(model))]));
+    if let Some(lack) = lacks_review(draft, report.deployment(), wants, model) {
+        return Ok(Some(vec![lack]));
     }
     // Tried out beside the decision: a ticket that could not be started is not opened at all.
     let mut trial = draft.trial();
@@ -343,21 +386,20 @@ fn opened_under(draft: &mut Draft<'_>, report: &Report<'_, '_>, rule: &ModelRule
         }
     };
     put("title", format!("Deployment of {}", of.of()), MAX_LINE);
-    put("description", told_in_full(of, model), 4_000);
+    put("description", told_in_full(draft, of, model), 4_000);
     let place = if of.url.is_empty() { of.id.clone() } else { of.url.clone() };
     put("deployment", place, MAX_LINE);
     let number = open::for_tool(draft, kind, fields, report.told.received_at);
     links::both_ways(draft, &number, &rule.link, model, &kind.digest);
     if of.pull_request.starts_with("http") {
         let target = Sealed::new([0; 32], of.pull_request.clone().into_bytes()).anew(&report.told.seed, "target");
-        let link = Fact::Linked { link: "pull_request".into(), to: None };
-        draft.push(NewEvent::on(&number, link).by(&kind.digest).seal("target", target));
+        draft.push(links::made("pull_request", &number, None).by(&kind.digest).seal("target", target));
     }
     number
 }
 
 /// What was deployed, from where, written and reviewed by whom.
-fn told_in_full(of: &Deployment, model: &Number) -> String {
+fn told_in_full(draft: &Draft<'_>, of: &Deployment, model: &Number) -> String {
     let mut words = format!("Deployment {} of {}, as {model} covers it in advance.", of.id, of.of());
     let mut add = |what: &str, value: &str| {
         if !value.is_empty() {
@@ -367,8 +409,13 @@ fn told_in_full(of: &Deployment, model: &Number) -> String {
     add("What", &of.title);
     add("Revision", &of.revision);
     add("Pull request", &of.pull_request);
-    add("Author, says the report", &of.author);
-    add("Reviewed by, says the report", &of.reviewers.join(", "));
+    let named = |said: &String| match draft.ctx.library.organisation.estate.address_of(&of.source, said) {
+        Some(email) if draft.ctx.people.by_email(&email).is_some() => format!("{said} ({email}, verified)"),
+        _ => format!("{said} (as reported, unverified)"),
+    };
+    let people = |said: &[String]| said.iter().filter(|said| !said.is_empty()).map(named).collect::<Vec<_>>().join(", ");
+    add("Author", &people(std::slice::from_ref(&of.author)));
+    add("Reviewed by", &people(&of.reviewers));
     add("Started by", &of.by);
     words
 }

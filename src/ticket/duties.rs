@@ -9,10 +9,13 @@ use super::command::Fields;
 use super::decide::PeopleView;
 use super::event::Actor;
 use super::state::Ticket;
-use super::view;
+use super::{second, view};
 use crate::env::Timestamp;
 use crate::procedure::model::{Kind, Organisation, Response};
 use crate::procedure::rules::applies;
+
+/// The duty of being the one whom it is about.
+pub const SUBJECT: &str = "subject";
 
 /// What a judgement on duties, approvals and times looks at, beside the ticket.
 #[derive(Clone, Copy)]
@@ -78,7 +81,7 @@ pub fn part_of(around: &Around<'_>, ticket: &Ticket, person: &str) -> Option<Par
     if !requesters(around, ticket).contains(person) {
         return None;
     }
-    let opened = super::second::requested(ticket, person, around.people);
+    let opened = second::requested(ticket, person, around.people);
     Some(match subject(around.kind, ticket) {
         _ if opened => Part::Opened,
         Some(subject) if subject == person => Part::Subject,
@@ -116,6 +119,7 @@ fn holders(around: &Around<'_>, ticket: &Ticket, duty: &str) -> BTreeSet<String>
     match duty {
         "request" => requesters(around, ticket),
         "owner" => ticket.owner.iter().chain(&ticket.owners).cloned().collect(),
+        SUBJECT => subject(around.kind, ticket).map(str::to_owned).into_iter().collect(),
         step => {
             let took = ticket.steps.iter().filter(|s| s.transition == step).filter_map(|s| s.by.person());
             let deciding = ticket.approvals.get(step).into_iter().flatten();
@@ -144,9 +148,11 @@ pub(super) fn keeps_reviewed_apart(around: &Around<'_>, ticket: &Ticket, transit
     around.kind.separate.iter().any(|rule| both(&rule.duties) && applies(rule.when.as_ref(), &variables))
 }
 
-/// Everybody who had a part in a ticket: who asked for it or wrote it, took a step of it, or approved one.
+/// Everybody who had a part in a ticket: who asked for it or wrote it, took a step of it, approved one, or worked on it or on
+/// what was merged into it.
 pub(super) fn had_a_part(around: &Around<'_>, ticket: &Ticket) -> BTreeSet<String> {
     let mut out = requesters(around, ticket);
+    out.extend(second::workers(ticket).into_iter().map(str::to_owned));
     for step in around.kind.transitions.keys() {
         out.extend(holders(around, ticket, step));
     }

@@ -1,5 +1,6 @@
 //! Calling the next one, and saying that one has seen it.
 
+use super::command::MissedPage;
 use super::draft::{Draft, Pinning};
 use super::event::{Actor, Fact, NewEvent};
 use super::number::Number;
@@ -174,6 +175,28 @@ pub(super) fn acknowledge(draft: &mut Draft<'_>, number: &Number) -> Result<(), 
         }
         _ => Err(Refusal::NoEscalation { ticket: number.clone() }),
     }
+}
+
+/// A call reached nobody. That is on record, and whoever comes next is called at once rather than when the time for an answer
+/// has passed, unless they are paged in another way as well. It is so in the first round only: later on somebody may have
+/// linked an account meanwhile, and the rounds are not to be over within a moment.
+pub(super) fn missed(draft: &mut Draft<'_>, number: &Number, missed: &MissedPage) -> Result<(), Refusal> {
+    draft.house("say that a page reached nobody")?;
+    let ticket = draft.ticket(number)?;
+    let pin = draft.pinning(ticket)?;
+    // Whoever answered, or was called after them, makes it old news.
+    let still = |e: &&EscalationState| e.acknowledged_by.is_none() && e.tier == missed.tier && e.to == missed.to;
+    let Some(under_way) = ticket.escalation.as_ref().filter(still).filter(|_| !ticket.ended) else { return Ok(()) };
+    let clock = under_way.clock.clone();
+    let tiers = Tiers::of(ticket, pin, clock.as_deref());
+    let first_round = pin.kind.escalate.as_ref().is_some_and(|e| usize::try_from(missed.tier).is_ok_and(|tier| tier < e.to.len()));
+    let next = missed.alone && first_round && tiers.from(draft, missed.tier + 1).is_some();
+    let MissedPage { tier, to, person, platform, why, .. } = missed.clone();
+    draft.push(NewEvent::on(number, Fact::PageMissed { tier, to, person, platform, why, next }).by(&pin.kind.digest));
+    if next {
+        call(draft, number, pin, clock.as_deref(), missed.tier, None);
+    }
+    Ok(())
 }
 
 /// A pager outside says that somebody answered there whom we do not know: that is recorded, and stops nothing.

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::alert::AlertStatus;
 use super::deployment::DeploymentState;
-use super::lines::{LineAsked, Verdict};
+use super::lines::{LineAsked, LinesScope, ListReplaced, Verdict};
 use super::number::Number;
 use crate::env::Timestamp;
 use crate::ledger::sealed::Sealed;
@@ -75,6 +75,19 @@ pub struct Via {
     pub credential: Option<String>,
     // The client's address travels as the sealed value `ip`, on events of people and sources. A chat platform hides it;
     // there, the sealed value `envelope` says by which message of whom the request came.
+}
+
+/// What a check came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checked {
+    /// How many approvals or tickets were looked at.
+    pub looked_at: i64,
+    /// The number of events up to which the log was read.
+    pub as_of: i64,
+    /// The tickets that were found, as many as one run tells.
+    pub found: Vec<Number>,
+    /// The records that were opened for those of them that had none yet.
+    pub opened: Vec<Number>,
 }
 
 /// What happened. The tag is the event's `kind`.
@@ -154,8 +167,16 @@ pub enum Fact {
     /// Sealed: `note`, `reason` (why late).
     NoteAdded { note: i64, occurred_at: Option<Timestamp>, late: bool },
     /// Whoever wrote the note in chat changed it there, or (`removed`) took it away. What it was stays in the record.
+    /// `edited_at`: when, as the platform says. `superseded`: it came after a later change of the same note, which stands.
     /// Sealed: `note`, unless it was removed.
-    NoteRevised { note: i64, removed: bool },
+    NoteRevised {
+        note: i64,
+        removed: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        edited_at: Option<Timestamp>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        superseded: bool,
+    },
     /// Something that must not stand in chat or in the record was refused, or (`masked`) kept without it. `found`:
     /// `marking`, `credential`, `card`; `of`: `note`, `file` or `form`. The content is nowhere.
     ContentWithheld { found: Vec<String>, of: String, masked: bool },
@@ -176,7 +197,13 @@ pub enum Fact {
     /// Who leads it now.
     LeadAssigned { person: String },
     /// Sealed: `reason` (when there is no `to`), `target` (when it is an outside address).
-    Linked { link: String, to: Option<Number> },
+    /// `made`: the procedure made it and relies on it, so nobody takes it back.
+    Linked {
+        link: String,
+        to: Option<Number>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        made: bool,
+    },
     /// The link with this number is taken back. Sealed: `reason`.
     Unlinked { link: i64 },
     /// This ticket lives on in `into`.
@@ -217,6 +244,17 @@ pub enum Fact {
     },
     /// A pager outside says that somebody answered there whom we do not know: it stops nothing. Sealed: `agent`.
     PageAnswered { service: String, answer: String },
+    /// A call reached nobody on a platform (`why`: `not_linked`, `refused`, `nobody`). `next`: whoever comes next is called at
+    /// once.
+    PageMissed {
+        tier: i64,
+        to: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        person: Option<String>,
+        platform: String,
+        why: String,
+        next: bool,
+    },
     /// Whoever was called in the night is told what is owed.
     MorningTold { person: String, came_due: Timestamp },
     /// A group must say that it read this.
@@ -271,28 +309,51 @@ pub enum Fact {
     // ── what must be done again and again ───────────────────────────────────────────────────────────────
     /// From this moment on the obligation counts.
     ObligationBegan { obligation: String, from: Timestamp },
-    /// It came due, and its record was opened; `due` is when, `at` (the event's) is when it was recorded.
-    ObligationRun { obligation: String, due: Timestamp, opened: Option<Number> },
+    /// It came due, and its record was opened; `due` is when, `at` (the event's) is when it was recorded. `checked`: what it
+    /// looked for, and found.
+    ObligationRun {
+        obligation: String,
+        due: Timestamp,
+        opened: Option<Number>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        checked: Option<Checked>,
+    },
     /// It came due while nobody was there to open its record, and has come due again since.
     ObligationMissed { obligation: String, due: Timestamp },
 
     // ── what is looked at again, line by line ───────────────────────────────────────────────────────────
     /// Lists can be handed in until then, when the lines are frozen by themselves.
     LinesGathering { until: Timestamp },
-    /// A list of a system's users was handed in as this file.
-    UsersListed { system: String, rows: i64, file: i64 },
+    /// A list of a system's users was handed in as this file. `replaces`: the list of the system that counted until then.
+    UsersListed {
+        system: String,
+        rows: i64,
+        file: i64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replaces: Option<ListReplaced>,
+    },
     /// These lines, the first of which has this number. Sealed: `lines`, what each of them says, as JSON.
     LinesListed { first: i64, lines: Vec<LineAsked> },
     /// No line is added or taken away from now on. `from`: how many records and users were found where; `as_of`: the
-    /// number of events that the records were read off; `digest`: of every listing, with its commitment.
-    LinesFrozen { lines: i64, from: BTreeMap<String, i64>, as_of: i64, digest: String },
-    /// Somebody decided on a line. `reviewer`: who was asked; `follow_up`: the record by which it is done. Sealed: `reason`.
+    /// number of events that the records were read off; `digest`: of every listing, with its commitment; `scope`: of what.
+    LinesFrozen {
+        lines: i64,
+        from: BTreeMap<String, i64>,
+        as_of: i64,
+        digest: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scope: Option<LinesScope>,
+    },
+    /// Somebody decided on a line. `reviewer`: who was asked; `follow_up`: the record by which it is done; `alone`: it is about
+    /// that person or off that person's own list, which only the declared single-operator exception allows. Sealed: `reason`.
     LineDecided {
         line: i64,
         verdict: Verdict,
         reviewer: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         follow_up: Option<Number>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        alone: bool,
     },
     /// The record by which a line's verdict is done has ended: it was done, or it was not and is to be decided anew.
     LineSettled { line: i64, record: Number, done: bool, reviewer: String },
@@ -389,6 +450,7 @@ impl Fact {
             Self::Escalated { .. } => "Escalated",
             Self::EscalationAcknowledged { .. } => "EscalationAcknowledged",
             Self::PageAnswered { .. } => "PageAnswered",
+            Self::PageMissed { .. } => "PageMissed",
             Self::MorningTold { .. } => "MorningTold",
             Self::OnCallChanged { .. } => "OnCallChanged",
             Self::RotaRead { .. } => "RotaRead",
@@ -558,6 +620,9 @@ pub struct TransitionTaken {
     pub automatic: bool,
     /// The fields are locked now: the work has ended.
     pub ended: bool,
+    /// Whoever took it held a duty that is kept apart from it, which only the declared single-operator exception allows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub alone: bool,
     /// What an approver is shown was among the fields, so whoever took the step does not approve.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub authored: bool,
@@ -670,10 +735,23 @@ pub struct DeploymentSeen {
     pub began_at: Option<Timestamp>,
     /// When it ended, says the tool.
     pub ended_at: Option<Timestamp>,
+    /// The persons whom we know behind the report's logins; none where we know nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people: Option<DeployedBy>,
     /// Number of the delivery that brought it.
     pub delivery: i64,
     /// When the delivery reached us.
     pub received_at: Timestamp,
+}
+
+/// Verified persons behind what a report on a deployment calls its people. Who wrote and who reviewed is still the report's
+/// word; whose the logins are, is not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeployedBy {
+    /// The author, a person's id; none for a login that is nobody's whom we know.
+    pub author: Option<String>,
+    /// The reviewers, in the report's order.
+    pub reviewers: Vec<Option<String>>,
 }
 
 /// One point at which a clock's owner is reminded.

@@ -70,6 +70,7 @@ fn open(number: Number, opened: &TicketOpened, event: &Event) -> Ticket {
         clocks: BTreeMap::new(),
         owed: Vec::new(),
         woken: BTreeMap::new(),
+        revised: BTreeMap::new(),
         approvals: BTreeMap::new(),
         escalation: None,
         notified: BTreeMap::new(),
@@ -131,6 +132,7 @@ fn apply(ticket: &mut Ticket, fact: &Fact, event: &Event) {
             }
         }
         Fact::Escalated { .. } | Fact::EscalationAcknowledged { .. } => escalation(ticket, fact, event),
+        Fact::NoteRevised { note, edited_at: Some(at), .. } => revised(ticket, *note, *at),
         Fact::MorningTold { person, .. } => drop(ticket.woken.remove(person)),
         Fact::GroupNotified { .. }
         | Fact::GroupReached { .. }
@@ -159,9 +161,10 @@ fn apply(ticket: &mut Ticket, fact: &Fact, event: &Event) {
         Fact::TicketOpened(_)
         | Fact::Refused { .. }
         | Fact::PageAnswered { .. }
+        | Fact::PageMissed { .. }
         | Fact::OnCallChanged { .. }
         | Fact::RotaRead { .. }
-        | Fact::NoteRevised { .. }
+        | Fact::NoteRevised { edited_at: None, .. }
         | Fact::ContentWithheld { .. }
         | Fact::ChannelOpened { .. }
         | Fact::ChannelArchived { .. }
@@ -302,15 +305,21 @@ fn settle(ticket: &mut Ticket, number: i64, waived: bool, event: &Event) {
 
 fn links(ticket: &mut Ticket, fact: &Fact, event: &Event) {
     match fact {
-        Fact::Linked { link, to } => {
+        Fact::Linked { link, to, made } => {
             // The revision that it came with: never used twice, even when the latest link is taken back.
             let id = ticket.rev + 1;
             let reason_only = to.is_none() && !event.sealed.contains_key("target");
-            ticket.links.push(Link { id, link: link.clone(), to: to.clone(), reason_only, seq: event.seq });
+            ticket.links.push(Link { id, link: link.clone(), to: to.clone(), reason_only, seq: event.seq, made: *made });
         }
         Fact::Unlinked { link } => ticket.links.retain(|l| l.id != *link),
         _ => {}
     }
+}
+
+/// A note was changed in chat at this moment, or earlier than another change of it that is known.
+fn revised(ticket: &mut Ticket, note: i64, at: crate::env::Timestamp) {
+    let last = ticket.revised.entry(note).or_insert(at);
+    *last = (*last).max(at);
 }
 
 fn escalation(ticket: &mut Ticket, fact: &Fact, event: &Event) {

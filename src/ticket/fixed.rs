@@ -1,10 +1,12 @@
 //! What people agreed to stays as they saw it: a field that an approval covers changes only where that approval can be
 //! given again. Where it cannot, a record that was approved would say something else than what was approved. In the same
-//! way what a step relied on stays once it was taken.
+//! way what a step relied on stays once it was taken, and what a review decided; and whoever a record is about does not make
+//! it be about somebody else.
 
 use super::campaign;
 use super::command::Fields;
 use super::draft::{Draft, Pinning};
+use super::duties::{SUBJECT, subject};
 use super::offer;
 use super::refusal::{FixedBy, Refusal};
 use super::state::{Held, Ticket};
@@ -32,6 +34,8 @@ pub(super) fn stands(draft: &Draft<'_>, ticket: &Ticket, pin: Pinning<'_>, given
         }
     }
     relied_on(ticket, pin, &changed)?;
+    decided(ticket, pin, &changed)?;
+    about(draft, ticket, pin, &changed)?;
     lines(draft, ticket, pin, &after, &changed)
 }
 
@@ -53,6 +57,35 @@ fn relied_on(ticket: &Ticket, pin: Pinning<'_>, changed: &[&String]) -> Result<(
             let by = FixedBy::Step { step: view::label(pin.kind, pin.response, &step.name).to_owned() };
             return Err(Refusal::Fixed { ticket: ticket.number.clone(), fields: fixed, by });
         }
+    }
+    Ok(())
+}
+
+/// What a review decided is done as it was decided: only the day until when may move.
+fn decided(ticket: &Ticket, pin: Pinning<'_>, changed: &[&String]) -> Result<(), Refusal> {
+    let Some(link) = ticket.links.iter().find(|link| campaign::decides(&link.link)) else { return Ok(()) };
+    let says = |name: &&&String| campaign::DECIDES.contains(&name.as_str()) || pin.kind.subject.as_ref() == Some(**name);
+    let fixed: Vec<String> = changed.iter().filter(says).map(|name| label(pin, name)).collect();
+    if fixed.is_empty() {
+        return Ok(());
+    }
+    let by = FixedBy::Review { review: link.to.clone() };
+    Err(Refusal::Fixed { ticket: ticket.number.clone(), fields: fixed, by })
+}
+
+/// Where a step is not for whom the record is about, that person does not make it be about somebody else. Before anything
+/// was done with it, whoever asked may still have slipped.
+fn about(draft: &Draft<'_>, ticket: &Ticket, pin: Pinning<'_>, changed: &[&String]) -> Result<(), Refusal> {
+    let (Some(field), Some(whose)) = (&pin.kind.subject, subject(pin.kind, ticket)) else { return Ok(()) };
+    if !changed.contains(&field) || draft.ctx.actor.person() != Some(whose) {
+        return Ok(());
+    }
+    let kept = pin.kind.separate.iter().filter(|rule| rule.duties.iter().any(|duty| duty == SUBJECT));
+    let mut steps = kept.flat_map(|rule| &rule.duties).filter_map(|step| pin.kind.transitions.get(step));
+    let begun = pin.kind.statuses.first() != Some(&ticket.status);
+    if steps.any(|step| begun || offer::starts(ticket, pin.kind, pin.response, step)) {
+        let duty = SUBJECT.to_owned();
+        return Err(Refusal::DutiesApart { ticket: ticket.number.clone(), label: label(pin, field), duty });
     }
     Ok(())
 }

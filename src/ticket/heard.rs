@@ -30,14 +30,24 @@ pub(super) fn hear(draft: &mut Draft<'_>, number: &Number, note: &Sealed, place:
     consequences::follow(draft, number)
 }
 
-pub(super) fn revise(draft: &mut Draft<'_>, number: &Number, note: i64, text: Option<&Sealed>) -> Result<(), Refusal> {
+/// A note is changed, or taken away (without `text`), at this moment as the platform says. A platform may tell of two changes
+/// in the wrong order: what was changed before the last change that is known stands in the record, and not as the last word.
+pub(super) fn revise(
+    draft: &mut Draft<'_>,
+    number: &Number,
+    note: i64,
+    (text, edited_at): (Option<&Sealed>, Option<Timestamp>),
+) -> Result<(), Refusal> {
     draft.anybody("change what was said")?;
     let ticket = draft.ticket(number)?;
     let pin = draft.pinning(ticket)?;
     if !(1..=ticket.notes).contains(&note) {
         return Err(Refusal::BadRequest { because: format!("{number} has no note {note}") });
     }
-    let mut event = NewEvent::on(number, Fact::NoteRevised { note, removed: text.is_none() }).by(&pin.kind.digest);
+    let edited_at = edited_at.map(|at| at.min(draft.ctx.now));
+    let superseded = edited_at.is_some_and(|at| ticket.revised.get(&note).is_some_and(|last| at < *last));
+    let fact = Fact::NoteRevised { note, removed: text.is_none(), edited_at, superseded };
+    let mut event = NewEvent::on(number, fact).by(&pin.kind.digest);
     if let Some(text) = text {
         event = event.seal("note", text.clone());
     }

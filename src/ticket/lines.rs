@@ -35,6 +35,53 @@ pub struct LineAsked {
     /// Something about it is odd, so keeping it needs a reason.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub flagged: bool,
+    /// Who handed in the list of the system, which says what the line says: that person does not decide on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub giver: Option<String>,
+}
+
+/// A list that another one took the place of, before the lines were frozen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListReplaced {
+    /// The file that holds it; it stays.
+    pub file: i64,
+    /// Users in it.
+    pub rows: i64,
+    /// Who had handed it in, a person's id.
+    pub by: String,
+}
+
+/// What was looked at when lines were frozen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinesScope {
+    /// The one system; every system when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<String>,
+    /// As of when.
+    pub at: Timestamp,
+    /// Where the lines come from.
+    pub sources: Vec<LinesSource>,
+}
+
+/// Where lines come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinesSource {
+    /// The kind whose live records were read, or `users` for a list that was handed in.
+    pub of: String,
+    /// How many were found.
+    pub count: i64,
+    /// Statuses in which a record counts as live.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub standing: Vec<String>,
+    /// The system that a list is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<String>,
+    /// The file that holds the list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<i64>,
+    /// Who handed it in, a person's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
 }
 
 /// What is decided of a line.
@@ -159,6 +206,9 @@ pub struct Lines {
     /// The digest of what was frozen; none before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
+    /// What was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<LinesScope>,
     /// Events that list lines: the number of each one's first line, and its position.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub listed: Vec<(i64, i64)>,
@@ -228,7 +278,7 @@ impl Lines {
     pub(super) fn evolve(&mut self, event: &Event) {
         match &event.fact {
             Fact::LinesGathering { until } => self.until = Some(*until),
-            Fact::UsersListed { system, rows, file } => {
+            Fact::UsersListed { system, rows, file, .. } => {
                 self.lists.insert(system.clone(), UsersList { file: *file, rows: *rows });
             }
             Fact::LinesListed { first, lines } => {
@@ -238,8 +288,9 @@ impl Lines {
                     self.wait(&line.reviewer, 1);
                 }
             }
-            Fact::LinesFrozen { digest, .. } => {
+            Fact::LinesFrozen { digest, scope, .. } => {
                 self.until = None;
+                self.scope.clone_from(scope);
                 self.digest = Some(digest.clone());
             }
             Fact::LineDecided { line, verdict, reviewer, follow_up, .. } => {

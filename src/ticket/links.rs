@@ -1,4 +1,7 @@
 //! Links to other tickets and to the outside, or the reason for having none.
+//!
+//! A link is somebody's, who can take it back with a reason, or the procedure's: a step, an obligation or a report made it,
+//! later steps rely on it, and it stays. What a person linked never becomes the procedure's.
 
 use super::draft::{Draft, Pinning};
 use super::event::{Fact, NewEvent};
@@ -7,6 +10,9 @@ use super::refusal::Refusal;
 use super::state::Ticket;
 use super::{authority, campaign, consequences, offer};
 use crate::ledger::sealed::Sealed;
+
+/// How a record came in that follows from something else.
+pub(super) const CONSEQUENCE: &str = "consequence";
 
 /// The most links on one ticket.
 const MAX_LINKS: usize = 1_000;
@@ -56,7 +62,8 @@ pub(super) fn link(
             return Err(Refusal::NothingToDo);
         }
     }
-    let mut event = NewEvent::on(number, Fact::Linked { link: link.to_owned(), to: to.cloned() }).by(&pin.kind.digest);
+    let fact = Fact::Linked { link: link.to_owned(), to: to.cloned(), made: false };
+    let mut event = NewEvent::on(number, fact).by(&pin.kind.digest);
     for (name, value) in [("target", target), ("reason", reason)] {
         if let Some(value) = value {
             event = event.seal(name, value.clone());
@@ -64,7 +71,7 @@ pub(super) fn link(
     }
     draft.push(event);
     if let Some(other) = to {
-        back(draft, number, link, other);
+        back(draft, number, link, other, false);
     }
     consequences::follow(draft, number)
 }
@@ -93,6 +100,7 @@ pub fn inverse(link: &str) -> &str {
         ("renewed_by", "renews"),
         ("duplicated_by", "duplicates"),
         ("shown_by", "shows"),
+        ("found_in", "found"),
     ];
     PAIRS
         .iter()
@@ -112,19 +120,24 @@ pub fn inverse(link: &str) -> &str {
 }
 
 /// The same link as the other ticket has it.
-fn back(draft: &mut Draft<'_>, number: &Number, link: &str, other: &Number) {
+fn back(draft: &mut Draft<'_>, number: &Number, link: &str, other: &Number, made: bool) {
     let Some(ticket) = draft.other(other) else { return };
     let word = inverse(link);
     if ticket.links.len() < MAX_LINKS && !ticket.links.iter().any(|l| l.link == word && l.to.as_ref() == Some(number)) {
         let digest = ticket.kind_digest.clone();
-        draft.push(NewEvent::on(other, Fact::Linked { link: word.to_owned(), to: Some(number.clone()) }).by(&digest));
+        draft.push(NewEvent::on(other, Fact::Linked { link: word.to_owned(), to: Some(number.clone()), made }).by(&digest));
     }
+}
+
+/// A link that the procedure makes, on this ticket alone.
+pub(super) fn made(link: &str, number: &Number, to: Option<&Number>) -> NewEvent {
+    NewEvent::on(number, Fact::Linked { link: link.to_owned(), to: to.cloned(), made: true })
 }
 
 /// A link that the procedure makes, on both tickets.
 pub(super) fn both_ways(draft: &mut Draft<'_>, number: &Number, link: &str, other: &Number, digest: &str) {
-    draft.push(NewEvent::on(number, Fact::Linked { link: link.to_owned(), to: Some(other.clone()) }).by(digest));
-    back(draft, number, link, other);
+    draft.push(made(link, number, Some(other)).by(digest));
+    back(draft, number, link, other, true);
 }
 
 pub(super) fn unlink(draft: &mut Draft<'_>, number: &Number, link: i64, reason: &Sealed) -> Result<(), Refusal> {
@@ -135,20 +148,21 @@ pub(super) fn unlink(draft: &mut Draft<'_>, number: &Number, link: i64, reason: 
         return Err(Refusal::Locked { ticket: number.clone(), status: ticket.status.clone() });
     }
     let Some(found) = ticket.links.iter().find(|l| l.id == link).cloned() else { return Err(Refusal::NoSuchLink { link }) };
-    if campaign::makes(&found.link) {
-        return Err(Refusal::BadRequest { because: "a review made this link, and relies on it".into() });
+    let twin = |other: &Ticket| other.links.iter().find(|l| l.link == inverse(&found.link) && l.to.as_ref() == Some(number)).cloned();
+    let twin = found.to.as_ref().and_then(|to| Some((to.clone(), draft.other(to)?))).and_then(|(to, other)| {
+        let digest = other.kind_digest.clone();
+        Some((to, digest, twin(other)?))
+    });
+    // The links of a review bore no mark once.
+    if found.made || campaign::makes(&found.link) || twin.as_ref().is_some_and(|(.., twin)| twin.made) {
+        return Err(Refusal::LinkStays { ticket: number.clone(), link: found.link });
     }
     if reason.bytes.is_empty() {
         return Err(Refusal::ReasonMissing { because: "a link is not taken back without saying why".into() });
     }
-    let other_side = found.to.as_ref().and_then(|to| {
-        let other = draft.other(to)?;
-        let twin = other.links.iter().find(|l| l.link == inverse(&found.link) && l.to.as_ref() == Some(number))?;
-        Some((to.clone(), other.kind_digest.clone(), twin.id))
-    });
     draft.push(NewEvent::on(number, Fact::Unlinked { link }).by(&pin.kind.digest).seal("reason", reason.clone()));
-    if let Some((other, digest, twin)) = other_side {
-        draft.push(NewEvent::on(&other, Fact::Unlinked { link: twin }).by(&digest).seal("reason", reason.clone()));
+    if let Some((other, digest, twin)) = twin {
+        draft.push(NewEvent::on(&other, Fact::Unlinked { link: twin.id }).by(&digest).seal("reason", reason.clone()));
     }
     Ok(())
 }

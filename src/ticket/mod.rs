@@ -7,6 +7,7 @@ pub mod alert;
 pub mod approval;
 mod approve;
 mod assign;
+pub mod audit;
 pub mod authority;
 #[cfg(test)]
 mod bench;
@@ -49,6 +50,7 @@ pub mod offers;
 mod open;
 mod opens;
 mod owed;
+pub mod period;
 pub mod population;
 pub mod receive;
 pub mod refusal;
@@ -62,6 +64,7 @@ pub mod take;
 #[cfg(test)]
 mod tests;
 pub mod timeline;
+pub mod trace;
 pub mod users;
 pub mod version;
 pub mod view;

@@ -9,7 +9,7 @@ use super::missing::Missing;
 use super::number::Number;
 use super::offer::may;
 use super::refusal::Refusal;
-use super::{campaign, clock, conditions, consequences, entry, escalate, fields, scores, severity, take};
+use super::{campaign, clock, conditions, consequences, entry, escalate, fields, links, scores, severity, take};
 use crate::env::Timestamp;
 use crate::procedure::model::{Kind, Response};
 
@@ -94,7 +94,7 @@ pub(super) fn as_consequence(draft: &mut Draft<'_>, kind: &Kind, given: Fields) 
         group: None,
         window_seconds: 0,
         occurred_at: None,
-        intake: "consequence".into(),
+        intake: links::CONSEQUENCE.into(),
         received_at: draft.ctx.now,
     };
     record(draft, kind, None, opening)

@@ -6,12 +6,17 @@ use sha2::{Digest, Sha256};
 
 use super::command::{FieldInput, Fields};
 use super::draft::{Draft, Pinning};
-use super::event::{Fact, NewEvent};
+use super::event::{Checked, Fact, NewEvent};
 use super::number::Number;
+use super::state::Ticket;
 use super::{links, open, view};
 use crate::env::Timestamp;
 use crate::ledger::sealed::Sealed;
+use crate::procedure::estate::Obligation;
 use crate::procedure::model::{FieldType, Kind};
+
+/// The link from a ticket to what a check found of it.
+const FOUND_IN: &str = "found_in";
 
 /// Separates the salts of titles that the engine itself says. Nobody's words are in them, so anybody may know the salt.
 const DOMAIN: &[u8] = b"countersign/opened/v1\0";
@@ -62,7 +67,7 @@ fn titled(words: &str) -> FieldInput {
 }
 
 /// An obligation came due: its record is opened. Those of its times that passed unnoticed before are recorded as missed.
-pub(super) fn oblige(draft: &mut Draft<'_>, name: &str, due: Option<Timestamp>, missed: &[Timestamp]) {
+pub(super) fn oblige(draft: &mut Draft<'_>, name: &str, due: Option<Timestamp>, missed: &[Timestamp], checked: Option<&Checked>) {
     let Some(due) = due else {
         draft.push(NewEvent::outside(Fact::ObligationBegan { obligation: name.to_owned(), from: draft.ctx.now }));
         return;
@@ -72,11 +77,42 @@ pub(super) fn oblige(draft: &mut Draft<'_>, name: &str, due: Option<Timestamp>, 
     }
     let library = draft.ctx.library;
     let Some(rule) = library.organisation.estate.obligations.iter().find(|o| o.name == name) else { return };
+    if let Some(checked) = checked {
+        let opened = library.kinds.get(&rule.kind).map(|kind| findings(draft, kind, rule, &checked.found)).unwrap_or_default();
+        let checked = Some(Checked { opened, ..checked.clone() });
+        draft.push(NewEvent::outside(Fact::ObligationRun { obligation: name.to_owned(), due, opened: None, checked }));
+        return;
+    }
     let opened = library.kinds.get(&rule.kind).map(|kind| {
         let day = due.utc().with_timezone(&rule.schedule.zone).format(", %Y-%m-%d").to_string();
         let mut fields = fields(kind, &rule.of_type, &day, due.plus(rule.due));
         fields.insert("title".into(), titled(&format!("{}{day}", rule.title)));
         open::as_consequence(draft, kind, fields)
     });
-    draft.push(NewEvent::outside(Fact::ObligationRun { obligation: name.to_owned(), due, opened }));
+    draft.push(NewEvent::outside(Fact::ObligationRun { obligation: name.to_owned(), due, opened, checked: None }));
+}
+
+/// A record for each ticket that a check found, unless it has one of this sort already: a check that is run again finds the
+/// same, and adds nothing.
+fn findings(draft: &mut Draft<'_>, kind: &Kind, rule: &Obligation, found: &[Number]) -> Vec<Number> {
+    let mut opened = Vec::new();
+    for number in found {
+        let Some(ticket) = draft.other(number) else { continue };
+        let digest = ticket.kind_digest.clone();
+        let of_sort =
+            |other: &Ticket| other.kind == kind.name && other.plain("type").and_then(Value::as_str) == Some(rule.of_type.as_str());
+        let known = ticket.links.iter().filter(|l| l.link == FOUND_IN).filter_map(|l| draft.other(l.to.as_ref()?)).any(of_sort);
+        if known {
+            continue;
+        }
+        let mut given = fields(kind, &rule.of_type, &format!(": {number}"), draft.ctx.now.plus(rule.due));
+        if kind.fields.contains_key("description") {
+            let says = format!("{}: the check “{}” found {number}.", rule.title, rule.name);
+            given.insert("description".into(), titled(&says));
+        }
+        let finding = open::as_consequence(draft, kind, given);
+        links::both_ways(draft, number, FOUND_IN, &finding, &digest);
+        opened.push(finding);
+    }
+    opened
 }

@@ -40,7 +40,7 @@ impl Flag {
             Self::Privileged => "privileged",
             Self::Orphan => "nobody known",
             Self::Left => "has left",
-            Self::Unrecorded => "never asked for here",
+            Self::Unrecorded => "orphan: never asked for here",
             Self::Unlisted => "not in the system's list",
         }
     }
@@ -125,6 +125,15 @@ pub struct Line {
     pub shown: LineShown,
 }
 
+/// A system's list of its users.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// The users.
+    pub users: Vec<User>,
+    /// Who handed it in, a person's id: asked about none of the system's lines.
+    pub giver: Option<String>,
+}
+
 /// Looks somebody up in the directory, stopped or not.
 pub trait Who {
     /// By id.
@@ -135,11 +144,11 @@ pub trait Who {
 
 /// Every line, in the order of systems and names: one for each live record, one for each listed user that has none.
 #[must_use]
-pub fn lines(around: &Around<'_>, rule: &LinesRule, who: &dyn Who, grants: &[Grant], lists: &BTreeMap<String, Vec<User>>) -> Vec<Line> {
+pub fn lines(around: &Around<'_>, rule: &LinesRule, who: &dyn Who, grants: &[Grant], lists: &BTreeMap<String, Listed>) -> Vec<Line> {
     let mut taken: BTreeSet<&Number> = BTreeSet::new();
     let mut out = Vec::new();
-    for (system, users) in lists {
-        for user in users {
+    for (system, list) in lists {
+        for user in &list.users {
             let somebody = address(user).and_then(|email| who.by_email(&email));
             let fits = |g: &&Grant| {
                 let same = g.system == *system && g.person.is_some() && g.person.as_ref() == somebody.as_ref().map(|s| &s.id);
@@ -147,12 +156,12 @@ pub fn lines(around: &Around<'_>, rule: &LinesRule, who: &dyn Who, grants: &[Gra
             };
             let grant = grants.iter().find(fits);
             taken.extend(grant.map(|g| &g.record));
-            out.push(line(around, rule, system, somebody, grant, Some(user), true));
+            out.push(line(around, rule, system, somebody, grant, Some(user), Some(list)));
         }
     }
     for grant in grants.iter().filter(|g| !taken.contains(&g.record)) {
         let somebody = grant.person.as_ref().and_then(|id| who.by_id(id));
-        out.push(line(around, rule, &grant.system, somebody, Some(grant), None, lists.contains_key(&grant.system)));
+        out.push(line(around, rule, &grant.system, somebody, Some(grant), None, lists.get(&grant.system)));
     }
     let order = |l: &Line| (l.shown.system.clone(), l.shown.name.to_lowercase(), l.shown.role.clone(), l.shown.account.clone());
     out.sort_by_cached_key(|l| (order(l), l.shown.record.clone()));
@@ -172,7 +181,7 @@ fn line(
     somebody: Option<Somebody>,
     grant: Option<&Grant>,
     user: Option<&User>,
-    listed: bool,
+    list: Option<&Listed>,
 ) -> Line {
     let mut flags = Vec::new();
     let mut flag = |flag: Flag, there: bool| flags.extend(there.then_some(flag));
@@ -185,7 +194,7 @@ fn line(
     flag(Flag::Orphan, somebody.is_none());
     flag(Flag::Left, somebody.as_ref().is_some_and(|s| !s.active));
     flag(Flag::Unrecorded, grant.is_none());
-    flag(Flag::Unlisted, listed && user.is_none());
+    flag(Flag::Unlisted, list.is_some() && user.is_none());
     let subject = somebody.as_ref().map(|s| s.id.clone());
     let (name, email) = match (&somebody, user) {
         (Some(somebody), _) => (somebody.name.clone(), somebody.email.clone()),
@@ -205,8 +214,10 @@ fn line(
         last_used: user.map(|u| u.last_used.clone()).unwrap_or_default(),
         flags,
     };
+    let giver = list.and_then(|list| list.giver.clone());
     let asked = LineAsked {
-        reviewer: reviewer(around, rule, system, subject.as_deref()),
+        reviewer: reviewer(around, rule, system, [subject.as_deref(), giver.as_deref()]),
+        giver,
         subject,
         record: shown.record.clone(),
         flagged: shown.flags.iter().any(|f| f.is_odd()),
@@ -214,30 +225,32 @@ fn line(
     Line { asked, shown }
 }
 
-/// Who is asked: the first who is there and whose line it is not. A person's id, or a role.
-fn reviewer(around: &Around<'_>, rule: &LinesRule, system: &str, subject: Option<&str>) -> String {
-    let other = |person: &String| Some(person.as_str()) != subject && around.people.is_active(person);
+/// Who is asked: the first who is there, whose line it is not, and who did not hand in the list that it comes from. A
+/// person's id, or a role. `not`: the subject and the giver of the list.
+fn reviewer(around: &Around<'_>, rule: &LinesRule, system: &str, not: [Option<&str>; 2]) -> String {
+    let [subject, _] = not;
+    let other = |person: &String| !not.contains(&Some(person.as_str())) && around.people.is_active(person);
     for word in &rule.reviewers {
         let found = match word.as_str() {
             "manager-of-subject" => subject.and_then(|subject| manager_of(around.organisation, around.people, subject)).filter(other),
             "owner-of-system" => {
                 let owners = around.organisation.estate.systems.get(system).map_or(&[][..], |s| s.owners.as_slice());
                 owners.iter().find_map(|who| {
-                    if who.contains('@') { around.people.by_email(who).filter(other) } else { role_of_another(around, who, subject) }
+                    if who.contains('@') { around.people.by_email(who).filter(other) } else { role_of_another(around, who, not) }
                 })
             }
-            role => role_of_another(around, role, subject),
+            role => role_of_another(around, role, not),
         };
         if let Some(found) = found {
             return found;
         }
     }
-    let next = rule.otherwise.iter().find_map(|role| role_of_another(around, role, subject));
+    let next = rule.otherwise.iter().find_map(|role| role_of_another(around, role, not));
     next.or_else(|| rule.otherwise.first().cloned()).unwrap_or_default()
 }
 
-/// The role, when somebody else than the subject holds it.
-fn role_of_another(around: &Around<'_>, role: &str, subject: Option<&str>) -> Option<String> {
-    let held = around.people.holders(role).iter().any(|person| Some(person.as_str()) != subject);
+/// The role, when somebody else than these holds it.
+fn role_of_another(around: &Around<'_>, role: &str, not: [Option<&str>; 2]) -> Option<String> {
+    let held = around.people.holders(role).iter().any(|person| !not.contains(&Some(person.as_str())));
     held.then(|| role.to_owned())
 }

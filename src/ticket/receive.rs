@@ -14,7 +14,7 @@ use super::event::{AlertSeen, Fact, NewEvent};
 use super::merge::survivor;
 use super::number::Number;
 use super::refusal::Refusal;
-use super::{consequences, open};
+use super::{consequences, links, open};
 
 /// The most alerts in one delivery.
 pub const MAX_ALERTS: usize = 5_000;
@@ -149,8 +149,7 @@ fn fresh(draft: &mut Draft<'_>, delivery: &Receive, matched: &MatchedAlert, reco
         return Ok(());
     };
     if let Some(previous) = previous {
-        let link = Fact::Linked { link: "recurrence".into(), to: Some(previous) };
-        draft.push(NewEvent::on(&number, link).by(&by.response.digest));
+        draft.push(links::made("recurrence", &number, Some(&previous)).by(&by.response.digest));
     }
     attach(draft, delivery, matched, &number);
     consequences::follow(draft, &number)

@@ -18,6 +18,8 @@ pub enum FixedBy {
     Approval { step: String, ends: Option<String> },
     /// This step was taken because of them.
     Step { step: String },
+    /// A review decided them.
+    Review { review: Option<Number> },
     /// Lists of users were handed in for them, or its lines are frozen.
     Lines { frozen: bool },
 }
@@ -38,6 +40,12 @@ impl FixedBy {
             Self::Step { step } => {
                 format!(
                     "“{step}” was taken on {ticket} because of what stands there, so it stays. Open a new record for what is to be different, and link it."
+                )
+            }
+            Self::Review { review } => {
+                let review = review.as_ref().map_or_else(|| "A review".to_owned(), ToString::to_string);
+                format!(
+                    "{review} decided this, so it is done on {ticket} as it stands there. Open a new record for what is to be different."
                 )
             }
             Self::Lines { frozen: false } => {
@@ -94,6 +102,10 @@ pub enum Refusal {
     OwnRequest { ticket: Number, part: Part, on: Vec<String> },
     /// Nobody decides on a line that is about the person's own access.
     OwnAccess { ticket: Number, line: i64 },
+    /// Nobody decides on a line of a list that the person handed in.
+    OwnList { ticket: Number, line: i64 },
+    /// The lines of the review are frozen, so nothing is added to them.
+    LinesFrozen { ticket: Number },
     /// The line is decided, and cannot be decided otherwise any more. `mark`: where it stands.
     LineDecided { ticket: Number, line: i64, mark: &'static str },
     /// Approving needs a person at a console or in chat.
@@ -135,6 +147,8 @@ pub enum Refusal {
     BadMerge { because: String },
     /// A link needs another ticket, an address, or a reason.
     EmptyLink { link: String },
+    /// The procedure made this link, and relies on it.
+    LinkStays { ticket: Number, link: String },
     /// It is settled already.
     AlreadySettled { task: i64 },
     /// Those who can decide were asked less than a day ago.
@@ -165,6 +179,8 @@ impl Refusal {
         "Fixed",
         "InTheFuture",
         "LineDecided",
+        "LinesFrozen",
+        "LinkStays",
         "Locked",
         "NoApprovalNeeded",
         "NoDecision",
@@ -184,6 +200,7 @@ impl Refusal {
         "NotForYou",
         "NothingToDo",
         "OwnAccess",
+        "OwnList",
         "NothingToNudge",
         "NudgedLately",
         "OwnRequest",
@@ -219,6 +236,8 @@ impl Refusal {
             Self::NotForYou { .. } => "NotForYou",
             Self::OwnRequest { .. } => "OwnRequest",
             Self::OwnAccess { .. } => "OwnAccess",
+            Self::OwnList { .. } => "OwnList",
+            Self::LinesFrozen { .. } => "LinesFrozen",
             Self::LineDecided { .. } => "LineDecided",
             Self::NotByKey { .. } => "NotByKey",
             Self::SecondPersonNeeded { .. } => "SecondPersonNeeded",
@@ -238,6 +257,7 @@ impl Refusal {
             Self::InTheFuture { .. } => "InTheFuture",
             Self::BadMerge { .. } => "BadMerge",
             Self::EmptyLink { .. } => "EmptyLink",
+            Self::LinkStays { .. } => "LinkStays",
             Self::AlreadySettled { .. } => "AlreadySettled",
             Self::NothingToDo => "NothingToDo",
             Self::NothingToNudge { .. } => "NothingToNudge",
@@ -267,6 +287,7 @@ impl Refusal {
             | Self::NotForYou { .. }
             | Self::OwnRequest { .. }
             | Self::OwnAccess { .. }
+            | Self::OwnList { .. }
             | Self::NotByKey { .. }
             | Self::SecondPersonNeeded { .. }
             | Self::PasskeyNeeded { .. }
@@ -289,12 +310,14 @@ impl Refusal {
             Self::NoSuchTransition { transition, nearest } => {
                 format!("This procedure has no step called “{transition}”. Did you mean “{nearest}”?")
             }
-            Self::NoSuchResponse { response } => format!("There is no response playbook called “{response}” for this kind of ticket."),
+            Self::NoSuchResponse { response } => format!(
+                "There is no response playbook called “{response}” for this kind of ticket. Leave it out, or choose one that there is."
+            ),
             Self::NoSuchPerson { person } => format!("{person} is not an active person here. Please choose somebody else."),
             Self::NoSuchPhase { phase } => format!("“{phase}” is not a phase of this ticket. Leave the phase out, or choose another."),
-            Self::NoSuchTask { task } => format!("This ticket has no task {task}."),
-            Self::NoSuchLink { link } => format!("This ticket has no link {link}."),
-            Self::NoSuchGroup { group } => format!("{group} was not asked to read this."),
+            Self::NoSuchTask { task } => format!("This ticket has no task {task}. Please look at its tasks again."),
+            Self::NoSuchLink { link } => format!("This ticket has no link {link}. Please look at its links again."),
+            Self::NoSuchGroup { group } => format!("{group} was not asked to read this, so there is nothing to say for it."),
             Self::NoEscalation { ticket } => format!("Nobody is being called for {ticket} now, so there is nothing to acknowledge."),
             Self::NoDecision { transition } => format!("You have no decision on “{transition}” to take back."),
             Self::ProcedureMissing { ticket, .. } => {
@@ -320,6 +343,9 @@ impl Refusal {
             Self::OwnAccess { ticket, line } => {
                 format!("Line {line} of {ticket} is about your own access, so somebody else must decide on it.")
             }
+            Self::OwnList { ticket, line } => {
+                format!("Line {line} of {ticket} is off the list that you handed in, so somebody else must decide on it.")
+            }
             Self::NotByKey { ticket } => {
                 format!("Approving {ticket} needs you in person: please open it in the console or in chat. An API key cannot approve.")
             }
@@ -327,6 +353,9 @@ impl Refusal {
                 format!("You worked on {ticket} or opened it, so somebody else must take “{label}”. Ask a colleague to look at it.")
             }
             Self::PasskeyNeeded { label } => format!("“{label}” must be signed with your passkey. Please take it in the console."),
+            Self::DutiesApart { ticket, label, duty } if duty == super::duties::SUBJECT => {
+                format!("{ticket} is about you, so “{label}” is somebody else's to take. Ask a colleague; your proof can be filed by you.")
+            }
             Self::DutiesApart { ticket, label, duty } => {
                 format!("On {ticket} you hold the duty “{duty}”, and “{label}” is kept apart from it. Ask a colleague to take it.")
             }
@@ -353,10 +382,15 @@ impl Refusal {
     fn not_now(&self) -> String {
         match self {
             Self::WrongStatus { ticket, status, transition, offered } if offered.is_empty() => {
-                format!("{ticket} is {status}, so “{transition}” is not possible now.")
+                format!("{ticket} is {status}, so “{transition}” is not possible now. What is to be said of it still can be, in a note.")
             }
             Self::WrongStatus { ticket, status, transition, offered } => {
                 format!("{ticket} is {status}, so “{transition}” is not possible now. What you can do: {}.", offered.join(", "))
+            }
+            Self::LinesFrozen { ticket } => {
+                format!(
+                    "The lines of {ticket} are frozen already: those who are asked decide on what stands there. Open another review for what is new, or decide on a line if it is yours."
+                )
             }
             Self::LineDecided { ticket, line, mark } => {
                 format!("Line {line} of {ticket} is decided already: {mark}. What follows from it stands in the record that it opened.")
@@ -367,7 +401,7 @@ impl Refusal {
                 )
             }
             Self::NotApplicable { ticket, label } => format!("“{label}” does not apply to {ticket}. Take the next step instead."),
-            Self::NoApprovalNeeded { transition } => format!("“{transition}” needs no approval here."),
+            Self::NoApprovalNeeded { transition } => format!("“{transition}” needs no approval here. Take the step itself."),
             Self::Stale { ticket, status, changed } if changed.is_empty() => {
                 format!("{ticket} changed while you were reading: it is {status} now. Please look again.")
             }
@@ -385,7 +419,13 @@ impl Refusal {
             Self::InTheFuture { what } => format!("{what} lies in the future. Please give a time that has passed."),
             Self::BadMerge { because } => format!("These two cannot be merged: {because}."),
             Self::EmptyLink { link } => format!("The link “{link}” needs a ticket, an address, or a reason why there is none."),
-            Self::AlreadySettled { task } => format!("Task {task} is settled already."),
+            Self::LinkStays { ticket, link } => {
+                format!(
+                    "The procedure itself made the link “{}” of {ticket}, and relies on it, so it stays. If it is wrong, say so in a note; a link that a person made can be taken back.",
+                    link.replace(['_', '-'], " ")
+                )
+            }
+            Self::AlreadySettled { task } => format!("Task {task} is settled already. Say in a note what is different."),
             Self::NudgedLately { ticket, again } => {
                 format!(
                     "Those who decide on {ticket} were asked already, less than a day ago. You can ask again from {again} on; they see it in their inbox until then."
@@ -419,6 +459,8 @@ impl Refusal {
             | Self::NotForYou { .. }
             | Self::OwnRequest { .. }
             | Self::OwnAccess { .. }
+            | Self::OwnList { .. }
+            | Self::LinesFrozen { .. }
             | Self::NotByKey { .. }
             | Self::SecondPersonNeeded { .. }
             | Self::PasskeyNeeded { .. }
@@ -429,6 +471,7 @@ impl Refusal {
             | Self::TooLateToWithdraw { .. }
             | Self::Locked { .. }
             | Self::Fixed { .. }
+            | Self::LinkStays { .. }
             | Self::WrongStatus { .. } => true,
             // A forgotten field is everyday work; going ahead without an approval is not.
             Self::Missing { missing, .. } => {

@@ -58,6 +58,13 @@ fn only(variables: &Variables, severity: &str) -> Variables {
     judged
 }
 
+/// Everybody who has a part in the work on a ticket: its owner, its lead, and who took a phase of it.
+#[must_use]
+pub fn workers(ticket: &Ticket) -> BTreeSet<&str> {
+    let named = ticket.owner.iter().chain(&ticket.lead).map(String::as_str);
+    named.chain(phases_by(ticket)).collect()
+}
+
 fn phases_by(ticket: &Ticket) -> BTreeSet<&str> {
     let here = ticket.steps.iter().filter(|s| s.phase).filter_map(|s| s.by.person());
     here.chain(ticket.brought.values().flat_map(|b| &b.phases_by).map(String::as_str)).collect()

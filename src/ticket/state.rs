@@ -120,6 +120,9 @@ pub struct Ticket {
     /// Who was called in the night, and when they are told what is owed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub woken: BTreeMap<String, Timestamp>,
+    /// Notes that were changed in chat, and when that was for the last time, as the platform says.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub revised: BTreeMap<i64, Timestamp>,
     /// Approvals by which a step was taken, and on which later steps rely.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub granted: BTreeMap<String, Granted>,
@@ -278,6 +281,9 @@ pub struct Link {
     pub reason_only: bool,
     /// The event.
     pub seq: i64,
+    /// The procedure made it and relies on it: nobody takes it back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub made: bool,
 }
 
 /// A clock.

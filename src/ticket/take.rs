@@ -15,8 +15,8 @@ use super::number::Number;
 use super::refusal::Refusal;
 use super::state::{Held, SealedRef, Ticket};
 use super::{
-    approval, authority, campaign, clock, conditions, consequences, duties, entry, fixed, merge, offer, owed, scores, second, severity,
-    spoken, view,
+    approval, authority, campaign, clock, conditions, consequences, duties, entry, fixed, links, merge, offer, owed, scores, second,
+    severity, spoken, view,
 };
 use crate::env::Timestamp;
 use crate::ledger::sealed::Sealed;
@@ -68,7 +68,8 @@ pub(super) fn named<'a>(pin: Pinning<'a>, name: &str) -> Result<&'a Transition, 
     })
 }
 
-fn permitted(draft: &Draft<'_>, ticket: &Ticket, pin: Pinning<'_>, transition: &Transition) -> Result<(), Refusal> {
+/// Whether the asker may take the step; `true` when only as the organisation's single operator.
+fn permitted(draft: &Draft<'_>, ticket: &Ticket, pin: Pinning<'_>, transition: &Transition) -> Result<bool, Refusal> {
     let label = view::label(pin.kind, pin.response, &transition.name);
     let what = format!("take “{label}”");
     let person = draft.person(&what)?;
@@ -76,23 +77,26 @@ fn permitted(draft: &Draft<'_>, ticket: &Ticket, pin: Pinning<'_>, transition: &
     if !authority::may(&around, ticket, draft.ctx.actor, &transition.by) {
         return Err(Refusal::NotAllowed { what, roles: transition.by.clone() });
     }
-    if let Some(duty) = duties::held_apart(&around, ticket, &transition.name, person) {
+    let apart = duties::held_apart(&around, ticket, &transition.name, person);
+    let own = own_work(draft, ticket, pin, transition, person);
+    let alone = (apart.is_some() || own.is_some()) && authority::single_operator(&around, person);
+    if let Some(duty) = apart.filter(|_| !alone) {
         let duty = view::label(pin.kind, pin.response, &duty).to_owned();
         return Err(Refusal::DutiesApart { ticket: ticket.number.clone(), label: label.to_owned(), duty });
     }
-    if let Some(of) = own_work(draft, ticket, pin, transition, person) {
+    if let Some(of) = own.filter(|_| !alone) {
         return Err(Refusal::OwnWork { ticket: ticket.number.clone(), label: label.to_owned(), of });
     }
     if transition.fresh_auth && draft.ctx.via.auth != "passkey" {
         return Err(Refusal::PasskeyNeeded { label: label.to_owned() });
     }
-    Ok(())
+    Ok(alone)
 }
 
 /// The ticket that this one reviews and in which the person had a part, where the procedure keeps the two apart.
 fn own_work(draft: &Draft<'_>, ticket: &Ticket, pin: Pinning<'_>, transition: &Transition, person: &str) -> Option<Number> {
     let around = draft.around(pin);
-    if !duties::keeps_reviewed_apart(&around, ticket, &transition.name) || authority::single_operator(&around, person) {
+    if !duties::keeps_reviewed_apart(&around, ticket, &transition.name) {
         return None;
     }
     let reviewed = ticket.links.iter().filter(|l| l.link == duties::REVIEWS).filter_map(|l| draft.other(l.to.as_ref()?));
@@ -111,6 +115,8 @@ pub(super) struct Checked<'a> {
     automatic: bool,
     /// A tool takes it, which was allowed to beforehand.
     by_tool: bool,
+    /// Only the organisation's single operator may take it so.
+    alone: bool,
     /// The approval that was only spoken, on which it goes ahead.
     spoken: Option<spoken::ToRecord>,
 }
@@ -215,7 +221,7 @@ fn check<'a>(draft: &Draft<'a>, number: &Number, step: &Step) -> Result<Checked<
     let ticket = draft.ticket(number)?;
     let pin = draft.pinning(ticket)?;
     let transition = named(pin, &step.transition)?;
-    permitted(draft, ticket, pin, transition)?;
+    let alone = permitted(draft, ticket, pin, transition)?;
     startable(ticket, pin, transition)?;
     if ticket.ended && !transition.reopens && !step.fields.is_empty() {
         return Err(Refusal::Locked { ticket: number.clone(), status: ticket.status.clone() });
@@ -239,7 +245,7 @@ fn check<'a>(draft: &Draft<'a>, number: &Number, step: &Step) -> Result<Checked<
     let reason = reason_missing(ticket, pin, transition, step, late);
     complete(draft, &after, pin, transition, reason)?;
     let spoken = spoken::relied_on(draft, &after, pin, transition)?;
-    Ok(Checked { transition, pin, fields, to, late, automatic: false, by_tool: false, spoken })
+    Ok(Checked { transition, pin, fields, to, late, automatic: false, by_tool: false, alone, spoken })
 }
 
 /// What the step sets by itself, and what it moves from one field to another.
@@ -345,7 +351,7 @@ fn complete(draft: &Draft<'_>, after: &Ticket, pin: Pinning<'_>, transition: &Tr
 
 fn record(draft: &mut Draft<'_>, number: &Number, step: &Step, checked: Checked<'_>) -> Result<(), Refusal> {
     let ticket = draft.ticket(number)?;
-    let Checked { transition, pin, fields, to, late, automatic, by_tool, spoken } = checked;
+    let Checked { transition, pin, fields, to, late, automatic, by_tool, alone, spoken } = checked;
     let before = ticket.status.clone();
     let stood = ticket.clone();
     let skipped = skipped(ticket, pin, transition);
@@ -366,6 +372,7 @@ fn record(draft: &mut Draft<'_>, number: &Number, step: &Step, checked: Checked<
         late,
         automatic,
         ended,
+        alone,
         authored: !automatic && duties::authored(pin.kind, &fields),
         approved: approval::as_approved(ticket, transition),
         levels: scores::judged(pin.kind, transition, &after),
@@ -395,8 +402,7 @@ fn record(draft: &mut Draft<'_>, number: &Number, step: &Step, checked: Checked<
     match &step.other {
         Some(other) if transition.merges => merge::merged(draft, number, other, before.clone(), pin),
         Some(other) if transition.asks.contains(&Ask::Ticket) => {
-            let link = Fact::Linked { link: transition.name.clone(), to: Some(other.clone()) };
-            draft.push(NewEvent::on(number, link).by(&pin.kind.digest));
+            draft.push(links::made(&transition.name, number, Some(other)).by(&pin.kind.digest));
         }
         _ => {}
     }
@@ -453,7 +459,8 @@ fn by_itself(
     settled(draft.ticket(number)?, transition, &mut fields);
     // What follows from a decision is the deciding person's; what nobody decided is nobody's.
     let automatic = reason.is_none();
-    let checked = Checked { transition, pin, fields, to: transition.to.clone(), late: false, automatic, by_tool: false, spoken: None };
+    let to = transition.to.clone();
+    let checked = Checked { transition, pin, fields, to, late: false, automatic, by_tool: false, alone: false, spoken: None };
     record(draft, number, &step, checked)
 }
 
@@ -466,7 +473,7 @@ pub(super) fn by_tool(draft: &mut Draft<'_>, number: &Number, transition: &Trans
     let mut fields = step.fields.clone();
     settled(ticket, transition, &mut fields);
     let to = transition.to.clone();
-    let checked = Checked { transition, pin, fields, to, late: false, automatic: true, by_tool: true, spoken: None };
+    let checked = Checked { transition, pin, fields, to, late: false, automatic: true, by_tool: true, alone: false, spoken: None };
     record(draft, number, &step, checked)
 }
 

@@ -43,6 +43,7 @@ pub fn variables(ticket: &Ticket, kind: &Kind, response: Option<&Response>) -> V
             "fields": fields,
             "alerts": ticket.alerts,
             "taken": ticket.steps.iter().map(|s| s.transition.as_str()).collect::<BTreeSet<_>>(),
+            "overdue": overdue(ticket),
             "stale": kind.transitions.values().any(|t| approval::is_stale(ticket, t)),
             "spoken": ticket.spoken.as_ref().map_or("none", |s| match (s.confirmed, &s.giver) {
                 (Some(true), _) => "confirmed",
@@ -63,6 +64,11 @@ fn levels_seen(ticket: &Ticket, kind: &Kind) -> Value {
         ticket.levels.get(sets).into_iter().flatten().map(String::as_str).chain(now).collect::<BTreeSet<_>>()
     };
     Value::Object(kind.scores.iter().map(|score| (score.sets.clone(), json!(of(&score.sets)))).collect())
+}
+
+/// Names of the clocks that were missed and still run.
+fn overdue(ticket: &Ticket) -> Vec<&str> {
+    ticket.clocks.iter().filter(|(_, clock)| clock.breached && clock.stopped.is_none()).map(|(name, _)| name.as_str()).collect()
 }
 
 /// Whether the response playbook lets this phase apply.

@@ -305,6 +305,11 @@ async fn a_browser_that_nobody_closed_goes_with_its_test() {
     let still_runs = || machine::command_lines().iter().any(|line| line.contains(&profile));
     assert!(still_runs(), "a browser with this profile runs");
     drop(browser);
+    // Killed is not yet gone: the kernel takes each of its processes away in its own time.
+    let patience = Instant::now();
+    while still_runs() && patience.elapsed() < Duration::from_secs(20) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     assert!(!still_runs(), "nothing with this profile runs");
 }
 

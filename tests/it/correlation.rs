@@ -117,7 +117,7 @@ async fn a_resolve_never_closes_and_quiet_ends_the_group(w: &mut World) {
     w.advance(hours(2) + minutes(1)).await;
     assert_eq!(tool.fires(&[storm(4)]).await.done()["tickets"], json!(["INC-000002"]));
     let linked: Vec<_> = w.events("INC-000002").await.into_iter().filter(|e| e["kind"] == "Linked").collect();
-    assert_eq!(linked[0]["data"], json!({ "link": "recurrence", "to": "INC-000001" }));
+    assert_eq!(linked[0]["data"], json!({ "link": "recurrence", "to": "INC-000001", "made": true }));
 
     // A merge keeps every alert and note where it can be read, and can be undone.
     ana.notes("INC-000001", "Seen on two hosts.").await.done();

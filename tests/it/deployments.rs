@@ -73,6 +73,7 @@ async fn modelled(w: &World) -> String {
         "title": "Deploy web-shop", "system": "web-shop", "expires_at": w.now().plus(days(60)).to_string(),
         "description": "Deploy a merged and reviewed pull request of web-shop with the pipeline, between 08:00 and 16:00.",
         "justification": "Forty such deployments went well since January; each alone is of low risk.",
+        "security_impact": "None: nothing is open that was closed before.",
         "rollback_plan": "The pipeline deploys the version before; three minutes.",
     });
     let model = w.person("ana").posts("/api/v1/tickets", json!({ "kind": "change-model", "fields": fields })).await.number();
@@ -160,7 +161,7 @@ async fn a_live_model_lets_a_reviewed_deployment_open_start_and_finish_its_own_c
     assert!(
         seen["fields"]["description"]
             .as_str()
-            .is_some_and(|d| d.contains("Author, says the report: ana") && d.contains("Reviewed by, says the report: bo")),
+            .is_some_and(|d| d.contains("Author: ana (as reported, unverified)") && d.contains("Reviewed by: bo (as reported, unverified)")),
         "{seen}"
     );
     assert!(w.log_of("ApprovalDecided").await.iter().all(|e| e["ticket"] == model.as_str()), "a tool approves nothing");
@@ -177,6 +178,56 @@ async fn a_live_model_lets_a_reviewed_deployment_open_start_and_finish_its_own_c
     assert_eq!(w.log_of("DeliveryKept").await.len(), 1, "kept, and nothing comes of it");
 }
 on_both!(a_live_model_lets_a_reviewed_deployment_open_start_and_finish_its_own_change);
+
+async fn who_wrote_and_who_reviewed_is_verified_where_the_login_is_somebodys_and_one_person_is_no_reviewer_of_their_own(w: &mut World) {
+    organised(w).await;
+    let mut files = countersign::procedure::built_in();
+    for (path, bytes) in &mut files {
+        if path == "organisation.yaml" {
+            bytes.extend_from_slice(SYSTEMS);
+            bytes.extend_from_slice(b"logins: { ana-gh: ana@example.com, pipeline/ana-work: ana@example.com, bo-gh: ben@example.com, gone: left@example.com }\n");
+        }
+    }
+    w.adopts(files, "Whose the logins are.").await;
+    let pipeline = w.tool("pipeline");
+    modelled(w).await;
+    let by = |author: &str, reviewers: &[&str]| json!({ "pull_request": "https://git.example.com/pull/12", "author": author, "reviewers": reviewers });
+    // One person under two logins, under an address, and in other letters: nobody has reviewed it.
+    for (n, reviewer) in ["ana-work", "@Ana-GH", "ANA@example.com", " ana-gh "].iter().enumerate() {
+        let told = tells(&pipeline, &format!("5{n}"), "succeeded", by("ana-gh", &[reviewer])).await;
+        assert!(told[0].starts_with("FND-"), "{reviewer}: {told:?}");
+        let seen = w.person("aud").sees(&told[0]).await;
+        assert!(seen["fields"]["description"].as_str().is_some_and(|d| d.contains("somebody other than its author")), "{seen}");
+    }
+    let chg = tells(&pipeline, "60", "succeeded", by("ana-gh", &["bo-gh", "stranger", "gone"])).await[0].clone();
+    let seen = w.person("aud").sees(&chg).await;
+    let description = seen["fields"]["description"].as_str().unwrap_or_default();
+    assert!(description.contains("Author: ana-gh (ana@example.com, verified)"), "{description}");
+    let reviewers = "bo-gh (ben@example.com, verified), stranger (as reported, unverified), gone (as reported, unverified)";
+    assert!(description.contains(reviewers), "{description}");
+    let event = w.log_of("DeploymentSeen").await.pop().expect("a report");
+    assert_eq!(event["data"]["people"], json!({ "author": w.id_of("ana"), "reviewers": [w.id_of("ben"), null, null] }));
+    let told = w.signed_in("aud").await.gets(&format!("/console/c/{chg}")).await.text();
+    assert!(told.contains("by ana (ana-gh, verified)") && told.contains("stranger (as reported, unverified)"), "{told}");
+    // A model may want both to be people whom we know.
+    let strict = json!({
+        "title": "Deploy web-shop, known people only", "system": "web-shop", "expires_at": w.now().plus(days(60)).to_string(),
+        "deployed_when": "verified",
+        "description": "Deploy a merged and reviewed pull request of web-shop with the pipeline, between 08:00 and 16:00.",
+        "justification": "Forty such deployments went well since January; each alone is of low risk.",
+        "rollback_plan": "The pipeline deploys the version before; three minutes.",
+    });
+    let ana = w.person("ana");
+    w.hires("own", &["system-owner"]).await;
+    w.person("own").takes("retire", "MOD-000001", json!({ "reason": "Known people only, from now on." })).await.done();
+    let model = ana.posts("/api/v1/tickets", json!({ "kind": "change-model", "fields": strict })).await.number();
+    approves(w, "chi", &model).await;
+    let unknown = tells(&pipeline, "70", "succeeded", by("ana-gh", &["stranger"])).await;
+    assert!(unknown[0].starts_with("FND-"), "{unknown:?}");
+    let known = tells(&pipeline, "71", "succeeded", by("ana-gh", &["bo-gh"])).await;
+    assert!(known[0].starts_with("CHG-"), "{known:?}");
+}
+on_both!(who_wrote_and_who_reviewed_is_verified_where_the_login_is_somebodys_and_one_person_is_no_reviewer_of_their_own);
 
 // proves: CHG-27
 async fn a_change_that_no_deployment_ever_confirmed_is_listed(w: &mut World) {

@@ -93,6 +93,7 @@ async fn a_corrective_action_has_an_owner_a_day_and_somebody_elses_word_that_it_
 }
 on_both!(a_corrective_action_has_an_owner_a_day_and_somebody_elses_word_that_it_helped);
 
+// proves: INC-13, RCA-02
 async fn a_serious_incident_is_reviewed_and_what_follows_is_tracked_or_said_to_be_nothing(w: &mut World) {
     let (ana, mia) = (w.person("ana"), w.person("mia"));
     let small = ana.declares("A typo", "sev4").await;
@@ -101,7 +102,7 @@ async fn a_serious_incident_is_reviewed_and_what_follows_is_tracked_or_said_to_b
     assert_eq!(linked(&ana.sees(&small).await, "reviewed_by"), Vec::<String>::new());
     let inc = ana.declares("Everything is down", "sev1").await;
     ana.acknowledges(&inc).await.done();
-    w.readies(&inc, "remediated").await;
+    w.readies_but_for_the_review(&inc, "remediated").await;
     let review = linked(&ana.sees(&inc).await, "reviewed_by").pop().expect("its review");
     let opened = ana.sees(&review).await;
     assert_eq!((&opened["fields"]["type"], linked(&opened, "reviews")), (&json!("post-incident"), vec![inc.clone()]));
@@ -110,14 +111,50 @@ async fn a_serious_incident_is_reviewed_and_what_follows_is_tracked_or_said_to_b
     mia.takes("complete", &review, found.clone()).await.refused("LinkMissing").says("corrected by");
     let act = ana.posts("/api/v1/tickets", json!({ "kind": "corrective-action", "fields": { "title": "Rotate logs" } })).await.number();
     links(w, "mia", &review, "corrected_by", &act).await;
+    mia.takes("complete", &review, found.clone()).await.refused("RecordMissing").says("must be taken on by somebody");
+    mia.closes(&inc, "Fixed.").await.refused("RecordMissing").says("post-incident review comes first");
+    let taken_on = json!({ "fields": {
+        "description": "Rotate logs on all hosts by the base role, and alert at 80 % of the disk.", "due": w.now().plus(days(10)).to_string(),
+    } });
+    ana.takes("start", &act, taken_on).await.done();
     mia.takes("complete", &review, found).await.done();
+    mia.closes(&inc, "Fixed.").await.done();
+    // What is open is told by incident, by whichever way it follows from it.
+    let open = w.person("aud").gets("/api/v1/reports/corrective-actions").await.done();
+    assert_eq!((&open["summary"]["open"], &open["summary"]["by_incident"]), (&json!(1), &json!({ inc.as_str(): 1 })), "{open}");
+    let row = &open["rows"][0];
+    assert_eq!((&row["ticket"], &row["of"], &row["via"]), (&json!(act), &json!([inc]), &json!([review])));
+    assert_eq!((&row["accepted"], &row["owner_name"], &row["overdue"]), (&json!(true), &json!("ana"), &json!(false)));
     // Overdue ones are told: here nobody ever looked at the second.
     let second = ana.declares("Down again", "sev1").await;
     ana.acknowledges(&second).await.done();
-    w.readies(&second, "remediated").await;
+    w.readies_but_for_the_review(&second, "remediated").await;
     let late = linked(&ana.sees(&second).await, "reviewed_by").pop().expect("its review");
+    let due = ana.sees(&late).await["fields"]["due"].clone();
+    assert_eq!(due, json!(w.now().plus(days(5)).to_string()), "it has a day");
     w.advance(days(6)).await;
     w.tick().await;
+    let reviews = w.person("aud").gets("/api/v1/reports/reviews").await.done();
+    assert_eq!(reviews["summary"], json!({ "by_status": { "completed": 1, "open": 1 }, "overdue": 1 }));
+    let row = &reviews["rows"][0];
+    assert_eq!(
+        (&row["ticket"], &row["of"], &row["due"], &row["overdue"], &row["days_late"]),
+        (&json!(late), &json!([second]), &due, &json!(true), &json!(1))
+    );
+    let page = w.signed_in("aud").await.gets("/console/reports/reviews").await.text();
+    assert!(page.contains(&late) && page.contains("Overdue") && page.contains("Days late"), "{page}");
+    assert!(w.signed_in("aud").await.gets("/console/").await.text().contains("1 day late"), "and on the board");
+    // Waived: with a reason, and not by whoever leads the work.
+    ana.posts(&format!("/api/v1/tickets/{second}/lead"), json!({ "person": w.id_of("mia") })).await.done();
+    mia.takes("void", &late, json!({ "reason": "The same as the first." }))
+        .await
+        .refused("SecondPersonNeeded")
+        .with_status(403)
+        .says(&second);
+    w.person("max").takes("void", &late, json!({})).await.refused("ReasonMissing");
+    mia.closes(&second, "Fixed.").await.refused("RecordMissing");
+    w.person("max").takes("void", &late, json!({ "reason": "The same disk as last week, reviewed there." })).await.done();
+    mia.closes(&second, "Fixed.").await.done();
     assert!(w.events(&late).await.iter().any(|e| e["kind"] == "ClockBreached" && e["data"]["clock"] == "complete"));
 }
 on_both!(a_serious_incident_is_reviewed_and_what_follows_is_tracked_or_said_to_be_nothing);

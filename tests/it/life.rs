@@ -100,6 +100,8 @@ async fn an_incident_closes_only_when_everything_is_there(w: &mut World) {
     mia.sets(inc, json!({ "data_involved": ["none"], "reporting_duties": ["undecided"] })).await.done();
     mia.closes(inc, "Done.").await.refused("ConditionNotMet").says("Decide whom we must tell");
     mia.sets(inc, json!({ "reporting_duties": ["none"] })).await.done();
+    mia.closes(inc, "Done.").await.refused("RecordMissing").says("Its post-incident review comes first");
+    w.reviews(inc).await;
     ana.closes(inc, "Done.").await.refused("SecondPersonNeeded").says("somebody else must").with_status(403);
     mia.takes("close", inc, json!({})).await.refused("ReasonMissing").about(&["reason"]);
     let closed = mia.closes(inc, "Fixed, and confirmed by an order.").await.done();

@@ -1,5 +1,6 @@
 //! Who is called when something breaks at night, until somebody answers; and what they are told in the morning.
 
+use countersign::desk::paging::Entry;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -7,7 +8,7 @@ use sha2::Sha256;
 use super::world::answer::Answered;
 use super::world::pager::{FakePager, PAGERDUTY_SECRET};
 use super::world::person::receive;
-use super::world::slack::FakeSlack;
+use super::world::slack::{FakeSlack, Fault};
 use super::world::{World, days, hours, labels, minutes, on_both, until};
 
 const ROTA: &str = "on_call:
@@ -112,6 +113,12 @@ async fn at_three_whoever_is_on_call_is_paged_at_once_and_then_the_next_until_so
     assert_eq!(w.log_of("MorningTold").await.len(), 0);
     w.advance_to("2026-03-03T09:02:00Z").await;
     w.tick().await;
+    // The other replica may have been quicker, and is still at it.
+    until("both are to be told", async || {
+        let log = w.log_of("MorningTold").await;
+        ["ana", "ben"].iter().all(|person| log.iter().any(|e| e["data"]["person"] == json!(w.id_of(person))))
+    })
+    .await;
     w.pages_are_sent().await;
     let morning = told(&slack, &users["ana"]).split_off(before);
     assert_eq!(morning.len(), 1, "{morning:?}");
@@ -124,6 +131,177 @@ async fn at_three_whoever_is_on_call_is_paged_at_once_and_then_the_next_until_so
     }
 }
 on_both!(at_three_whoever_is_on_call_is_paged_at_once_and_then_the_next_until_somebody_answers);
+
+/// Two replicas, Slack, and ana on call with an account there.
+async fn two_replicas(w: &mut World) -> (FakeSlack, String) {
+    let slack = FakeSlack::starts().await;
+    configures(w, &slack.settings()).await;
+    w.starts().await;
+    let ana = slack.joins("ana");
+    w.links("ana", &ana).await;
+    (slack, ana)
+}
+
+async fn pages_wait(w: &World) -> i64 {
+    w.database.number("SELECT COUNT(*) FROM outbox WHERE channel LIKE 'page:%'").await
+}
+
+async fn whoever_takes_a_page_over_looks_first_whether_it_arrived(w: &mut World) {
+    let (slack, ana) = two_replicas(w).await;
+    // The message arrives; the answer comes so late that the turn of whoever sent it has run out by then.
+    slack.fails("chat.postMessage", Fault::AnsweredLate(std::time::Duration::from_secs(3)));
+    has_rota(w, ROTA).await;
+    until("it arrived", async || told(&slack, &ana).len() == 1).await;
+    w.clock.advance(minutes(2));
+    until("the other replica is done with it", async || pages_wait(w).await == 0).await;
+    assert_eq!(slack.asked("conversations.open"), 1, "it looked in the conversation with her");
+    // Whoever was too slow notes nothing over it, and nobody sends it again.
+    w.advance(hours(1)).await;
+    w.pages_are_sent().await;
+    assert_eq!(told(&slack, &ana).len(), 1, "{:?}", told(&slack, &ana));
+    assert!(slack.violations().is_empty(), "{:?}", slack.violations());
+}
+on_both!(whoever_takes_a_page_over_looks_first_whether_it_arrived);
+
+async fn each_of_several_who_are_called_is_told_once_whatever_becomes_of_the_others(w: &mut World) {
+    let slack = FakeSlack::starts().await;
+    configures(w, &slack.settings()).await;
+    let users = ["mia", "max"].map(|name| (name, slack.joins(name)));
+    for (name, user) in &users {
+        w.links(name, user).await;
+    }
+    let inc = w.person("ana").declares("Slow checkout", "sev3").await;
+    w.slack_is_told().await;
+    // One message gets lost on its way, the next one arrives without its answer, and Slack asks the third to wait.
+    for fault in [Fault::CutBefore, Fault::CutAfter, Fault::Limited(20)] {
+        slack.fails("chat.postMessage", fault);
+    }
+    let call = json!({ "to": "incident-manager", "reason": "Nobody knows the shop." });
+    let before = w.now();
+    w.person("ana").posts(&format!("/api/v1/tickets/{inc}/escalate"), call).await.done();
+    assert_eq!(w.database.number("SELECT COUNT(*) FROM outbox WHERE channel = 'page:chat'").await, 2, "one entry for each");
+    w.pages_are_sent().await;
+    w.slack_is_told().await;
+    for (name, user) in &users {
+        let told = told(&slack, user);
+        assert!(told.len() == 1 && told[0].contains("needs you now"), "{name}: {told:?}");
+    }
+    assert!(w.now().since(before) >= std::time::Duration::from_secs(20), "it waited as long as Slack asked");
+    assert!(slack.violations().is_empty(), "{:?}", slack.violations());
+}
+on_both!(each_of_several_who_are_called_is_told_once_whatever_becomes_of_the_others);
+
+async fn whoever_was_woken_by_many_incidents_hears_once_in_the_morning_and_every_incident_says_so(w: &mut World) {
+    let slack = FakeSlack::starts().await;
+    configures(w, &slack.settings()).await;
+    let ana = slack.joins("ana");
+    w.links("ana", &ana).await;
+    has_rota(w, ROTA).await;
+    w.advance_to("2026-03-03T03:00:00Z").await;
+    let mut incidents = Vec::new();
+    for n in 0..8 {
+        let alert = labels(&format!("Broken{n}"), &format!("service-{n}"), "host-1", "critical");
+        let inc = w.alertmanager().fires(&[alert]).await.done()["tickets"][0].as_str().expect("a ticket").to_owned();
+        w.person("ana").acknowledges(&inc).await.done();
+        incidents.push(inc);
+    }
+    w.pages_are_sent().await;
+    w.advance_to("2026-03-03T09:00:00Z").await;
+    // They come due together, and are recorded in one commit: one message is queued, not eight.
+    w.tick().await;
+    assert_eq!(w.log_of("MorningTold").await.len(), incidents.len());
+    w.pages_are_sent().await;
+    assert_eq!(told(&slack, &ana).iter().filter(|text| text.contains("up at night")).count(), 1);
+}
+on_both!(whoever_was_woken_by_many_incidents_hears_once_in_the_morning_and_every_incident_says_so);
+
+/// What was said of calls that reached nobody, in the incident's channel.
+fn missed(slack: &FakeSlack) -> Vec<String> {
+    let said = slack.channel_like("inc-000001").messages;
+    let said = said.iter().map(|m| m["text"].as_str().unwrap_or_default().trim_start_matches("▲ ").to_owned());
+    said.filter(|text| text.contains("could not be told") || text.contains("nobody is that")).collect()
+}
+
+// proves: INC-20
+async fn somebody_on_call_whom_chat_cannot_reach_is_on_record_and_the_next_is_called_at_once(w: &mut World) {
+    let slack = FakeSlack::starts().await;
+    configures(w, &slack.settings()).await;
+    let (ben, mia) = (slack.joins("ben"), slack.joins("mia"));
+    w.links("ben", &ben).await;
+    w.links("mia", &mia).await;
+    slack.lock().users.get_mut(&ben).expect("ben").deleted = true;
+    has_rota(w, ROTA).await;
+    let inc = breaks(w).await;
+    let began = w.now();
+    // Nobody linked an account for ana, and Slack closed ben's; mia has one.
+    until("mia is called", async || called(w, &inc).await.len() == 3).await;
+    assert!(w.now().since(began) < minutes(1), "nobody waited for an answer that could not come");
+    let expected = of(&[("on-call", "ana"), ("on-call.next", "ben"), ("on-call.manager", "mia")]);
+    assert_eq!(called(w, &inc).await, expected);
+    w.pages_are_sent().await;
+    w.slack_is_told().await;
+    assert_eq!(told(&slack, &mia).len(), 1);
+    let events: Vec<Value> = w.log_of("PageMissed").await.iter().map(|e| e["data"].clone()).collect();
+    let event = |tier: i64, to: &str, who: &str, why: &str| json!({ "tier": tier, "to": to, "person": w.id_of(who), "platform": "slack", "why": why, "next": true });
+    assert_eq!(events, [event(0, "on-call", "ana", "not_linked"), event(1, "on-call.next", "ben", "refused")]);
+    assert_eq!(
+        missed(&slack),
+        [
+            "Ana could not be told in Slack: no account there is linked. Whoever comes next is called at once.",
+            "Ben could not be told in Slack: it lets me write to no account of theirs. Whoever comes next is called at once.",
+        ]
+    );
+    let page = w.signed_in("ana").await.gets(&format!("/console/c/{inc}")).await.text();
+    assert!(page.contains("could not be told in Slack: no account there is linked"), "the console shows it as well");
+    // Somebody took it: nobody else is called.
+    w.person("ben").acknowledges(&inc).await.done();
+    w.advance(hours(1)).await;
+    assert_eq!((called(w, &inc).await, w.log_of("PageMissed").await.len()), (expected, 2));
+}
+on_both!(somebody_on_call_whom_chat_cannot_reach_is_on_record_and_the_next_is_called_at_once);
+
+async fn where_a_pager_calls_as_well_nobody_is_passed_over_and_that_chat_could_not_is_said(w: &mut World) {
+    let (slack, pager) = (FakeSlack::starts().await, FakePager::starts().await);
+    configures(w, &format!("{}{}", pager.webhook(), slack.settings())).await;
+    has_rota(w, ROTA).await;
+    let inc = breaks(w).await;
+    until("it is on record", async || w.log_of("PageMissed").await.len() == 1).await;
+    w.pages_are_sent().await;
+    w.slack_is_told().await;
+    assert_eq!(called(w, &inc).await, of(&[("on-call", "ana")]), "her pager has it");
+    assert_eq!(missed(&slack), ["Ana could not be told in Slack: no account there is linked."]);
+    assert_eq!(pager.lock().pages.len(), 1);
+    // It is the same call, however often it is told; and when somebody has answered, it is no news.
+    let event = w.desk().paged(&Entry { seq: w.events_raw("Escalated").await, ticket: None, person: None }).await.expect("the call");
+    w.desk().page_missed(&event, "slack", "not_linked").await.expect("asked");
+    assert_eq!(w.log_of("PageMissed").await.len(), 1);
+    // Everybody in the rounds is called in turn, and not all of them within a moment.
+    for _ in 0..12 {
+        w.advance(minutes(5)).await;
+    }
+    w.pages_are_sent().await;
+    assert!(called(w, &inc).await.len() > 5, "{:?}", called(w, &inc).await);
+}
+on_both!(where_a_pager_calls_as_well_nobody_is_passed_over_and_that_chat_could_not_is_said);
+
+async fn where_nobody_can_be_reached_the_first_round_is_over_at_once_and_the_others_keep_their_time(w: &mut World) {
+    let slack = FakeSlack::starts().await;
+    configures(w, &slack.settings()).await;
+    has_rota(w, ROTA).await;
+    let inc = breaks(w).await;
+    until("the first round is over", async || w.log_of("PageMissed").await.len() == 4).await;
+    w.pages_are_sent().await;
+    let first_round = of(&[("on-call", "ana"), ("on-call.next", "ben"), ("on-call.manager", "mia"), ("incident-manager", "")]);
+    assert_eq!(called(w, &inc).await, first_round);
+    let ben = slack.joins("ben");
+    w.links("ben", &ben).await;
+    w.advance(minutes(5)).await;
+    w.pages_are_sent().await;
+    assert_eq!(told(&slack, &ben).iter().filter(|text| text.contains("needs you now")).count(), 1, "whoever linked meanwhile is reached");
+    w.slack_is_told().await;
+    assert!(missed(&slack).iter().any(|said| said.starts_with("Incident manager could not be told")), "{:?}", missed(&slack));
+}
+on_both!(where_nobody_can_be_reached_the_first_round_is_over_at_once_and_the_others_keep_their_time);
 
 async fn pagerduty_says(w: &World, secret: &str, event: &Value) -> Answered {
     let body = json!({ "event": event }).to_string();
@@ -258,6 +436,8 @@ async fn a_turn_changes_once_however_many_look_and_both_are_told(w: &mut World) 
     let inc = w.person("ana").declares("Slow checkout", "sev3").await;
     for day in 1..=8 {
         w.advance(days(1)).await;
+        // A day is longer than any turn: whoever is sending when it passes would be taken for one that died.
+        w.pages_are_sent().await;
         if day == 3 {
             w.stops().await;
             w.starts().await;

@@ -30,3 +30,18 @@ async fn who_was_too_slow_does_not_end_anybody_elses_turn(w: &mut World) {
     assert!(store.lease(CHANNEL, 2000, 3000).await.expect("looked").is_none(), "nothing is left");
 }
 on_both!(who_was_too_slow_does_not_end_anybody_elses_turn);
+
+async fn who_was_too_slow_does_not_put_off_what_is_anothers_turn(w: &mut World) {
+    let store = w.store().await;
+    store.queue(CHANNEL, 0, 1, "1").await.expect("queued");
+    let slow = store.lease(CHANNEL, 10, 100).await.expect("looked").expect("it is due");
+    let other = store.lease(CHANNEL, 200, 300).await.expect("looked").expect("the turn ran out, another replica takes it");
+    assert_eq!((slow.attempts, other.attempts), (0, 1), "and sees that it was tried");
+    store.later(CHANNEL, &slow, 205).await.expect("noted");
+    assert!(store.lease(CHANNEL, 210, 400).await.expect("looked").is_none(), "it is still the other's");
+    store.later(CHANNEL, &other, 250).await.expect("noted");
+    assert!(store.lease(CHANNEL, 249, 400).await.expect("looked").is_none(), "it waits as long as the other said");
+    let third = store.lease(CHANNEL, 250, 400).await.expect("looked").expect("it is due again");
+    store.delivered(CHANNEL, &third, 260).await.expect("noted");
+}
+on_both!(who_was_too_slow_does_not_put_off_what_is_anothers_turn);

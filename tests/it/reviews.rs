@@ -87,13 +87,106 @@ pub async fn freezes(w: &World, review: &str) {
     w.person("sec").posts(&format!("/api/v1/tickets/{review}/lines/freeze"), json!({})).await.done();
 }
 
+// proves: REV-05
+async fn whoever_hands_in_a_list_decides_on_none_of_its_lines_and_a_later_list_says_what_it_replaces(w: &mut World) {
+    with_systems(w, "").await;
+    let (rev, mine) = (review(w, json!({})).await, "account,email,role\nsvc_old,,read\n");
+    // The owner of the system hands in the list herself; somebody else another one, before the lines are frozen.
+    hands_in(w, "sec", &rev, "prod-db", "account\nsvc_gone\n").await.done();
+    w.hires("ori", &["responder"]).await;
+    hands_in(w, "ori", &rev, "wiki", "account,email\npage,\n").await.done();
+    w.advance(hours(1)).await;
+    let ora_works = w.person("ora").sends(Method::POST, &format!("/api/v1/tickets/{rev}/users?system=prod-db"), Some(mine.into())).await;
+    ora_works.done();
+    let listed = w.log_of("UsersListed").await;
+    assert_eq!(listed[0]["data"]["replaces"], Value::Null);
+    assert_eq!(listed[2]["data"]["replaces"], json!({ "file": 1, "rows": 1, "by": w.id_of("sec") }));
+    assert_eq!(listed[2]["actor"]["id"], json!(w.id_of("ora")));
+    let story = w.signed_in("aud").await.gets(&format!("/console/c/{rev}")).await.text();
+    assert!(story.contains("It (file 3) takes the place of file 1, 1 user by "), "{story}");
+    assert_eq!(w.person("aud").sees(&rev).await["files"].as_array().map(Vec::len), Some(3), "what was replaced stays on file");
+    freezes(w, &rev).await;
+    // Ora owns prod-db, and handed in its list: the next authority is asked. The wiki's is asked as always.
+    let all = lines(&w.person("aud"), &rev, "").await;
+    let asked: Vec<(&str, &str, &Value)> = all
+        .iter()
+        .map(|l| (l["account"].as_str().unwrap_or_default(), l["reviewer"].as_str().unwrap_or_default(), &l["listed_by"]))
+        .collect();
+    let (sec, ora, ori) = (w.id_of("sec"), json!(w.id_of("ora")), json!(w.id_of("ori")));
+    assert_eq!(asked, [("svc_old", "security-officer", &ora), ("page", sec.as_str(), &ori)]);
+    let seat = w.signed_in("ora").await;
+    assert_eq!(lines(&seat, &rev, "?mine=true").await, Vec::<Value>::new());
+    decides(&seat, &rev, 1, "keep", "It runs each night.").await.refused("OwnList").with_status(403).says("the list that you handed in");
+    assert_eq!(w.log_of("Refused").await.last().expect("on record")["data"]["code"], "OwnList");
+    decides(&w.signed_in("sec").await, &rev, 1, "keep", "It runs each night.").await.done();
+}
+on_both!(whoever_hands_in_a_list_decides_on_none_of_its_lines_and_a_later_list_says_what_it_replaces);
+
+async fn nobody_confirms_that_their_own_access_is_gone(w: &mut World) {
+    with_systems(w, "").await;
+    let acc = granted(w, "ora", "read").await;
+    let ora = w.person("ora");
+    ora.takes("revoke", &acc, json!({ "reason": "I read nothing there." })).await.done();
+    ora.files(&acc, "gone.txt", b"role dropped", Some("deprovisioning"), None).await.done();
+    let own = ora.takes("confirm", &acc, json!({})).await;
+    own.refused("DutiesApart").with_status(403).says("is about you, so “Confirm that it is gone” is somebody else's to take");
+    // Nor at the console, nor after having made it somebody else's.
+    let seat = w.signed_in("ora").await;
+    let told = seat.submits(&format!("/console/c/{acc}/do/step.confirm"), &[]).await;
+    assert!(told.text().contains("somebody else"), "{}", told.text());
+    ora.sets(&acc, json!({ "requested_for": w.id_of("ana") })).await.refused("Fixed");
+    w.person("sec").takes("confirm", &acc, json!({})).await.done();
+
+    // The record by which a review takes something away.
+    let rev = review(w, json!({ "system": "prod-db" })).await;
+    hands_in(w, "ben", &rev, "prod-db", "account,email,role\nora_adm,ora@example.com,admin\n").await.done();
+    freezes(w, &rev).await;
+    decides(&w.signed_in("sec").await, &rev, 1, "revoke", "Nobody asked for it here.").await.done();
+    let rmv = "RMV-000001";
+    ora.files(rmv, "gone.txt", b"role dropped", Some("deprovisioning"), None).await.done();
+    ora.takes("confirm", rmv, json!({})).await.refused("DutiesApart");
+    ora.sets(rmv, json!({ "requested_for": null })).await.refused("Fixed").says("REV-000001");
+    w.person("ben").sets(rmv, json!({ "type": "change" })).await.refused("Fixed").says("people agreed to this as it stands");
+    let codes: Vec<Value> = w.log_of("Refused").await.into_iter().map(|e| e["data"]["code"].clone()).collect();
+    assert_eq!(codes, ["DutiesApart", "DutiesApart", "Fixed", "DutiesApart", "Fixed", "Fixed"], "each is on record");
+    w.person("sec").takes("confirm", rmv, json!({})).await.done();
+}
+on_both!(nobody_confirms_that_their_own_access_is_gone);
+
+// proves: APR-05
+async fn a_single_operator_takes_what_nobody_else_can_and_the_log_says_so(w: &mut World) {
+    let alone =
+        "single_operator: { person: ora@example.com, kinds: [access, removal, review], why: One administrator., until: 2027-01-01 }\n";
+    with_systems(w, alone).await;
+    let acc = granted(w, "ora", "read").await;
+    let ora = w.person("ora");
+    ora.takes("revoke", &acc, json!({ "reason": "I read nothing there." })).await.done();
+    ora.files(&acc, "gone.txt", b"role dropped", Some("deprovisioning"), None).await.done();
+    ora.takes("confirm", &acc, json!({})).await.done();
+    let taken = w.log_of("TransitionTaken").await.pop().expect("a step");
+    assert_eq!((&taken["data"]["to"], &taken["data"]["alone"]), (&json!("closed"), &json!(true)));
+    let told = w.signed_in("aud").await.gets(&format!("/console/c/{acc}")).await.text();
+    assert!(told.contains("the single-operator exception was used"), "{told}");
+    // While somebody else can decide on a line, that one does.
+    let rev = review(w, json!({ "system": "prod-db" })).await;
+    hands_in(w, "ora", &rev, "prod-db", "account\nsvc_a\nsvc_b\n").await.done();
+    freezes(w, &rev).await;
+    decides(&w.signed_in("ora").await, &rev, 1, "keep", "It runs each night.").await.refused("OwnList");
+    for name in ["sec", "exe", "mia", "max"] {
+        w.disables(name).await;
+    }
+    decides(&w.signed_in("ora").await, &rev, 1, "keep", "It runs each night.").await.done();
+    assert_eq!(w.log_of("LineDecided").await.pop().expect("a decision")["data"]["alone"], true);
+}
+on_both!(a_single_operator_takes_what_nobody_else_can_and_the_log_says_so);
+
 /// Shows that access is gone.
 async fn confirmed(w: &World, record: &str) {
     w.person("sec").files(record, "gone.txt", b"role dropped", Some("deprovisioning"), None).await.done();
     w.person("sec").takes("confirm", record, json!({})).await.done();
 }
 
-// proves: REV-02, REV-03, REV-04, REV-05, REV-06
+// proves: REV-02, REV-03, REV-04, REV-05, REV-06, ACC-11
 async fn a_campaign_is_frozen_decided_done_and_only_then_complete(w: &mut World) {
     with_systems(w, "").await;
     let (anas, oras) = (granted(w, "ana", "admin").await, granted(w, "ora", "read").await);
@@ -103,14 +196,15 @@ async fn a_campaign_is_frozen_decided_done_and_only_then_complete(w: &mut World)
     hands_in(w, "sec", &rev, "wiki", users).await.refused("BadRequest").says("another system");
     hands_in(w, "sec", &rev, "prod-db", "name\nAna\n").await.refused("BadFields").says("account");
     hands_in(w, "aud", &rev, "prod-db", users).await.refused("NotAllowed");
-    hands_in(w, "sec", &rev, "prod-db", users).await.done();
+    hands_in(w, "ben", &rev, "prod-db", users).await.done();
     w.person("sec").takes("complete", &rev, found()).await.refused("LinkMissing");
     w.person("sec").explains_no_link(&rev, "corrected_by", "The lines say it all.").await.done();
     w.person("sec").takes("complete", &rev, found()).await.refused("LinesOpen").says("not frozen yet");
     w.person("aud").posts(&format!("/api/v1/tickets/{rev}/lines/freeze"), json!({})).await.refused("NotAllowed");
     freezes(w, &rev).await;
-    w.person("sec").posts(&format!("/api/v1/tickets/{rev}/lines/freeze"), json!({})).await.refused("BadRequest").says("frozen already");
-    hands_in(w, "sec", &rev, "prod-db", users).await.refused("BadRequest").says("frozen already");
+    w.person("sec").posts(&format!("/api/v1/tickets/{rev}/lines/freeze"), json!({})).await.refused("LinesFrozen").says("frozen already");
+    hands_in(w, "sec", &rev, "prod-db", users).await.refused("LinesFrozen").with_status(409).says("Open another review for what is new");
+    assert_eq!(w.log_of("Refused").await.last().expect("on record")["data"]["code"], "LinesFrozen");
 
     // Everything that is live here, everything in the system's list, each once: and what fits nothing says so.
     let all = lines(&w.person("aud"), &rev, "").await;
@@ -129,8 +223,25 @@ async fn a_campaign_is_frozen_decided_done_and_only_then_complete(w: &mut World)
             ("ora", oras.as_str(), vec!["unlisted"]),
         ]
     );
+    // Each leads to the record by which it was given; what nothing here ever gave is an orphan, and says so.
+    let origins: Vec<&str> = all.iter().filter_map(|l| l["origin"].as_str()).collect();
+    assert_eq!(origins, [anas.as_str(), "orphan", oras.as_str()]);
+    let given = w.person("aud").sees(origins[0]).await;
+    assert_eq!((&given["kind"], &given["fields"]["requested_for"]), (&json!("access"), &all[0]["person"]));
+    let page = w.signed_in("aud").await.gets(&format!("/console/c/{rev}/lines")).await.text();
+    assert!(page.contains(&format!("/console/c/{anas}")) && page.contains("orphan: never asked for here"), "{page}");
     let frozen = w.log_of("LinesFrozen").await.remove(0);
     assert_eq!((frozen["data"]["lines"].as_i64(), &frozen["data"]["from"]), (Some(3), &json!({ "access": 2, "users of prod-db": 2 })));
+    let scope = &frozen["data"]["scope"];
+    assert_eq!((&scope["system"], &scope["at"]), (&json!("prod-db"), &frozen["at"]));
+    let sources = json!([
+        { "of": "access", "count": 2, "standing": ["granted"] },
+        { "of": "users", "count": 2, "system": "prod-db", "file": 1, "by": w.id_of("ben") },
+    ]);
+    assert_eq!(scope["sources"], sources);
+    assert_eq!(&w.person("aud").gets(&format!("/api/v1/tickets/{rev}/lines")).await.done()["scope"], scope);
+    let told = w.signed_in("aud").await.gets(&format!("/console/c/{rev}")).await.text();
+    assert!(told.contains("prod-db alone: 2 access (granted); 2 users of prod-db (file 1, by "), "{told}");
     assert_eq!(frozen["data"]["digest"], w.person("aud").gets(&format!("/api/v1/tickets/{rev}/lines")).await.done()["digest"]);
 
     // Each is asked of the manager, else of the system's owner, else of the next authority: nobody of themselves.
@@ -141,7 +252,8 @@ async fn a_campaign_is_frozen_decided_done_and_only_then_complete(w: &mut World)
     let waiting = ora.gets("/api/v1/inbox").await.done();
     assert!(waiting["waiting"].as_array().into_iter().flatten().any(|one| one["why"] == "review"), "{waiting}");
     decides(&ora, &rev, of_ora, "keep", "It is mine.").await.refused("OwnAccess").with_status(403);
-    decides(&w.signed_in("ben").await, &rev, of_ana, "keep", "").await.refused("NotAllowed");
+    decides(&w.signed_in("max").await, &rev, of_ana, "keep", "").await.refused("NotAllowed").says("another's to decide. Ask somebody");
+    decides(&w.signed_in("ben").await, &rev, of_ana, "keep", "").await.refused("OwnList");
     decides(&w.person("mia"), &rev, of_ana, "keep", "").await.refused("NotByKey");
     decides(&mia, &rev, 4, "keep", "").await.refused("BadRequest").says("no line 4");
     decides(&mia, &rev, of_ana, "revoke", "").await.refused("ReasonMissing");
@@ -164,7 +276,7 @@ async fn a_campaign_is_frozen_decided_done_and_only_then_complete(w: &mut World)
     );
     let made = attested["links"].as_array().into_iter().flatten().find(|l| l["link"] == "attested_in").expect("the link")["id"].clone();
     let back = json!({ "reason": "It looks untidy." });
-    w.person("sec").posts(&format!("/api/v1/tickets/{anas}/links/{made}/remove"), back).await.refused("BadRequest").says("relies on it");
+    w.person("sec").posts(&format!("/api/v1/tickets/{anas}/links/{made}/remove"), back).await.refused("LinkStays").says("relies on it");
     let forged = json!({ "link": "attested_in", "to": rev });
     w.person("sec").posts(&format!("/api/v1/tickets/{anas}/links"), forged).await.refused("BadRequest").says("only a review");
     w.person("sec").takes("complete", &rev, found()).await.refused("LinesOpen").says("No record shows yet");
@@ -180,7 +292,7 @@ async fn a_campaign_is_frozen_decided_done_and_only_then_complete(w: &mut World)
     assert_eq!(stands, ["kept", "revoked", "revoked"]);
     decides(&w.signed_in("mia").await, &rev, of_ana, "revoke", "Too late.").await.refused("Locked");
     let table = w.person("aud").gets(&format!("/api/v1/tickets/{rev}/lines/csv")).await.text();
-    assert!(table.lines().count() == 4 && table.contains("Nobody knows what it does."), "{table}");
+    assert!(table.lines().count() == 4 && table.contains("Nobody knows what it does.") && table.contains(",orphan,"), "{table}");
 }
 on_both!(a_campaign_is_frozen_decided_done_and_only_then_complete);
 

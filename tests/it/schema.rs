@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use countersign::store::statements::{ALL, ALL_LOOKUPS, ALL_ROWS};
-use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
+use countersign::store::statements::{ALL, ALL_LOOKUPS, ALL_ROWS, TICKETS_LATEST, TICKETS_LATEST_IN, TICKETS_OF, TICKETS_OF_IN};
+use sqlx::{AssertSqlSafe, Executor as _, Row as _, SqlSafeStr as _};
 
 use super::world::{Database, Kind, World, on_both};
 
@@ -20,6 +20,48 @@ async fn every_statement_is_understood(w: &mut World) {
     }
 }
 on_both!(every_statement_is_understood);
+
+/// How the database would read it, with numbers and words in the places of the parameters.
+async fn plan(w: &World, sql: &str, values: &[&str]) -> String {
+    let filled = (1..).zip(values).fold(sql.to_owned(), |sql, (n, value)| sql.replace(&format!("${n}"), value));
+    match w.database.kind {
+        Kind::Sqlite => {
+            let rows = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {filled}"))).fetch_all(w.database.root()).await;
+            let rows = rows.expect("a plan");
+            rows.iter().map(|row| row.try_get::<String, _>(3).expect("a step")).collect::<Vec<_>>().join("\n")
+        }
+        Kind::Postgres => {
+            // A table of a few rows is read whole, whatever indexes it has.
+            let mut one = w.database.root().begin().await.expect("a transaction");
+            one.execute("SET LOCAL enable_seqscan = off").await.expect("a setting");
+            one.execute("SET LOCAL enable_sort = off").await.expect("a setting");
+            let rows = sqlx::query(AssertSqlSafe(format!("EXPLAIN {filled}"))).fetch_all(&mut *one).await.expect("a plan");
+            rows.iter().map(|row| row.try_get::<String, _>(0).expect("a step")).collect::<Vec<_>>().join("\n")
+        }
+    }
+}
+
+async fn lists_of_one_kind_are_read_off_an_index_in_their_order(w: &mut World) {
+    let lists = [
+        (TICKETS_LATEST, vec!["'change'", "25000", "90000", "51"], "ticket_by_opening"),
+        (TICKETS_LATEST_IN, vec!["'change'", "25000", "90000", "51", "'closed'"], "ticket_by_status"),
+        (TICKETS_OF, vec!["'change'", "25000", "500"], "ticket_by_opening"),
+        (TICKETS_OF_IN, vec!["'access'", "25000", "500", "'granted'"], "ticket_by_status"),
+    ];
+    for (sql, values, index) in lists {
+        let plan = plan(w, sql, &values).await;
+        assert!(plan.contains(index), "{sql}\n{plan}");
+        // With a status, what is found (a page) is put in order once more; without one, nothing is.
+        let in_order = sql.contains("status") || !(plan.contains("TEMP B-TREE") || plan.contains("Sort"));
+        assert!(in_order, "{sql}\n{plan}");
+        let alone = w.database.kind == Kind::Postgres || !sql.contains("status") || plan.contains("COVERING INDEX");
+        assert!(alone, "no row is looked at that is not on the page: {sql}\n{plan}");
+        // The bounds of the period are bounds of the index, so nothing beyond them is read.
+        let bound = if w.database.kind == Kind::Sqlite { "opened_seq>?" } else { "opened_seq >" };
+        assert!(plan.contains(bound), "{sql}\n{plan}");
+    }
+}
+on_both!(lists_of_one_kind_are_read_off_an_index_in_their_order);
 
 async fn a_newer_or_an_edited_database_is_refused_with_a_sentence(w: &mut World) {
     let refused = async |w: &mut World| match w.starts_in("").await {

@@ -94,6 +94,7 @@ impl Teller<'_> {
             | Fact::OwedReminded { .. }
             | Fact::Nudged { .. }
             | Fact::PageAnswered { .. }
+            | Fact::PageMissed { .. }
             | Fact::MorningTold { .. }
             | Fact::NotificationAcknowledged { .. } => self.called(),
             Fact::ApprovalDecided { .. }
@@ -240,7 +241,7 @@ impl Teller<'_> {
     fn fields_set(&self, fields: &std::collections::BTreeMap<String, serde_json::Value>, sealed: &[String]) -> Words {
         let (cleared, set): (Vec<_>, Vec<_>) = fields.iter().partition(|(_, value)| value.is_null());
         let mut parts: Vec<String> =
-            set.iter().map(|(name, value)| format!("{} to {}", self.field(name), self.value(name, value))).collect();
+            set.iter().map(|(name, value)| format!("{} to “{}”", self.field(name), self.value(name, value))).collect();
         parts.extend(sealed.iter().map(|name| self.field(name)));
         let cleared: Vec<String> = cleared.iter().map(|(name, _)| self.field(name)).collect();
         let words = match (parts.is_empty(), cleared.is_empty()) {
@@ -254,10 +255,10 @@ impl Teller<'_> {
 
     fn relation(&self) -> Said {
         let text = match &self.event.fact {
-            Fact::Linked { link, to: Some(to) } => {
+            Fact::Linked { link, to: Some(to), .. } => {
                 self.who().text(" linked ").ticket(to).text(format!(" as “{}”.", uncapitalise(&humanise(&one_line(link, 40)))))
             }
-            Fact::Linked { link, to: None } => {
+            Fact::Linked { link, to: None, .. } => {
                 let link = uncapitalise(&humanise(&one_line(link, 40)));
                 match self.sealed("target") {
                     Some(target) => self.who().text(format!(" linked, as “{link}”, ")).quote(one_line(&target, 200)).text("."),

@@ -54,8 +54,13 @@ impl Teller<'_> {
             Fact::ObligationBegan { obligation, from } => {
                 Words::of(format!("“{}” counts from ", one_line(obligation, 60))).time(*from).text(" on.")
             }
-            Fact::ObligationRun { obligation, due, opened } => {
-                let text = Words::of(format!("“{}” came due at ", one_line(obligation, 60))).time(*due);
+            Fact::ObligationRun { obligation, due, opened, checked } => {
+                let mut text = Words::of(format!("“{}” came due at ", one_line(obligation, 60))).time(*due);
+                if let Some(checked) = checked {
+                    let (found, opened) = (checked.found.len(), checked.opened.len());
+                    let (looked_at, as_of) = (checked.looked_at, checked.as_of);
+                    text = text.text(format!(": of {looked_at} looked at (up to event {as_of}) {found} found, {opened} new"));
+                }
                 opened.as_ref().map_or_else(|| text.clone().text("."), |number| text.clone().text(": ").ticket(number).text("."))
             }
             Fact::ObligationMissed { obligation, due } => {

@@ -37,6 +37,9 @@ impl Teller<'_> {
                 let text = format!(" asks {}{more} to decide on “{}”.", list(&names, "and"), self.step(transition));
                 said(Tone::Pressing, self.who().text(text))
             }
+            Fact::PageMissed { to, person, platform, why, next, .. } => {
+                said(Tone::Pressing, self.missed(person.as_deref().unwrap_or(to), platform, (why, *next)))
+            }
             Fact::PageAnswered { service, answer } => said(
                 Tone::Quiet,
                 Words::of(format!(
@@ -76,6 +79,18 @@ impl Teller<'_> {
             }
             _ => said(Tone::Quiet, Words::new()),
         }
+    }
+
+    /// “Ana could not be told in Slack: no account there is linked. The next one is called at once.”
+    fn missed(&self, called: &str, platform: &str, (why, next): (&str, bool)) -> Words {
+        let platform = capitalise(&one_line(platform, 40));
+        let who = Words::new().name(capitalise(&self.story.known.person_or_role(called)));
+        let because = match why {
+            "nobody" => " was called, and nobody is that now.".to_owned(),
+            "refused" => format!(" could not be told in {platform}: it lets me write to no account of theirs."),
+            _ => format!(" could not be told in {platform}: no account there is linked."),
+        };
+        who.text(because).text(if next { " Whoever comes next is called at once." } else { "" })
     }
 
     pub(super) fn alert(&self) -> Said {
@@ -123,7 +138,8 @@ impl Teller<'_> {
         }
     }
 
-    /// “ci reports that the deployment of acme/web-shop to production succeeded (1a2b3c, pull request 12 by ana, reviewed by bo).”
+    /// “ci reports that the deployment of acme/web-shop to production succeeded (1a2b3c, pull request 12, by Ana Lima (ana,
+    /// verified), reviewed by bo (as reported, unverified)).”
     pub(super) fn deployed(&self, seen: &DeploymentSeen) -> Said {
         let told: Option<serde_json::Value> = self.sealed("deployment").and_then(|text| serde_json::from_str(&text).ok());
         let part = |name: &str| told.as_ref().and_then(|t| t[name].as_str()).map(|t| one_line(t, 120)).filter(|t| !t.is_empty());
@@ -135,10 +151,16 @@ impl Teller<'_> {
             DeploymentState::Failed => "failed",
         };
         let reviewers = told.iter().flat_map(|t| t["reviewers"].as_array().into_iter().flatten()).filter_map(|r| r.as_str());
-        let reviewers: Vec<String> = reviewers.take(5).map(|r| one_line(r, 60)).collect();
+        let people = seen.people.as_ref();
+        let named = |login: &str, known: Option<&String>| match known {
+            Some(person) => format!("{} ({}, verified)", self.person(person), one_line(login, 60)),
+            None => format!("{} (as reported, unverified)", one_line(login, 60)),
+        };
+        let known = |at: usize| people.and_then(|people| people.reviewers.get(at)?.as_ref());
+        let reviewers: Vec<String> = reviewers.take(5).enumerate().map(|(at, login)| named(login, known(at))).collect();
         let mut about: Vec<String> = part("revision").into_iter().collect();
         about.extend(part("pull_request").map(|pull_request| format!("pull request {pull_request}")));
-        about.extend(part("author").map(|author| format!("by {author}")));
+        about.extend(part("author").map(|author| format!("by {}", named(&author, people.and_then(|p| p.author.as_ref())))));
         about.extend((!reviewers.is_empty()).then(|| format!("reviewed by {}", list(&reviewers, "and"))));
         let about = if about.is_empty() { String::new() } else { format!(" ({})", about.join(", ")) };
         let none = if seen.cover == "none" { " Nothing approved covers it." } else { "" };

@@ -26,7 +26,8 @@ impl Teller<'_> {
         let skipped = if skipped.is_empty() { String::new() } else { format!(" Passed over: {}.", list(&skipped, "and")) };
         let late = if taken.late { " This is a late entry." } else { "" };
         let by_itself = if taken.automatic { " Nothing was missing any more, so it happened by itself." } else { "" };
-        said(Tone::Step, text.then(self.owed(taken)).then(next).text(skipped).text(late).text(by_itself))
+        let alone = if taken.alone { " Somebody else takes this elsewhere; the single-operator exception was used." } else { "" };
+        said(Tone::Step, text.then(self.owed(taken)).then(next).text(skipped).text(late).text(by_itself).text(alone))
     }
 
     /// `Ana has it (03:04).` from the procedure's `{who} has it.`
@@ -84,12 +85,17 @@ impl Teller<'_> {
     /// What happened in the ticket's channel beside what was said there.
     pub(super) fn heard_in_chat(&self) -> Said {
         match &self.event.fact {
-            Fact::NoteRevised { note, removed: true } => {
+            Fact::NoteRevised { note, removed: true, .. } => {
                 said(Tone::Quiet, self.who().text(format!(" deleted note {note} in chat; it stays in the record.")))
             }
-            Fact::NoteRevised { note, .. } => {
+            Fact::NoteRevised { note, edited_at, superseded, .. } => {
                 let body = self.sealed("note").map(|text| paragraphs(&text, 10_000));
-                let text = self.who().text(format!(" changed note {note} in chat; what it was stays in the record."));
+                let text = match (superseded, edited_at) {
+                    (true, Some(at)) => {
+                        self.who().text(format!(" had changed note {note} in chat at ")).time(*at).text(", before the change that stands.")
+                    }
+                    _ => self.who().text(format!(" changed note {note} in chat; what it was stays in the record.")),
+                };
                 Said { tone: Tone::Note, text, body }
             }
             Fact::ContentWithheld { found, of, masked } => {

@@ -59,6 +59,7 @@ fn taken(transition: &str, from: &str, to: &str) -> TransitionTaken {
         late: false,
         automatic: false,
         ended: to == "closed",
+        alone: false,
         authored: false,
         approved: None,
         levels: BTreeMap::new(),
@@ -171,9 +172,9 @@ fn work_on_a_ticket_reads_as_people_would_say_it() {
         by_ana(Fact::EvidenceWaived { phase: "contain".into() }, &["reason"]),
         by_ana(Fact::OwnerAssigned { person: "p_ana".into() }, &[]),
         by_ana(Fact::LeadAssigned { person: "p_bo".into() }, &[]),
-        by_ana(Fact::Linked { link: "caused_by".into(), to: Some(Number::new("CHG", 107)) }, &[]),
-        by_ana(Fact::Linked { link: "dashboard".into(), to: None }, &["target"]),
-        by_ana(Fact::Linked { link: "caused_by".into(), to: None }, &["reason"]),
+        by_ana(Fact::Linked { link: "caused_by".into(), to: Some(Number::new("CHG", 107)), made: false }, &[]),
+        by_ana(Fact::Linked { link: "dashboard".into(), to: None, made: false }, &["target"]),
+        by_ana(Fact::Linked { link: "caused_by".into(), to: None, made: false }, &["reason"]),
         by_ana(Fact::Unlinked { link: 2 }, &["reason"]),
         by_ana(Fact::MergedInto { into: Number::new("INC", 7), from_status: "open".into() }, &[]),
         by_ana(Fact::MergeReceived { from: Number::new("INC", 8), brought: Brought::default() }, &[]),
@@ -194,7 +195,7 @@ fn work_on_a_ticket_reads_as_people_would_say_it() {
     ];
     insta::assert_snapshot!(told(&events), @r#"
     INC-000042 · sev1 · payments-api is down. Opened by alertmanager.
-    Ana Lima set class to Availability: outage, severity to sev2 and root cause, and cleared data involved.
+    Ana Lima set class to “Availability: outage”, severity to “sev2” and root cause, and cleared data involved.
     A late entry: “it was a drill”. [Error rate is falling. / Zone b looks healthy again.]
     Ana Lima filed “zone-b-drain.log” (14 kB, text/plain) as evidence for “Mitigated”. It was captured before this began.
     Ana Lima did “Check the last deployments”.

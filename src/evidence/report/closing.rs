@@ -41,7 +41,7 @@ impl Dispositions {
     }
 }
 
-/// Closed tickets of which nobody confirmed that service is back.
+/// Closed incidents of which nobody confirmed that service is back.
 #[derive(Debug, Default)]
 pub struct ServiceRestored {
     confirmed: i64,
@@ -52,7 +52,7 @@ pub struct ServiceRestored {
 impl ServiceRestored {
     /// Takes the next ticket.
     pub fn take(&mut self, ticket: &Ticket) {
-        if !closed(ticket) {
+        if !closed(ticket) || ticket.kind != "incident" {
             return;
         }
         let last_opened = ticket.steps.iter().rposition(|s| s.transition == "reopen").map_or(0, |at| at + 1);

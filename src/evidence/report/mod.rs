@@ -3,30 +3,128 @@
 //! Pure: the caller feeds tickets as they stand or the log's events in order, and takes the answer. Each answer has a
 //! `summary` of counts and `rows`, the single cases that somebody has to look at.
 //!
-//! To add one: a line in [`ALL`], its accumulator in the file of its group, and its arm where reports are asked for
-//! (`inbound/api/reports.rs`).
+//! To add one: a line in [`ALL`], its accumulator in the file of its group, and, where it is fed with tickets, its arm in
+//! [`of_tickets`]; otherwise where reports are asked for (`inbound/reports.rs`).
 
 pub mod alerts;
+pub mod approvals;
 pub mod closing;
 pub mod deployments;
+pub mod learning;
 pub mod people;
+pub mod register;
 
 use serde_json::{Value, json};
 
 use crate::env::Timestamp;
+use crate::procedure::model::Library;
+use crate::ticket::state::Ticket;
 
-/// Every report: its name and what it answers.
-pub const ALL: &[(&str, &str)] = &[
-    ("deployments", "Deployments that nothing approved covers, and changes that no deployment confirmed"),
-    ("dispositions", "What the alerts that were closed turned out to be"),
-    ("evidence-gaps", "Evidence that is owed, and files that are missing or damaged on the disk"),
-    ("intake", "Tickets that came in late: more than 15 minutes after the thing itself"),
-    ("latency", "How long alerts took to reach us, to become tickets, and to be acknowledged"),
-    ("mismatches", "Closed while its alerts still fire, or open while they are over"),
-    ("roles", "Who held which role at a moment: `at`, `role`"),
-    ("service-restored", "Closed without anybody confirming that service is back, or saying why not"),
-    ("unlinked", "Incidents without any alert or a reason for having none"),
+/// A report that there is.
+#[derive(Clone, Copy, Debug)]
+pub struct Report {
+    /// Its name.
+    pub name: &'static str,
+    /// What it answers.
+    pub answers: &'static str,
+    /// What can be asked of it: `from` and `to` are moments.
+    pub takes: &'static [&'static str],
+}
+
+/// A period: when tickets were opened, or events recorded.
+const PERIOD: &[&str] = &["from", "to"];
+
+/// Every report.
+pub const ALL: &[Report] = &[
+    Report { name: "approvals", answers: "Approvals given outside the period, after the work began, or after its window", takes: PERIOD },
+    Report {
+        name: "combined-roles",
+        answers: "Who may ask, approve and carry out the same kind of work, by which roles; roles that exclude each other",
+        takes: &[],
+    },
+    Report { name: "corrective-actions", answers: "Corrective actions that are not finished, by incident", takes: PERIOD },
+    Report {
+        name: "deployments",
+        answers: "Deployments that nothing approved covers, and changes that no deployment confirmed",
+        takes: PERIOD,
+    },
+    Report { name: "dispositions", answers: "What the alerts that were closed turned out to be", takes: PERIOD },
+    Report { name: "evidence-gaps", answers: "Evidence that is owed, and files that are missing or damaged on the disk", takes: PERIOD },
+    Report { name: "intake", answers: "Tickets that came in late: more than 15 minutes after the thing itself", takes: PERIOD },
+    Report { name: "latency", answers: "How long alerts took to reach us, to become tickets, and to be acknowledged", takes: PERIOD },
+    Report {
+        name: "log",
+        answers: "Every ticket of a kind (`kind`) that was opened in the period; `since` reads like 6mo, 30d or 1y",
+        takes: &["from", "to", "kind", "since"],
+    },
+    Report { name: "mismatches", answers: "Closed while its alerts still fire, or open while they are over", takes: PERIOD },
+    Report { name: "reviews", answers: "Reviews that are not completed, of what, by when, and how late", takes: PERIOD },
+    Report { name: "roles", answers: "Who held which role at a moment: `at`, `role`", takes: &["at", "role"] },
+    Report { name: "self-approvals", answers: "Approvals by whoever asked, found by reading the log again", takes: &[] },
+    Report {
+        name: "service-restored",
+        answers: "Closed without anybody confirming that service is back, or saying why not",
+        takes: PERIOD,
+    },
+    Report { name: "unlinked", answers: "Incidents without any alert or a reason for having none", takes: PERIOD },
 ];
+
+/// What a report that is fed with tickets knows beside them.
+#[derive(Clone, Copy)]
+pub struct Around<'a> {
+    /// The procedures that count now.
+    pub library: &'a Library,
+    /// Now.
+    pub now: Timestamp,
+    /// From when on.
+    pub from: Option<Timestamp>,
+    /// Until before when.
+    pub to: Option<Timestamp>,
+}
+
+/// A report that is fed with tickets as they stand, in the order of their opening.
+pub trait OfTickets: Send {
+    /// Takes the next one.
+    fn take(&mut self, ticket: &Ticket);
+    /// The answer; `name` says what a person is called.
+    fn answer(self: Box<Self>, name: &dyn Fn(&str) -> String) -> Value;
+    /// Whether it looks at every ticket, whenever it was opened, and asks after the period itself.
+    fn looks_at_all(&self) -> bool {
+        false
+    }
+}
+
+macro_rules! of_tickets {
+    ($($report:ty),+ $(,)?) => {
+        $(impl OfTickets for $report {
+            fn take(&mut self, ticket: &Ticket) {
+                <$report>::take(self, ticket);
+            }
+
+            fn answer(self: Box<Self>, _: &dyn Fn(&str) -> String) -> Value {
+                <$report>::answer(*self)
+            }
+        })+
+    };
+}
+of_tickets!(closing::Dispositions, closing::ServiceRestored, closing::Unlinked, alerts::Mismatches, deployments::Deployments);
+
+/// The report of this name, where it is one that is fed with tickets.
+#[must_use]
+pub fn of_tickets(name: &str, around: &Around<'_>) -> Option<Box<dyn OfTickets>> {
+    Some(match name {
+        "approvals" => Box::new(approvals::Outside::of(around)),
+        "corrective-actions" => Box::new(learning::Actions::of(around)),
+        "deployments" => Box::new(deployments::Deployments::of(around.library)),
+        "dispositions" => Box::new(closing::Dispositions::default()),
+        "log" => Box::new(register::Register::default()),
+        "mismatches" => Box::new(alerts::Mismatches::default()),
+        "reviews" => Box::new(learning::Reviews::of(around)),
+        "service-restored" => Box::new(closing::ServiceRestored::default()),
+        "unlinked" => Box::new(closing::Unlinked::default()),
+        _ => return None,
+    })
+}
 
 /// Rows of an answer at most; beyond them only their number is told.
 const MOST_ROWS: usize = 10_000;
@@ -59,6 +157,21 @@ impl Found {
     pub fn answer(self, summary: Value) -> Value {
         json!({ "summary": summary, "rows": self.rows, "rows_left_out": self.more })
     }
+}
+
+/// The answer with names beside ids: for each of `members` that holds a person's id (or several), a member `…_name`.
+fn named(mut answer: Value, members: &[&str], name: &dyn Fn(&str) -> String) -> Value {
+    let called = |value: &Value| match value {
+        Value::String(id) => json!(name(id)),
+        Value::Array(ids) => ids.iter().filter_map(Value::as_str).map(|id| json!(name(id))).collect(),
+        _ => Value::Null,
+    };
+    for row in answer["rows"].as_array_mut().into_iter().flatten() {
+        for member in members {
+            row[format!("{member}_name")] = called(&row[*member]);
+        }
+    }
+    answer
 }
 
 /// Milliseconds from one moment to a later one; 0 when it is not later.

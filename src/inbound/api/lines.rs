@@ -26,8 +26,10 @@ use crate::ticket::lines::Verdict;
 use crate::ticket::number::Number;
 use crate::ticket::users;
 
+/// The origin of a line that no record here ever gave.
+const ORPHAN: &str = "orphan";
 /// Columns of the table of a review's lines.
-const COLUMNS: [&str; 17] = [
+const COLUMNS: [&str; 18] = [
     "line",
     "system",
     "role",
@@ -35,6 +37,7 @@ const COLUMNS: [&str; 17] = [
     "name",
     "email",
     "record",
+    "origin",
     "since",
     "until",
     "last_used",
@@ -75,6 +78,7 @@ fn shown(app: &App, view: &LineView) -> Value {
         "email": view.shown.email,
         "person": view.asked.subject,
         "record": view.asked.record,
+        "origin": view.asked.record.as_ref().map_or_else(|| ORPHAN.to_owned(), ToString::to_string),
         "since": view.shown.since,
         "until": view.shown.until,
         "last_used": view.shown.last_used,
@@ -82,6 +86,7 @@ fn shown(app: &App, view: &LineView) -> Value {
         "needs_reason": view.asked.flagged,
         "asked": if directory.get(asked).is_some() { directory.name_of(asked) } else { asked.clone() },
         "reviewer": asked,
+        "listed_by": view.asked.giver,
         "mine": view.mine,
         "stands": view.mark.name(),
         "follow_up": view.follow_up,
@@ -100,6 +105,7 @@ pub(super) async fn list(State(app): State<App>, Path(ticket): Path<String>, uri
     Ok(Json(json!({
         "review": number,
         "digest": lines.digest,
+        "scope": lines.scope,
         "total": lines.total(),
         "open": lines.open(),
         "under_way": lines.following.len(),

@@ -51,8 +51,20 @@ pub const OPERATIONS: &[Operation] = &[
         "Events of the whole log: `from`, `to`, `kind`, `actor` (a person's id or a source's name), `after` (the `next` of the page before; a page may be empty and still have one), `limit`",
         "",
     ),
+    (
+        "get",
+        "/api/v1/tickets/{number}/trace",
+        "Its way from the request to the proof, part by part as its procedure divides it: who, what and when; what is missing",
+        "",
+    ),
+    ("get", "/api/v1/targets", "What is promised: every target of every clock, as values and as lines that read back to them", ""),
     ("get", "/api/v1/reports", "The reports that there are", ""),
-    ("get", "/api/v1/reports/{report}", "A report: `from` and `to` (when tickets were opened); of `roles`, `at` and `role`", ""),
+    (
+        "get",
+        "/api/v1/reports/{report}",
+        "A report; what each takes, the list of reports says: `from` and `to` (mostly when tickets were opened), of `roles` also `at` and `role`, of `log` also `kind` and `since`",
+        "",
+    ),
     ("get", "/api/v1/tickets/{number}/events", "Its events, oldest first; `after` a revision, `limit`", ""),
     ("get", "/api/v1/tickets/{number}/alerts", "Its alerts", ""),
     ("post", "/api/v1/tickets/{number}/{transition}", "Take a transition of its procedure", "Step"),
@@ -147,7 +159,9 @@ fn asked(path: &str) -> &'static [(&'static str, &'static str)] {
         "/api/v1/events" => {
             &[("from", "string"), ("to", "string"), ("kind", "string"), ("actor", "string"), ("after", "integer"), ("limit", "integer")]
         }
-        "/api/v1/reports/{report}" => &[("from", "string"), ("to", "string"), ("at", "string"), ("role", "string")],
+        "/api/v1/reports/{report}" => {
+            &[("from", "string"), ("to", "string"), ("at", "string"), ("role", "string"), ("kind", "string"), ("since", "string")]
+        }
         "/api/v1/tickets/{number}/diff" => &[("from", "integer"), ("to", "integer")],
         "/api/v1/tickets/{number}/events" => &[("after", "integer"), ("limit", "integer")],
         "/api/v1/tickets/{number}/lines" => &[("mine", "boolean"), ("open", "boolean"), ("after", "integer"), ("limit", "integer")],

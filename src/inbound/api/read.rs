@@ -66,7 +66,7 @@ pub(super) async fn kinds(State(app): State<App>, uri: Uri, caller: Caller) -> R
 }
 
 /// Every kind and status that there is or, on tickets of older procedures, was.
-async fn named(app: &App) -> Result<(Vec<String>, BTreeMap<String, Vec<String>>), Problem> {
+pub(super) async fn named(app: &App) -> Result<(Vec<String>, BTreeMap<String, Vec<String>>), Problem> {
     let mut statuses: BTreeMap<String, Vec<String>> = BTreeMap::new();
     if let Some(library) = app.desk.snapshot().procedures.current() {
         statuses.extend(library.kinds.values().map(|k| (k.name.clone(), k.statuses.clone())));

@@ -1,28 +1,26 @@
-//! Questions over many tickets and over the whole log: `/api/v1/reports`, `/api/v1/events`. What they say is made in
-//! `evidence::report` and `ticket`; here it is only fed.
+//! Questions over many tickets and over the whole log: `/api/v1/reports`, `/api/v1/events`; the way of one ticket, and what is
+//! promised of all. What they say is made in `evidence::report`, `ticket` and `procedure`.
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::Uri;
+use axum::http::{StatusCode, Uri};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
-use tokio::io::AsyncReadExt;
 
 use super::body::number;
 use super::query::{Asked, wrong};
 use crate::desk::query::NoView;
 use crate::env::Timestamp;
-use crate::evidence::report::closing::{Dispositions, EvidenceGaps, ServiceRestored, Unlinked, Wrong};
-use crate::evidence::report::deployments::Deployments;
-use crate::evidence::report::{ALL, alerts, people::Roles};
+use crate::evidence::report::{ALL, Report};
 use crate::inbound::app::App;
 use crate::inbound::caller::Caller;
 use crate::inbound::code::Code;
 use crate::inbound::problem::Problem;
+use crate::inbound::reports::{self, Wanted};
 use crate::procedure::model::Permission;
-use crate::ticket::event::Event;
-use crate::ticket::state::Ticket;
+use crate::procedure::targets;
+use crate::ticket::period::since;
 use crate::ticket::timeline::timeline;
+use crate::ticket::trace::trace;
 
 /// Rows read at a time.
 const PAGE: i64 = 1000;
@@ -49,169 +47,34 @@ impl Period {
     }
 }
 
-/// Feeds the log's events of a period, up to position `size`, until `take` has enough.
-async fn each_event(app: &App, caller: &Caller, period: &Period, size: i64, mut take: impl FnMut(&Event) -> bool) -> Result<(), Problem> {
-    let mut next = match period.from {
-        Some(from) => app.desk.position_at(&caller.person, from).await?,
-        None => 0,
-    };
-    while next < size {
-        let events = app.desk.log(&caller.person, next, PAGE.min(size - next)).await?;
-        let Some(last) = events.last() else { return Ok(()) };
-        next = last.seq + 1;
-        for event in &events {
-            if period.to.is_some_and(|to| event.at >= to) || !take(event) {
-                return Ok(());
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The tickets that were opened in a period, page by page.
-struct Tickets<'a> {
-    app: &'a App,
-    caller: &'a Caller,
-    to: Option<Timestamp>,
-    after: i64,
-}
-
-impl<'a> Tickets<'a> {
-    async fn of(app: &'a App, caller: &'a Caller, period: &Period) -> Result<Self, Problem> {
-        let after = match period.from {
-            Some(from) => app.desk.position_at(&caller.person, from).await? - 1,
-            None => -1,
-        };
-        Ok(Self { app, caller, to: period.to, after })
-    }
-
-    /// The next ones; none at the end.
-    async fn next(&mut self) -> Result<Vec<Ticket>, Problem> {
-        let rows = self.app.desk.tickets(&self.caller.person, self.after, "", "", PAGE).await?;
-        self.after = rows.last().map_or(self.after, |(seq, _)| *seq);
-        let within = |ticket: &Ticket| self.to.is_none_or(|to| ticket.opened_at < to);
-        Ok(rows.into_iter().map(|(_, ticket)| ticket).take_while(within).collect())
-    }
-}
-
 pub(super) async fn list(State(app): State<App>, uri: Uri, caller: Caller) -> Result<Json<Value>, Problem> {
     app.desk.allow(&caller.person, Permission::Read)?;
     Asked::of(&uri, &[])?;
-    let reports: Vec<Value> = ALL.iter().map(|(name, answers)| json!({ "report": name, "answers": answers })).collect();
+    let shown = |report: &Report| json!({ "report": report.name, "answers": report.answers, "takes": report.takes });
+    let reports: Vec<Value> = ALL.iter().map(shown).collect();
     Ok(Json(json!({ "reports": reports })))
 }
 
 pub(super) async fn report(State(app): State<App>, Path(name): Path<String>, uri: Uri, caller: Caller) -> Result<Json<Value>, Problem> {
     app.desk.allow(&caller.person, Permission::Read)?;
-    let known: &[&str] = if name == "roles" { &["at", "role"] } else { &["from", "to"] };
-    let asked = Asked::of(&uri, known)?;
-    let size = app.desk.size().await.map_err(NoView::Store)?;
-    let as_of = json!({ "position": size, "at": app.desk.now() });
-    let mut answer = match name.as_str() {
-        "roles" => roles(&app, &caller, &asked, size).await?,
-        "evidence-gaps" => evidence_gaps(&app, &caller, &Period::of(&asked)?).await?,
-        "intake" | "latency" => of_events(&app, &caller, &name, &Period::of(&asked)?, size).await?,
-        "deployments" | "dispositions" | "mismatches" | "service-restored" | "unlinked" => {
-            of_tickets(&app, &caller, &name, &Period::of(&asked)?).await?
-        }
-        _ => {
-            let names: Vec<&str> = ALL.iter().map(|(name, _)| *name).collect();
-            let detail = format!("There is no report of that name. There are: {}.", names.join(", "));
-            return Err(Problem::new(axum::http::StatusCode::NOT_FOUND, Code::NotFound, detail));
-        }
+    let Some(report) = reports::find(&name) else {
+        return Err(Problem::new(StatusCode::NOT_FOUND, Code::NotFound, reports::none_of_that_name()));
     };
-    answer["report"] = json!(name);
-    answer["as_of"] = as_of;
-    Ok(Json(answer))
-}
-
-async fn of_events(app: &App, caller: &Caller, name: &str, period: &Period, size: i64) -> Result<Value, Problem> {
-    if name == "intake" {
-        let mut report = alerts::Intake::default();
-        each_event(app, caller, period, size, |event| (report.take(event), true).1).await?;
-        return Ok(report.answer());
-    }
-    let mut report = alerts::Latency::default();
-    each_event(app, caller, period, size, |event| (report.take(event), true).1).await?;
-    Ok(report.answer())
-}
-
-async fn of_tickets(app: &App, caller: &Caller, name: &str, period: &Period) -> Result<Value, Problem> {
-    let (mut dispositions, mut mismatches) = (Dispositions::default(), alerts::Mismatches::default());
-    let (mut restored, mut unlinked) = (ServiceRestored::default(), Unlinked::default());
-    let library = app.desk.snapshot().procedures.current().cloned();
-    let mut deployments = library.map(|library| Deployments::of(&library)).unwrap_or_default();
-    let mut tickets = Tickets::of(app, caller, period).await?;
-    loop {
-        let page = tickets.next().await?;
-        if page.is_empty() {
-            break;
-        }
-        for ticket in &page {
-            match name {
-                "deployments" => deployments.take(ticket),
-                "dispositions" => dispositions.take(ticket),
-                "mismatches" => mismatches.take(ticket),
-                "service-restored" => restored.take(ticket),
-                _ => unlinked.take(ticket),
-            }
-        }
-    }
-    Ok(match name {
-        "deployments" => deployments.answer(),
-        "dispositions" => dispositions.answer(),
-        "mismatches" => mismatches.answer(),
-        "service-restored" => restored.answer(),
-        _ => unlinked.answer(),
-    })
-}
-
-async fn roles(app: &App, caller: &Caller, asked: &Asked, size: i64) -> Result<Value, Problem> {
-    let now = app.desk.now();
-    let at = asked.moment("at")?.unwrap_or(now);
-    if at > now {
+    let asked = Asked::of(&uri, report.takes)?;
+    let (period, now) = (Period::of(&asked)?, app.desk.now());
+    let at = asked.moment("at")?;
+    if at.is_some_and(|at| at > now) {
         return Err(wrong("at", "lies in the future; nobody knows yet."));
     }
-    let mut report = Roles::held(at, asked.text("role"));
-    let all = Period { from: None, to: None };
-    each_event(app, caller, &all, size, |event| report.take(event)).await?;
-    let directory = app.desk.snapshot().directory;
-    Ok(report.answer(|person| directory.name_of(person)))
-}
-
-/// Reads every file again, which only people who may export are given the time for.
-async fn evidence_gaps(app: &App, caller: &Caller, period: &Period) -> Result<Value, Problem> {
-    app.desk.allow(&caller.person, Permission::Export)?;
-    let mut report = EvidenceGaps::default();
-    let mut tickets = Tickets::of(app, caller, period).await?;
-    loop {
-        let page = tickets.next().await?;
-        if page.is_empty() {
-            return Ok(report.answer());
-        }
-        for ticket in &page {
-            report.take(ticket);
-            for file in &ticket.files {
-                // What was redacted has no digest any more, and no bytes that could be missing.
-                if let Ok((_, _, sha256)) = app.desk.file(&caller.person, &ticket.number, file.file).await {
-                    report.file(ticket, file.file, wrong_with(app, &sha256).await);
-                }
-            }
-        }
-    }
-}
-
-async fn wrong_with(app: &App, sha256: &str) -> Option<Wrong> {
-    let Ok(mut file) = app.desk.attachments().open_file(sha256).await else { return Some(Wrong::Missing) };
-    let (mut hash, mut chunk) = (Sha256::new(), vec![0; 1 << 16]);
-    loop {
-        match file.read(&mut chunk).await {
-            Ok(0) => break,
-            Ok(n) => hash.update(&chunk[..n]),
-            Err(_) => return Some(Wrong::Damaged),
-        }
-    }
-    (hex::encode(hash.finalize()) != sha256).then_some(Wrong::Damaged)
+    let back =
+        asked.text("since").map(|text| since(text, now).ok_or_else(|| wrong("since", "reads like 6mo, 30d, 2w, 1y, or 2026-03-01.")));
+    let kind = match asked.text("kind") {
+        Some(_) => asked.one_of("kind", &super::read::named(&app).await?.0)?.map(str::to_owned),
+        None => None,
+    };
+    let from = period.from.or(back.transpose()?);
+    let wanted = Wanted { from, to: period.to, at, role: asked.text("role").map(str::to_owned), kind };
+    Ok(Json(reports::report(&app.desk, &caller.person, report, &wanted).await?))
 }
 
 pub(super) async fn way(State(app): State<App>, Path(ticket): Path<String>, uri: Uri, caller: Caller) -> Result<Json<Value>, Problem> {
@@ -228,6 +91,34 @@ pub(super) async fn way(State(app): State<App>, Path(ticket): Path<String>, uri:
     let mut way = serde_json::to_value(timeline(&events)).unwrap_or_default();
     way["ticket"] = json!(number);
     Ok(Json(way))
+}
+
+/// Who did what and when, from the request to the proof, as its procedure divides it.
+pub(super) async fn traced(State(app): State<App>, Path(ticket): Path<String>, uri: Uri, caller: Caller) -> Result<Json<Value>, Problem> {
+    let number = number(&ticket)?;
+    Asked::of(&uri, &[])?;
+    let stands = app.desk.ticket(&caller.person, &number).await?;
+    let snapshot = app.desk.snapshot();
+    let kind = snapshot.procedures.kind(&stands.kind_digest).ok_or_else(|| NoView::NotFound(format!("procedure for {number}")))?;
+    let trace = trace(&stands, kind).ok_or_else(|| NoView::NotFound(format!("way of {number} to follow: its procedure names no parts")))?;
+    let mut shown = serde_json::to_value(&trace).unwrap_or_default();
+    for (entry, told) in trace.entries.iter().zip(shown["entries"].as_array_mut().into_iter().flatten()) {
+        told["name"] = json!(entry.by.as_ref().and_then(|by| by.person()).map(|id| snapshot.directory.name_of(id)));
+    }
+    shown["ticket"] = json!(number);
+    shown["status"] = json!(stands.status);
+    Ok(Json(shown))
+}
+
+/// What is promised: every target of the procedures that count now.
+pub(super) async fn promised(State(app): State<App>, uri: Uri, caller: Caller) -> Result<Json<Value>, Problem> {
+    app.desk.allow(&caller.person, Permission::Read)?;
+    Asked::of(&uri, &[])?;
+    let library = app.desk.snapshot().procedures.current().cloned();
+    let all = library.as_deref().map(targets::targets).unwrap_or_default();
+    let digests: Value = library.iter().flat_map(|l| l.kinds.values()).map(|kind| (kind.name.clone(), json!(kind.digest))).collect();
+    let lines: Vec<String> = all.iter().map(targets::render).collect();
+    Ok(Json(json!({ "targets": all, "lines": lines, "procedures": digests })))
 }
 
 /// Finds events of the whole log: by time (found at once, since the log is in the order of time), kind, and actor.

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::render::{desk_page, ended_page, people_page, timeline_page};
 use super::view_of::{LATEST, Look};
 use super::views::{Desk, Ended, Entry, Notice, People, PersonLine, ROOT, Room, Timeline};
-use super::{act, assets, calendar, evidence, inbox, lines, link, lists, reply, session, stream, tour};
+use super::{act, assets, calendar, evidence, inbox, lines, link, lists, record, reply, session, stream, tour};
 use crate::card::words::humanise;
 use crate::desk::query::NoView;
 use crate::inbound::app::App;
@@ -45,6 +45,10 @@ pub fn routes() -> Router<App> {
         .route("/console/c/{number}/lines", get(lines::show).post(lines::decide))
         .route("/console/c/{number}/lines.csv", get(lines::table))
         .route("/console/c/{number}/lines/freeze", post(lines::freeze))
+        .route("/console/c/{number}/trace", get(record::traced))
+        .route("/console/targets", get(record::promised))
+        .route("/console/reports", get(record::list))
+        .route("/console/reports/{report}", get(record::report))
         .route("/console/try", get(tour::show))
         .route("/console/try/pass", post(tour::pass))
         .route("/console/people", get(people))

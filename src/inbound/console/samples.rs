@@ -34,6 +34,7 @@ fn step(seq: i64, when: &str, transition: &str, to: &str, sealed: &[&str]) -> Ev
         late: false,
         automatic: false,
         ended: false,
+        alone: false,
         authored: false,
         approved: None,
         levels: BTreeMap::new(),

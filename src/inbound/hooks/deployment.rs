@@ -324,7 +324,7 @@ mod tests {
         let told =
             read(&body("success", json!({ "pull_request": "https://git.example.com/pull/12", "author": "ana", "reviewers": ["bo"] })));
         assert_eq!((told.id.as_str(), told.state, told.repository.as_str()), ("145988746", DeploymentState::Succeeded, "acme/web-shop"));
-        assert_eq!((names(&told), told.is_reviewed(), told.by.as_str()), (vec!["CHG-000107".to_owned()], true, "ana"));
+        assert_eq!((names(&told), told.is_reviewed(str::to_lowercase), told.by.as_str()), (vec!["CHG-000107".to_owned()], true, "ana"));
         assert_eq!(told.began_at.map(|at| at.to_string()).unwrap(), "2026-03-02T09:55:00.000000Z");
         let told = read(&body("in_progress", json!("{\"change\": \"CHG-000012\"}")));
         assert_eq!((told.state, told.ended_at, names(&told)[0].as_str()), (DeploymentState::Started, None, "CHG-000012"));

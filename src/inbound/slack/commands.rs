@@ -12,7 +12,7 @@ use super::forms::{self, Context};
 use super::speaker::{Origin, Speaker, person_by_user, speaker, text};
 use super::state::Filled;
 use super::window::Window;
-use super::{lines, linking, lookups};
+use super::{lines, linking, lookups, models, record};
 use crate::card::buttons::Action;
 use crate::card::chat;
 use crate::card::form::{FIELD, Form, Needed, Typed};
@@ -28,12 +28,16 @@ use crate::ticket::nearest::nearest;
 use crate::ticket::number::Number;
 
 /// What every kind of ticket knows beside its own steps.
-const WORDS: [&str; 14] =
-    ["declare", "request", "list", "show", "note", "assign", "lead", "severity", "evidence", "escalate", "page", "edit", "nudge", "help"];
+const WORDS: [&str; 16] = [
+    "declare", "request", "list", "log", "show", "trace", "note", "assign", "lead", "severity", "evidence", "escalate", "page", "edit",
+    "nudge", "help",
+];
 /// Kinds of ticket that have a command in `deploy/slack-manifest.yaml`.
-const COMMANDS: [&str; 4] = ["incident", "change", "access", "review"];
+pub(super) const COMMANDS: [&str; 4] = ["incident", "change", "access", "review"];
 /// What `/countersign` knows.
-const HOUSE: [&str; 6] = ["link", "whoami", "inbox", "oncall", "help", "audit"];
+const HOUSE: [&str; 8] = ["link", "whoami", "inbox", "oncall", "help", "audit", "sla", "trace"];
+/// The command for emergency use of access, and what its form says of that already.
+const BREAK_GLASS: (&str, &str, &str) = ("breakglass", "access", "break-glass");
 /// Bytes of a command's text at most.
 const MOST: usize = 8_000;
 /// Words that are proposed for one that is unknown.
@@ -67,7 +71,7 @@ impl<'p> Typing<'p> {
 
     /// Whether a form may come of it: everything else is said.
     fn may_open_a_form(&self) -> bool {
-        self.command != "/countersign" && !matches!(self.word.as_str(), "list" | "show" | "help")
+        self.command != "/countersign" && !matches!(self.word.as_str(), "list" | "log" | "show" | "trace" | "help")
     }
 }
 
@@ -98,6 +102,10 @@ async fn typed(app: &App, speaker: &Speaker, typing: &Typing<'_>) -> Outcome {
     }
     let name = typing.command.trim_start_matches('/');
     let library = app.desk.snapshot().procedures.current().cloned();
+    let (break_glass, kind, _) = BREAK_GLASS;
+    if let Some(kind) = library.as_ref().and_then(|library| library.kinds.get(kind)).filter(|_| name == break_glass) {
+        return declare(app, speaker, kind, typing).await;
+    }
     match library.as_ref().and_then(|library| library.kinds.get(name)) {
         Some(kind) => of_kind(app, speaker, kind, typing).await,
         None => Outcome::says(chat::no_procedure(&format!("“{}”", name.chars().take(40).collect::<String>()))),
@@ -111,6 +119,11 @@ async fn house(app: &App, speaker: &Speaker, typing: &Typing<'_>) -> Outcome {
         "whoami" => lookups::whoami(app, speaker),
         "inbox" => lookups::inbox(app, speaker).await,
         "oncall" => lookups::oncall(app, speaker),
+        "sla" => record::promised(app, speaker, typing.rest),
+        "trace" => match typing.rest.to_uppercase().parse() {
+            Ok(number) => record::trace_of(app, speaker, &number).await,
+            Err(_) => Outcome::says(chat::which_ticket(typing.command, "trace")),
+        },
         "audit" => lookups::audit(app, speaker, typing.channel).await,
         word => Outcome::says(chat::unknown_word(typing.command, word, &near(word, &HOUSE))),
     }
@@ -121,9 +134,10 @@ fn help(app: &App) -> Outcome {
     let library = app.desk.snapshot().procedures.current().cloned();
     let kinds = library.iter().flat_map(|library| COMMANDS.iter().filter_map(|name| library.kinds.get(*name)));
     let steps = |kind: &Kind| {
-        let lines = kind.lines.is_some().then(|| "lines".to_owned());
+        let lines =
+            kind.lines.is_some().then(|| "lines".to_owned()).into_iter().chain(models::any(app, kind).then(|| "standard".to_owned()));
         let steps = kind.transitions.values().filter(|t| takes(t) || decides(t)).map(|t| t.name.clone());
-        lines.into_iter().chain(steps).collect()
+        lines.chain(steps).collect()
     };
     let kinds: Vec<(String, Vec<String>)> = kinds.map(|kind| (kind.name.clone(), steps(kind))).collect();
     Outcome::Says(Reply { paragraphs: chat::help(&kinds), ..Reply::default() })
@@ -148,6 +162,8 @@ async fn of_kind(app: &App, speaker: &Speaker, kind: &Kind, typing: &Typing<'_>)
         "" | "declare" | "request" => return declare(app, speaker, kind, typing).await,
         "help" => return help(app),
         "list" => return lookups::list(app, speaker, &kind.prefix).await,
+        "log" => return record::log(app, speaker, kind, rest).await,
+        "standard" if models::any(app, kind) => return models::list(app, speaker, kind).await,
         "lines" if kind.lines.is_some() => {
             let number = match number_and_text(&kind.prefix, rest).0 {
                 Some(number) => Some(number),
@@ -174,8 +190,10 @@ async fn of_kind(app: &App, speaker: &Speaker, kind: &Kind, typing: &Typing<'_>)
     if let Some(refused) = unfit(app, speaker, Some(&number), text).await {
         return refused;
     }
-    if word == "show" {
-        return lookups::show(app, speaker, &number).await;
+    match word {
+        "show" => return lookups::show(app, speaker, &number).await,
+        "trace" => return record::trace_of(app, speaker, &number).await,
+        _ => {}
     }
     on_ticket(app, speaker, kind, typing, number, text).await
 }
@@ -220,9 +238,24 @@ async fn unfit(app: &App, speaker: &Speaker, ticket: Option<&Number>, text: &str
 async fn declare(app: &App, speaker: &Speaker, kind: &Kind, typing: &Typing<'_>) -> Outcome {
     let action = Action::Declare(kind.name.clone());
     let context = Context { ticket: None, action: action.to_string(), binding: None, key: speaker.form_key() };
-    let title = if typing.word.is_empty() { "" } else { typing.rest };
+    let emergency = typing.command.trim_start_matches('/') == BREAK_GLASS.0;
+    let whole = [typing.word.as_str(), typing.rest].join(" ");
+    let title = if emergency {
+        whole.trim()
+    } else if typing.word.is_empty() {
+        ""
+    } else {
+        typing.rest
+    };
     if let Some(refused) = unfit(app, speaker, None, title).await {
         return refused;
+    }
+    if emergency {
+        let mut values = BTreeMap::from([(format!("{FIELD}type"), vec![BREAK_GLASS.2.to_owned()])]);
+        if !title.is_empty() {
+            values.insert(format!("{FIELD}title"), vec![title.to_owned()]);
+        }
+        return forms::open(app, speaker, &typing.window, context, &Typed { values, ..Typed::default() }).await;
     }
     if title.is_empty() {
         return forms::open(app, speaker, &typing.window, context, &Typed::default()).await;

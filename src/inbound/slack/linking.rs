@@ -84,7 +84,7 @@ pub(super) fn tell(app: &App, speaker: &Speaker, reply: Reply) {
     let Some(chat) = app.chat.clone() else { return };
     let user = speaker.handle.user.clone();
     app.talk.after.say(async move {
-        if let Err(error) = chat.tell(&user, &reply).await {
+        if let Err(error) = chat.tell(&user, &reply, None).await {
             tracing::info!(%error, "an answer to one person was lost");
         }
     });

@@ -5,7 +5,7 @@ use super::forms;
 use super::speaker::Speaker;
 use crate::card::buttons::{Action, Button};
 use crate::card::live::Card;
-use crate::card::words::{Words, any_of, count, list as listed};
+use crate::card::words::{Words, count, list as listed};
 use crate::desk::chat::{Deed, Does, Home, Offer, Pressed, Reply};
 use crate::desk::query::NoView;
 use crate::inbound::app::App;
@@ -15,6 +15,7 @@ use crate::inbound::console::views::ROOT;
 use crate::people::Person;
 use crate::procedure::model::Permission;
 use crate::ticket::number::Number;
+use crate::ticket::rota;
 
 /// Tickets that a list shows.
 const MOST: usize = 20;
@@ -31,11 +32,11 @@ pub(super) fn reader<'s>(app: &App, speaker: &'s Speaker) -> Result<&'s Person, 
 }
 
 /// A card as this organisation shows it in chat.
-fn as_shown(app: &App, card: Card) -> Card {
+pub(super) fn as_shown(app: &App, card: Card) -> Card {
     Card { bare: card.bare || forms::minimal(app), ..card }
 }
 
-fn line(app: &App, card: &Card) -> Words {
+pub(super) fn line(app: &App, card: &Card) -> Words {
     if card.bare || forms::minimal(app) {
         let severity = card.severity.as_ref().map_or_else(String::new, |s| format!(" · {}", s.name));
         return Words::new().strong(&card.number).text(format!("{severity} · {}", card.status));
@@ -119,7 +120,7 @@ pub(super) fn whoami(app: &App, speaker: &Speaker) -> Outcome {
 }
 
 /// Whose turn it is by the rota, and who comes after; nothing without a rota.
-fn rota(app: &App) -> Option<Words> {
+fn turns(app: &App) -> Option<Words> {
     let (now, directory) = (app.desk.now(), app.desk.snapshot().directory);
     let asked = app.desk.on_call_at(now);
     let (first, after) = asked.split_first()?;
@@ -133,6 +134,16 @@ fn rota(app: &App) -> Option<Words> {
     Some(words.text(format!(".{after}")))
 }
 
+/// A place of the rota, or a role, as people say it.
+fn place_word(to: &str) -> String {
+    match to {
+        "on-call" => "on call".to_owned(),
+        "on-call.next" => "next on call".to_owned(),
+        "on-call.manager" => "manager on call".to_owned(),
+        role => role.replace(['-', '.'], " "),
+    }
+}
+
 /// Who is called, tier by tier, and whether chat can reach them.
 pub(super) fn oncall(app: &App, speaker: &Speaker) -> Outcome {
     let Some(person) = &speaker.person else { return Outcome::Says(forms::not_linked(app, false)) };
@@ -142,24 +153,25 @@ pub(super) fn oncall(app: &App, speaker: &Speaker) -> Outcome {
     let snapshot = app.desk.snapshot();
     let Some(library) = snapshot.procedures.current() else { return says("No playbooks were adopted yet.") };
     let holders = |role: &str| -> Vec<String> {
-        let held = snapshot.directory.iter().filter(|p| !p.state.disabled && p.state.roles.iter().any(|r| r == role));
+        // A place of the rota is one person's, now.
+        let by_rota = rota::place(&library.organisation, snapshot.directory.as_ref(), role, app.desk.now());
+        let holds = |p: &&Person| p.state.roles.iter().any(|r| r == role) || by_rota.as_deref() == Some(p.state.id.as_str());
+        let held = snapshot.directory.iter().filter(|p| !p.state.disabled).filter(holds);
         let name = |p: &Person| {
             let linked = snapshot.directory.accounts_of(&p.state.id).next().is_some();
             if linked { p.name.clone() } else { format!("{} (not linked in chat)", p.name) }
         };
         held.map(name).collect()
     };
-    let mut paragraphs: Vec<Words> = rota(app).into_iter().collect();
-    for kind in library.kinds.values() {
-        for (tier, to) in kind.escalate.iter().flat_map(|e| e.to.iter()).enumerate() {
+    let mut paragraphs: Vec<Words> = turns(app).into_iter().collect();
+    for kind in library.kinds.values().filter(|kind| kind.escalate.is_some()) {
+        let tiers = kind.escalate.iter().flat_map(|e| e.to.iter()).map(|to| {
             let who = holders(to);
-            let who = if who.is_empty() { "nobody by that name here".to_owned() } else { listed(&who, "and") };
-            paragraphs.push(
-                Words::new()
-                    .strong(format!("{}, tier {}", kind.title, tier + 1))
-                    .text(format!(": {}: {who}.", any_of(std::slice::from_ref(to)))),
-            );
-        }
+            let who = if who.is_empty() { "nobody now".to_owned() } else { listed(&who, "and") };
+            format!("{}: {who}", place_word(to))
+        });
+        let tiers: Vec<String> = tiers.collect();
+        paragraphs.push(Words::new().strong(&kind.title).text(format!(": {}.", tiers.join("; then "))));
     }
     if paragraphs.is_empty() {
         paragraphs.push(Words::of("No procedure here names anybody to call."));

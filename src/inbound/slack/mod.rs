@@ -5,7 +5,7 @@
 //! | [`signed`] | who posts: the signing secret over the raw bytes |
 //! | [`arrival`] | what came, and what its transport is answered; three seconds, and never before the commit |
 //! | [`speaker`] | which account it is, whose, and whether it may be heard at all |
-//! | [`commands`] | `/incident …` and its kin; `lookups` answers those that only ask |
+//! | [`commands`] | `/incident …` and its kin; `lookups` and `models` answer those that only ask |
 //! | [`press`] | buttons; [`forms`] makes forms and takes what was typed into them; `window` opens them, `state` reads them off |
 //! | [`linking`] | how an account becomes somebody's, and what it had filled in before |
 //! | [`heard`] | messages, reactions, pins, joins: what becomes of them; [`files`] fetches what hangs on them |
@@ -25,7 +25,9 @@ pub mod heard;
 pub mod lines;
 pub mod linking;
 mod lookups;
+mod models;
 pub mod press;
+mod record;
 pub mod signed;
 pub mod socket;
 pub mod speaker;

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use super::heard::line;
 use crate::card::chat;
 use crate::desk::request::{Ask, Dedupe, Request, Unanswered};
 use crate::desk::rooms::NO_THREAD;
+use crate::env::Timestamp;
 use crate::inbound::app::App;
 use crate::ticket::command::{AttachEvidence, Command};
 use crate::ticket::event::Via;
@@ -24,23 +24,25 @@ const BEFORE: i64 = 2_000;
 const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15 * 60));
 /// So often: for about a day.
 const TRIES: u32 = 100;
+/// How often it is looked whether something that is owed may be tried again.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// A transcript that is still to be filed.
 #[derive(Clone, Copy)]
 struct Owed {
     tries: u32,
-    next: Instant,
+    next: Timestamp,
 }
 
 impl Owed {
-    fn now() -> Self {
-        Self { tries: 0, next: Instant::now() }
+    fn at(now: Timestamp) -> Self {
+        Self { tries: 0, next: now }
     }
 
     /// It did not work; none after so many times.
-    fn again(self) -> Option<Self> {
+    fn again(self, now: Timestamp) -> Option<Self> {
         let pause = PAUSE.0.saturating_mul(2_u32.saturating_pow(self.tries.min(10))).min(PAUSE.1);
-        (self.tries + 1 < TRIES).then(|| Self { tries: self.tries + 1, next: Instant::now() + pause })
+        (self.tries + 1 < TRIES).then(|| Self { tries: self.tries + 1, next: now.plus(pause) })
     }
 }
 
@@ -51,24 +53,29 @@ pub async fn keep(app: App, mut stopped: watch::Receiver<bool>) {
     let mut from = (app.desk.snapshot().size - BEFORE).max(0);
     let mut owed: BTreeMap<(Number, i64), Owed> = BTreeMap::new();
     loop {
-        let next = owed.values().map(|owed| owed.next).min();
         tokio::select! {
             changed = sizes.changed() => if changed.is_err() { return },
-            () = tokio::time::sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
+            () = tokio::time::sleep(LOOK), if !owed.is_empty() => {}
             _ = stopped.wait_for(|stop| *stop) => return,
         }
-        match app.desk.ended_since(from).await {
-            Ok((ended, next)) => {
-                from = next;
-                owed.extend(ended.into_iter().map(|end| (end, Owed::now())));
+        loop {
+            match app.desk.ended_since(from).await {
+                Ok((_, next)) if next == from => break,
+                Ok((ended, next)) => {
+                    from = next;
+                    owed.extend(ended.into_iter().map(|end| (end, Owed::at(app.desk.now()))));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "what ended could not be read; it is read again");
+                    break;
+                }
             }
-            Err(error) => tracing::warn!(%error, "what ended could not be read; it is read again"),
         }
-        let due: Vec<_> = owed.iter().filter(|(_, owed)| owed.next <= Instant::now()).map(|(end, owed)| (end.clone(), *owed)).collect();
+        let due: Vec<_> = owed.iter().filter(|(_, owed)| owed.next <= app.desk.now()).map(|(end, owed)| (end.clone(), *owed)).collect();
         for ((number, rev), was) in due {
             owed.remove(&(number.clone(), rev));
             let Err(why) = file(&app, &number, rev).await else { continue };
-            match was.again() {
+            match was.again(app.desk.now()) {
                 Some(again) => {
                     tracing::info!(%number, why, "a transcript could not be filed; it is tried again");
                     owed.insert((number, rev), again);

@@ -1,14 +1,14 @@
-//! Direct messages: to whoever is called, to a group that must read something, at a change of turn, and in the morning to
-//! whoever was called in the night. They say numbers and severities only; the card is one press away.
+//! Direct messages: to whoever is called, to a group that must read something, to those whose decision is asked for once
+//! more, at a change of turn, and in the morning to whoever was called in the night. They say numbers and severities only;
+//! the card is one press away.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{NotPaged, Page, Pager, Sent};
 use crate::card::buttons::{self, Action, Button};
 use crate::card::words::{Words, count, list, number_word};
-use crate::desk::chat::{Chat, ChatError, Deed, Does, Offer, Pressed, Reply};
-use crate::desk::oncall::CHAT;
+use crate::desk::chat::{Chat, ChatError, Deed, Does, Mark, Offer, Pressed, Reply};
+use crate::desk::paging::CHAT;
 use crate::desk::rooms::{Telling, users_of};
 use crate::env::Timestamp;
 use crate::ticket::event::Fact;
@@ -16,6 +16,9 @@ use crate::ticket::state::Ticket;
 
 /// Tickets that one message names.
 const NAMED: usize = 10;
+/// Words by which a platform says that one account cannot be written to, now or later.
+const CLOSED: [&str; 6] =
+    ["user_not_found", "channel_not_found", "user_disabled", "user_not_visible", "cannot_dm_bot", "messages_tab_disabled"];
 
 /// Direct messages on a chat platform.
 pub struct Direct {
@@ -26,7 +29,8 @@ pub struct Direct {
 impl From<ChatError> for NotPaged {
     fn from(error: ChatError) -> Self {
         match error {
-            error if error.passes() => Self::NotNow(error.to_string()),
+            ChatError::Busy(pause) => Self::NotNow(error.to_string(), pause),
+            error if error.passes() => Self::NotNow(error.to_string(), None),
             error => Self::Refused(error.to_string()),
         }
     }
@@ -42,21 +46,34 @@ impl Direct {
     async fn tell(&self, page: &Page<'_>) -> Result<Vec<String>, NotPaged> {
         let team = self.chat.identity().await?.team;
         let users = users_of(&page.desk.snapshot(), self.platform, &team);
-        let (mut failed, mut reached) = (None, Vec::new());
-        for person in called_by(page) {
-            let Some(reply) = said(page, &person).await? else { continue };
-            for user in users.get(&person).into_iter().flatten() {
-                match self.chat.tell(user, &reply).await {
-                    Ok(()) if reached.last() != Some(&person) => reached.push(person.clone()),
-                    Ok(()) => {}
-                    Err(error) => failed = Some(error),
+        let ticket = page.telling.as_ref().map(|telling| &telling.ticket);
+        let called = page.desk.called_by(&page.event, ticket);
+        let people = page.person.as_ref().map_or(called.as_slice(), std::slice::from_ref);
+        let mark = Mark {
+            ticket: ticket.map(|ticket| ticket.number.to_string()).unwrap_or_default(),
+            what: page.due.id.to_string(),
+            // A morning's message may have been sent already when one more ticket joins it.
+            again: page.due.attempts > 0 || matches!(page.event.fact, Fact::MorningTold { .. }),
+        };
+        let (mut outcomes, mut reached, mut news) = (Vec::new(), Vec::new(), people.is_empty());
+        for person in people {
+            let Some(reply) = said(page, person).await? else { continue };
+            news = true;
+            for user in users.get(person).into_iter().flatten() {
+                if !page.is_ours() {
+                    return Err(NotPaged::RanOut);
                 }
+                let told = self.chat.tell(user, &reply, Some(&mark)).await;
+                if told.is_ok() && reached.last() != Some(person) {
+                    reached.push(person.clone());
+                }
+                outcomes.push(told);
             }
         }
-        match failed {
-            Some(error) if reached.is_empty() || error.passes() => Err(error.into()),
-            _ => Ok(reached),
+        if !news {
+            return Ok(Vec::new());
         }
+        judged(page, outcomes, called.iter().any(|person| users.contains_key(person)), called.is_empty()).map(|()| reached)
     }
 }
 
@@ -65,22 +82,35 @@ impl Pager for Direct {
         CHAT
     }
 
+    fn platform(&self) -> &'static str {
+        self.platform
+    }
+
     fn send<'a>(&'a self, page: &'a Page<'_>) -> Sent<'a> {
         Box::pin(self.tell(page))
     }
 }
 
-/// Whom the event calls; of frozen lines, everybody who is asked about some.
-fn called_by(page: &Page<'_>) -> Vec<String> {
-    let (Fact::LinesFrozen { .. }, Some(telling)) = (&page.event.fact, &page.telling) else { return page.people() };
-    let asked = telling.ticket.lines.iter().flat_map(|lines| lines.waits.keys());
-    let directory = page.desk.snapshot().directory;
-    let people = directory.iter().filter(|p| !p.state.disabled);
-    let asked: BTreeSet<&String> = asked.collect();
-    people
-        .filter(|p| asked.contains(&p.state.id) || p.state.roles.iter().any(|role| asked.contains(role)))
-        .map(|p| p.state.id.clone())
-        .collect()
+/// What became of it: an account that may not be written to is as good as none, and one of several that works is enough.
+fn judged(page: &Page<'_>, outcomes: Vec<Result<(), ChatError>>, any_linked: bool, nobody: bool) -> Result<(), NotPaged> {
+    let calls = matches!(page.event.fact, Fact::Escalated { .. });
+    if outcomes.is_empty() {
+        // Of several who are called together, those with an account are told.
+        return match () {
+            () if !calls || any_linked => Ok(()),
+            () if nobody => Err(NotPaged::Nobody("nobody")),
+            () => Err(NotPaged::Nobody("not_linked")),
+        };
+    }
+    let closed = |error: &ChatError| matches!(error, ChatError::Refused(word) if CLOSED.contains(&word.as_str()));
+    let told = outcomes.iter().any(Result::is_ok);
+    let failed: Vec<ChatError> = outcomes.into_iter().filter_map(Result::err).collect();
+    match failed.iter().find(|error| !closed(error)).or(failed.first()) {
+        Some(error) if closed(error) && told => Ok(()),
+        Some(error) if closed(error) && calls => Err(NotPaged::Nobody("refused")),
+        Some(error) => Err(error.clone().into()),
+        None => Ok(()),
+    }
 }
 
 /// What one person is told of the event; none when it is no news any more.
@@ -90,6 +120,7 @@ async fn said(page: &Page<'_>, person: &str) -> Result<Option<Reply>, NotPaged> 
         (Fact::Escalated { next, .. }, Some(telling)) => called(telling, *next),
         (Fact::GroupNotified { group, due }, Some(telling)) => Some(must_read(telling, group, *due)),
         (Fact::LinesFrozen { .. }, Some(telling)) => lines_wait(page, telling, person),
+        (Fact::Nudged { transition, .. }, Some(telling)) => asked_again(page, telling, (person, transition)),
         (Fact::OnCallChanged { from, to }, _) => {
             let open = page.desk.open_where(|t| t.kind == "incident" && !t.ended).await?;
             let name = |id: &Option<String>| id.as_deref().map(|id| page.desk.snapshot().directory.name_of(id));
@@ -163,6 +194,19 @@ fn lines_wait(page: &Page<'_>, telling: &Telling, person: &str) -> Option<Reply>
     Some(Reply { paragraphs: vec![words.text("."), how], buttons: vec![show(telling)], ..Reply::default() })
 }
 
+/// Whoever asked for it asks for the decision once more; who has decided meanwhile is not asked.
+fn asked_again(page: &Page<'_>, telling: &Telling, (person, transition): (&str, &str)) -> Option<Reply> {
+    let waits = telling.waits().filter(|w| w.transition == *transition && w.on.iter().any(|p| p == person))?;
+    let who = page.event.actor.person().map(|id| page.desk.snapshot().directory.name_of(id)).unwrap_or_default();
+    let label = telling.kind.transitions.get(transition).map_or(transition, |t| t.label.as_str());
+    let mut words = Words::new().name(who).text(format!(" asks you to decide on “{label}” of ")).ticket(&telling.ticket.number);
+    words = words.text(". It has waited for you since ").time(waits.since);
+    if let Some(due) = telling.ticket.clocks.values().filter(|c| c.stopped.is_none() && c.paused.is_none()).map(|c| c.due).min() {
+        words = words.text(", and is due by ").time(due);
+    }
+    Some(Reply { paragraphs: vec![words.text(".")], buttons: vec![show(telling)], ..Reply::default() })
+}
+
 fn must_read(telling: &Telling, group: &str, due: Option<Timestamp>) -> Reply {
     let group_name = group.replace('-', " ");
     let words = Words::of(format!("For {group_name}: ")).ticket(&telling.ticket.number).text(severity(&telling.ticket));
@@ -211,7 +255,7 @@ fn turn_ends(after: Option<String>) -> Reply {
 fn morning(person: &str, owing: &[Ticket]) -> Reply {
     let mut words = Words::of("You were up at night; thank you.");
     if owing.is_empty() {
-        return Reply { paragraphs: vec![words.text(" Nothing is owed by you.")], ..Reply::default() };
+        return Reply { paragraphs: vec![words.text(" You owe nothing.")], ..Reply::default() };
     }
     for ticket in owing.iter().take(NAMED) {
         let owed: Vec<_> = ticket.owed.iter().filter(|o| o.who == person).collect();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{NotPaged, Page, Pager, Sent, judged};
 use crate::config::PagerDuty as Settings;
-use crate::desk::oncall::PAGERDUTY;
+use crate::desk::paging::PAGERDUTY;
 use crate::outbound::http::{Client, HttpError, host_of};
 use crate::ticket::event::Fact;
 
@@ -76,6 +76,10 @@ impl PagerDuty {
 impl Pager for PagerDuty {
     fn channel(&self) -> &'static str {
         PAGERDUTY
+    }
+
+    fn platform(&self) -> &'static str {
+        "pagerduty"
     }
 
     fn send<'a>(&'a self, page: &'a Page<'_>) -> Sent<'a> {

@@ -11,7 +11,7 @@ use sha2::Sha256;
 
 use super::{NotPaged, Page, Pager, Sent, judged};
 use crate::config::Secret;
-use crate::desk::oncall::WEBHOOK;
+use crate::desk::paging::WEBHOOK;
 use crate::outbound::http::{Client, HttpError, host_of};
 use crate::ticket::event::Fact;
 
@@ -42,7 +42,8 @@ impl Webhook {
         let headers =
             [("webhook-signature", signature(self.secret.expose(), &id, &stamp, &body)), ("webhook-id", id), ("webhook-timestamp", stamp)];
         let answered = self.client.post_with(self.url.expose(), "application/json", body.into_bytes(), &headers).await?;
-        judged(answered.status, &answered.body).map(|()| page.people())
+        let ticket = page.telling.as_ref().map(|telling| &telling.ticket);
+        judged(answered.status, &answered.body).map(|()| page.desk.called_by(&page.event, ticket))
     }
 }
 
@@ -64,7 +65,8 @@ fn said(page: &Page<'_>, console: &str, titles: bool) -> Option<Value> {
     let ticket = &page.telling.as_ref()?.ticket;
     let directory = page.desk.snapshot().directory;
     let people: Vec<Value> = page
-        .people()
+        .desk
+        .called_by(&page.event, Some(ticket))
         .iter()
         .filter_map(|id| directory.active(id))
         .map(|p| json!({ "id": p.state.id, "name": p.name, "email": p.email }))
@@ -83,6 +85,10 @@ fn said(page: &Page<'_>, console: &str, titles: bool) -> Option<Value> {
 impl Pager for Webhook {
     fn channel(&self) -> &'static str {
         WEBHOOK
+    }
+
+    fn platform(&self) -> &'static str {
+        "webhook"
     }
 
     fn send<'a>(&'a self, page: &'a Page<'_>) -> Sent<'a> {

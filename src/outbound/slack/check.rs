@@ -60,9 +60,17 @@ mod tests {
     #[test]
     fn the_manifest_names_the_scopes_that_our_methods_need() {
         let scopes = wanted_scopes();
-        for needed in
-            ["chat:write", "commands", "groups:write", "groups:history", "pins:write", "files:read", "users:read", "channels:join"]
-        {
+        for needed in [
+            "chat:write",
+            "commands",
+            "groups:write",
+            "groups:history",
+            "im:history",
+            "pins:write",
+            "files:read",
+            "users:read",
+            "channels:join",
+        ] {
             assert!(scopes.contains(&needed), "{needed}");
         }
         assert!(scopes.iter().all(|scope| scope.bytes().all(|b| b.is_ascii_lowercase() || b":._".contains(&b))), "{scopes:?}");

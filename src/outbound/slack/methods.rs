@@ -127,6 +127,14 @@ impl Api {
         self.post::<Done>("chat.update", &body).await.map(drop)
     }
 
+    /// The conversation with one user.
+    ///
+    /// # Errors
+    /// Why Slack opens none.
+    pub async fn conversation_with(&self, user: &str) -> Result<String, Trouble> {
+        Ok(self.post::<InChannel>("conversations.open", &json!({ "users": user })).await?.channel.id)
+    }
+
     /// Makes a channel.
     ///
     /// # Errors

@@ -7,7 +7,8 @@
 //!   `rota`: who is invited to link an account before being called;
 //!   `invited`: who belongs there; `remedy`: what Slack's refusals mean; `pace`: how fast we may speak;
 //! - [`check`]: what `doctor` asks;
-//! - `talk`: [`Chat`](crate::desk::chat::Chat), for one person's own interactions.
+//! - `talk`: [`Chat`](crate::desk::chat::Chat), for one person's own interactions; `direct`: what is said to one person
+//!   directly, once.
 //!
 //! To show something new in Slack: its value belongs to [`crate::card`], its blocks here, within the limits that each
 //! file names, and `tests/it/world/slack` refuses what Slack would refuse.
@@ -17,6 +18,7 @@ mod channel;
 pub mod check;
 mod conversation;
 pub mod deliver;
+mod direct;
 mod ending;
 pub mod ink;
 mod invited;

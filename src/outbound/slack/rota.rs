@@ -3,14 +3,10 @@
 
 use std::time::Duration;
 
-use serde_json::json;
-
 use super::Slack;
-use super::blocks;
 use super::deliver::PLATFORM;
-use super::wire::Trouble;
 use crate::card::chat;
-use crate::desk::chat::{Does, Offer, Reply};
+use crate::desk::chat::{ChatError, Does, Mark, Offer, Reply};
 use crate::desk::reachable::unreachable;
 use crate::desk::rooms::RoomRow;
 use crate::desk::{Desk, StoreError};
@@ -37,12 +33,11 @@ impl Slack {
         }
         self.pace().hold(INVITED, now.plus(EVERY), now);
         for (person, turn) in unreachable(&desk.snapshot(), PLATFORM, now, AHEAD) {
-            let before = desk.chat_room(INVITED, &person.state.id).await?;
-            let lately = before.and_then(|row| Timestamp::from_micros(row.state.parse().ok()?)).is_some_and(|at| now.since(at) < AGAIN);
-            if lately {
+            let before = desk.chat_room(INVITED, &person.state.id).await?.and_then(|row| Timestamp::from_micros(row.state.parse().ok()?));
+            if before.is_some_and(|at| now.since(at) < AGAIN) {
                 continue;
             }
-            match self.invite_one_to_link(&person.email, turn, now).await {
+            match self.invite_one_to_link(&person.email, turn, before).await {
                 Ok(()) => {
                     let row = RoomRow { state: now.micros().to_string(), ..RoomRow::default() };
                     desk.keep_room(INVITED, &person.state.id, &row, now.micros()).await?;
@@ -53,14 +48,14 @@ impl Slack {
         Ok(())
     }
 
-    /// Somebody who is not in Slack is for `doctor` to name.
-    async fn invite_one_to_link(&self, email: &str, turn: Timestamp, now: Timestamp) -> Result<(), Trouble> {
+    /// Somebody who is not in Slack is for `doctor` to name. Another replica may be inviting them as well, or one that died may
+    /// have: so it is looked first whether the invitation after the one `before` stands there.
+    async fn invite_one_to_link(&self, email: &str, turn: Timestamp, before: Option<Timestamp>) -> Result<(), ChatError> {
         let Some(user) = self.api.user_by_email(email).await? else { return Ok(()) };
         let address = format!("{}/auth/link", self.console);
         let button = Offer { label: "Link my account".to_owned(), does: Does::Open(address), primary: true };
         let reply = Reply { paragraphs: chat::on_call_invitation(turn), buttons: vec![button], ..Reply::default() };
-        let post = blocks::reply(&self.ink(now), &reply);
-        let body = json!({ "channel": user, "text": post.text, "blocks": post.blocks, "unfurl_links": false, "unfurl_media": false });
-        self.api.post::<super::methods::Done>("chat.postMessage", &body).await.map(drop)
+        let what = format!("invitation:{}", before.map_or(0, Timestamp::micros));
+        self.directly(&user, &reply, Some(&Mark { ticket: String::new(), what, again: true })).await
     }
 }

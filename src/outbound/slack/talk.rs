@@ -12,7 +12,7 @@ use super::blocks;
 use super::methods::Place;
 use super::view;
 use super::wire::Trouble;
-use crate::desk::chat::{Chat, ChatError, ChatFile, ChatMessage, ChatUser, Home, Identity, Reply, Said, Sheet};
+use crate::desk::chat::{Chat, ChatError, ChatFile, ChatMessage, ChatUser, Home, Identity, Mark, Reply, Said, Sheet};
 use crate::outbound::http::{Asking, HttpError, host_of};
 
 /// A trigger id lasts three seconds, of which some have gone by the time that we use it.
@@ -28,7 +28,7 @@ const ANSWER: usize = 64 << 10;
 impl From<Trouble> for ChatError {
     fn from(trouble: Trouble) -> Self {
         match trouble {
-            Trouble::Slow(_) => Self::Busy,
+            Trouble::Slow(pause) => Self::Busy(Some(pause)),
             Trouble::Unknown(_) => Self::Silent,
             Trouble::Said(word) => Self::Refused(word),
         }
@@ -112,7 +112,7 @@ fn file_of(file: &Value) -> Option<ChatFile> {
 
 /// What the status of an answer outside of the Web API says.
 fn refused(status: u16) -> ChatError {
-    if status == 429 || status >= 500 { ChatError::Busy } else { ChatError::Refused(format!("HTTP {status}")) }
+    if status == 429 || status >= 500 { ChatError::Busy(None) } else { ChatError::Refused(format!("HTTP {status}")) }
 }
 
 fn message_of(message: &Value) -> ChatMessage {
@@ -145,7 +145,7 @@ impl Slack {
                 done => return Ok(done?),
             }
         }
-        Err(ChatError::Busy)
+        Err(ChatError::Busy(None))
     }
 
     /// A channel's messages, each followed by what was said in its thread.
@@ -231,12 +231,12 @@ impl Chat for Slack {
         })
     }
 
-    fn tell<'a>(&'a self, user: &'a str, reply: &'a Reply) -> Said<'a, ()> {
-        Box::pin(async move {
-            let post = blocks::reply(&self.ink(self.env.now()), reply);
-            let body = json!({ "channel": user, "text": post.text, "blocks": post.blocks, "unfurl_links": false, "unfurl_media": false });
-            self.post::<Nothing>("chat.postMessage", body).await.map(drop)
-        })
+    fn tell<'a>(&'a self, user: &'a str, reply: &'a Reply, mark: Option<&'a Mark>) -> Said<'a, ()> {
+        Box::pin(self.directly(user, reply, mark))
+    }
+
+    fn is_gone(&self) {
+        self.refused().insert(String::new());
     }
 
     fn publish_home<'a>(&'a self, user: &'a str, home: &'a Home) -> Said<'a, ()> {

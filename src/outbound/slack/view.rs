@@ -83,7 +83,10 @@ fn form_view(ink: &Ink<'_>, form: &Form, context: &str) -> Value {
     }
     let mut view = modal(&form.title, blocks);
     view["callback_id"] = json!(FORM);
-    view["submit"] = plain(&form.submit, TITLE);
+    // A button that does not fit says its verb alone: the title above says the rest.
+    let whole = form.submit.chars().count() <= TITLE;
+    let verb = form.submit.split(' ').next().unwrap_or_default();
+    view["submit"] = plain(if whole { &form.submit } else { verb }, TITLE);
     view["close"] = plain("Cancel", TITLE);
     view["private_metadata"] = json!(clip(context, 3_000));
     view

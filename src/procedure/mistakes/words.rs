@@ -96,7 +96,7 @@ fn the_words_of_changes_and_access_are_told_with_their_places() {
     told("high: 3", "high: 0", "high: 0", "Levels begin with more points");
     told("words: 3, example: Restore the saved file.", "words: 9, example: Fix it.", "words: 9", "The example would itself be refused");
     told("by: approve, lead", "by: begin, lead", "by: begin", "`begin` is not a transition of this kind that needs approval");
-    told("must: be-open", "must: open", "must: open", "`open` is neither `lie-ahead` nor `be-open`.");
+    told("must: be-open", "must: open", "must: open", "`open` is none of `lie-ahead`, `be-open` and `end-ahead`.");
     told("from: begins, to: ends, must", "from: title, to: ends, must", "from: title", "`title` must be of type time");
     told("window: [begins, ends]", "window: [begins]", "window: [begins]", "A window has two fields");
     told("standing: [closed]", "standing: [clsoed]", "clsoed", "`clsoed` is not a status of that kind; did you mean `closed`?");

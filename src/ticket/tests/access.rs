@@ -170,13 +170,17 @@ fn an_emergency_use_is_given_at_once_where_it_is_allowed_ends_soon_is_told_to_al
     assert_eq!(b.ticket(&n).status, "revoked");
     file(&mut b, "p_bo", &n, "deprovisioning");
     file(&mut b, "p_bo", &n, "activity");
-    assert_eq!(take(&mut b, "p_bo", &n, "confirm", &json!({})).unwrap_err().code(), "RecordMissing");
+    let own = take(&mut b, "p_bo", &n, "confirm", &json!({})).unwrap_err();
+    assert_eq!((own.code(), own.recorded()), ("DutiesApart", true));
+    assert!(own.sentence().contains("ACC-000001 is about you, so “Confirm that it is gone” is somebody else's"), "{own}");
+    assert_eq!(take(&mut b, "p_ana", &n, "confirm", &json!({})).unwrap_err().code(), "RecordMissing");
     review(&mut b, "p_sec", &reviews[0]);
-    let refusal = take(&mut b, "p_bo", &n, "confirm", &json!({})).unwrap_err();
+    let refusal = take(&mut b, "p_ana", &n, "confirm", &json!({})).unwrap_err();
     assert!(refusal.sentence().contains("Nobody has approved this emergency use afterwards"), "{refusal}");
     assert_eq!(say(&mut b, "p_bo", &n, "endorse_late", true).unwrap_err().code(), "OwnRequest");
     say(&mut b, "p_chi", &n, "endorse_late", true).unwrap();
-    take(&mut b, "p_bo", &n, "confirm", &json!({})).unwrap();
+    assert_eq!(take(&mut b, "p_bo", &n, "confirm", &json!({})).unwrap_err().code(), "DutiesApart");
+    take(&mut b, "p_ana", &n, "confirm", &json!({})).unwrap();
     b.assert_replay_equals_state();
 }
 
@@ -336,6 +340,9 @@ fn a_serious_incident_opens_its_review_and_a_review_ends_with_an_action_or_a_rea
     let action = open(&mut b, "p_bo", "corrective-action", &json!({ "title": "Rotate logs everywhere" })).unwrap();
     link(&mut b, "p_bo", &n, "corrected_by", Some(&action));
     assert_eq!(linked(&b, &action, "corrects"), std::slice::from_ref(&n));
+    let description = "Rotate logs on all hosts by the base role, and alert at 80 % of the disk.";
+    let taken_on = json!({ "description": description, "due": b.now.plus(day() * 9).to_string() });
+    take(&mut b, "p_bo", &action, "start", &taken_on).unwrap();
     take(&mut b, "p_sec", &n, "complete", &findings).unwrap();
 }
 

@@ -234,6 +234,7 @@ fn model(b: &mut crate::ticket::bench::Bench, until: &str) -> crate::ticket::num
         "title": "Deploy web-shop", "system": "web-shop", "expires_at": until,
         "description": "Deploy a merged and reviewed pull request of web-shop with the pipeline, between 08:00 and 16:00.",
         "justification": "Forty such deployments went well since January; each alone is of low risk.",
+        "security_impact": "None: nothing is open that was closed before.",
         "rollback_plan": "The pipeline deploys the version before; three minutes.",
     });
     open(b, "p_ana", "change-model", &raw).unwrap()

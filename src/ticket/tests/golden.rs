@@ -13,10 +13,10 @@ use crate::ticket::alert::AlertStatus;
 use crate::ticket::bench::number;
 use crate::ticket::deployment::DeploymentState;
 use crate::ticket::event::{
-    Actor, AdoptedFile, AlertSeen, ApprovedAs, Brought, DeploymentSeen, EpochOpened, Event, EvidenceAttached, Fact, NewTask, OwedItem,
-    Pinned, Reminder, Shift, TicketOpened, TransitionTaken, Via,
+    Actor, AdoptedFile, AlertSeen, ApprovedAs, Brought, Checked, DeployedBy, DeploymentSeen, EpochOpened, Event, EvidenceAttached, Fact,
+    NewTask, OwedItem, Pinned, Reminder, Shift, TicketOpened, TransitionTaken, Via,
 };
-use crate::ticket::lines::{LineAsked, Verdict};
+use crate::ticket::lines::{LineAsked, LinesScope, LinesSource, ListReplaced, Verdict};
 
 fn at() -> Timestamp {
     Timestamp::parse("2026-03-01T02:04:00.000001Z").unwrap()
@@ -73,7 +73,7 @@ fn log_and_people() -> Vec<Fact> {
         Fact::OnCallChanged { from: None, to: Some("p_1".into()) },
         Fact::RotaRead { shifts: vec![Shift { person: "p_1".into(), from: at(), to: at() }], unknown: 1 },
         Fact::ObligationBegan { obligation: "access-review".into(), from: at() },
-        Fact::ObligationRun { obligation: "access-review".into(), due: at(), opened: Some(number(3)) },
+        Fact::ObligationRun { obligation: "access-review".into(), due: at(), opened: Some(number(3)), checked: None },
         Fact::ObligationMissed { obligation: "access-review".into(), due: at() },
     ]
 }
@@ -109,6 +109,7 @@ fn opened_and_taken() -> Vec<Fact> {
             late: true,
             automatic: false,
             ended: false,
+            alone: false,
             authored: false,
             approved: None,
             levels: BTreeMap::new(),
@@ -126,7 +127,7 @@ fn on_tickets() -> Vec<Fact> {
             asks: None,
         },
         Fact::NoteAdded { note: 1, occurred_at: Some(at()), late: false },
-        Fact::NoteRevised { note: 1, removed: true },
+        Fact::NoteRevised { note: 1, removed: true, edited_at: None, superseded: false },
         Fact::ContentWithheld { found: vec!["card".into()], of: "note".into(), masked: true },
         Fact::ChannelOpened { platform: "slack".into(), own: true },
         Fact::ChannelArchived { platform: "slack".into() },
@@ -144,7 +145,7 @@ fn on_tickets() -> Vec<Fact> {
         Fact::EvidenceWaived { phase: "contain".into() },
         Fact::OwnerAssigned { person: "p_1".into() },
         Fact::LeadAssigned { person: "p_1".into() },
-        Fact::Linked { link: "caused_by".into(), to: Some(number(2)) },
+        Fact::Linked { link: "caused_by".into(), to: Some(number(2)), made: false },
         Fact::Unlinked { link: 4 },
         Fact::MergedInto { into: number(2), from_status: "open".into() },
         Fact::MergeReceived {
@@ -167,6 +168,14 @@ fn on_tickets() -> Vec<Fact> {
         },
         Fact::EscalationAcknowledged { tier: 1, morning: None, next: None },
         Fact::PageAnswered { service: "pagerduty".into(), answer: "acknowledged".into() },
+        Fact::PageMissed {
+            tier: 0,
+            to: "on-call".into(),
+            person: Some("p_1".into()),
+            platform: "slack".into(),
+            why: "not_linked".into(),
+            next: true,
+        },
         Fact::MorningTold { person: "p_1".into(), came_due: at() },
         Fact::GroupNotified { group: group(), due: Some(at()) },
         Fact::GroupReached { group: group(), way: "chat".into(), people: vec!["p_1".into()] },
@@ -189,14 +198,14 @@ fn on_tickets() -> Vec<Fact> {
 }
 
 fn lines() -> Vec<Fact> {
-    let asked = LineAsked { reviewer: "p_1".into(), subject: Some("p_2".into()), record: Some(number(3)), flagged: true };
-    let plain = LineAsked { reviewer: "security-officer".into(), subject: None, record: None, flagged: false };
+    let asked = LineAsked { reviewer: "p_1".into(), subject: Some("p_2".into()), record: Some(number(3)), flagged: true, giver: None };
+    let plain = LineAsked { reviewer: "security-officer".into(), subject: None, record: None, flagged: false, giver: None };
     vec![
         Fact::LinesGathering { until: at() },
-        Fact::UsersListed { system: "prod-db".into(), rows: 2, file: 1 },
+        Fact::UsersListed { system: "prod-db".into(), rows: 2, file: 1, replaces: None },
         Fact::LinesListed { first: 1, lines: vec![asked, plain] },
-        Fact::LinesFrozen { lines: 2, from: BTreeMap::from([("access".into(), 1)]), as_of: 9, digest: "03".into() },
-        Fact::LineDecided { line: 1, verdict: Verdict::Revoke, reviewer: "p_1".into(), follow_up: Some(number(3)) },
+        Fact::LinesFrozen { lines: 2, from: BTreeMap::from([("access".into(), 1)]), as_of: 9, digest: "03".into(), scope: None },
+        Fact::LineDecided { line: 1, verdict: Verdict::Revoke, reviewer: "p_1".into(), follow_up: Some(number(3)), alone: false },
         Fact::LineSettled { line: 1, record: number(3), done: true, reviewer: "p_1".into() },
     ]
 }
@@ -229,6 +238,7 @@ fn alerts_and_clocks() -> Vec<Fact> {
             proof: Some("deployment-report".into()),
             began_at: Some(at()),
             ended_at: None,
+            people: None,
             delivery: 7,
             received_at: at(),
         }),
@@ -284,9 +294,44 @@ fn with_what_was_added() -> Vec<Fact> {
     let Some(Fact::TransitionTaken(taken)) = opened_and_taken().pop() else { unreachable!("a step") };
     let fields = BTreeMap::from([("risk".to_owned(), json!({ "value": "low" }))]);
     let approved = Some(ApprovedAs { digest: "03".into(), fields });
+    let listed = LineAsked { reviewer: "p_1".into(), subject: None, record: None, flagged: false, giver: Some("p_2".into()) };
+    let records = LinesSource { of: "access".into(), count: 3, standing: vec!["granted".into()], system: None, file: None, by: None };
+    let users = LinesSource {
+        of: "users".into(),
+        count: 2,
+        standing: Vec::new(),
+        system: Some("prod-db".into()),
+        file: Some(2),
+        by: Some("p_1".into()),
+    };
+    let scope = LinesScope { system: Some("prod-db".into()), at: at(), sources: vec![records, users] };
+    let seen = alerts_and_clocks().into_iter().find_map(|fact| match fact {
+        Fact::DeploymentSeen(seen) => Some(seen),
+        _ => None,
+    });
+    let deployment = seen.expect("a deployment");
+    let people = DeployedBy { author: Some("p_1".into()), reviewers: vec![None, Some("p_2".into())] };
     vec![
-        Fact::TransitionTaken(TransitionTaken { authored: true, approved, levels: [("risk".into(), "low".into())].into(), ..taken }),
+        Fact::TransitionTaken(TransitionTaken {
+            authored: true,
+            approved,
+            levels: [("risk".into(), "low".into())].into(),
+            ..taken.clone()
+        }),
+        Fact::TransitionTaken(TransitionTaken { alone: true, ..taken }),
+        Fact::Linked { link: "reviewed_by".into(), to: Some(number(2)), made: true },
+        Fact::UsersListed {
+            system: "prod-db".into(),
+            rows: 2,
+            file: 2,
+            replaces: Some(ListReplaced { file: 1, rows: 3, by: "p_1".into() }),
+        },
+        Fact::LinesListed { first: 1, lines: vec![listed] },
+        Fact::LinesFrozen { lines: 1, from: BTreeMap::new(), as_of: 9, digest: "03".into(), scope: Some(scope) },
+        Fact::LineDecided { line: 1, verdict: Verdict::Keep, reviewer: "p_1".into(), follow_up: None, alone: true },
+        Fact::DeploymentSeen(DeploymentSeen { people: Some(people), ..deployment }),
         Fact::FieldsSet { fields: BTreeMap::new(), sealed_fields: vec!["title".into()], authored: true, asks: Some("renew".into()) },
+        Fact::NoteRevised { note: 1, removed: false, edited_at: Some(at()), superseded: true },
         Fact::Escalated {
             clock: None,
             from_tier: 0,
@@ -314,6 +359,12 @@ fn with_what_was_added() -> Vec<Fact> {
             digest: "03".into(),
             instead_of: Some("p_2".into()),
             self_approved: true,
+        },
+        Fact::ObligationRun {
+            obligation: "overdue-changes".into(),
+            due: at(),
+            opened: None,
+            checked: Some(Checked { looked_at: 7, as_of: 9, found: vec![number(3)], opened: vec![number(4)] }),
         },
     ]
 }

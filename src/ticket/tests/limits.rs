@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::work::*;
 use crate::env::Timestamp;
 use crate::procedure::{built_in, load};
 use crate::ticket::bench::Bench;
+use crate::ticket::duties::Around;
 use crate::ticket::event::Fact;
 use crate::ticket::number::Number;
 
@@ -136,11 +137,12 @@ fn within_a_freeze_only_what_an_executive_excepted_starts() {
     let mut b = bench(FREEZE);
     b.now = at("2026-12-26T09:00:00Z");
     let mut raw = request(&b, 24);
-    raw["window_end"] = json!("2027-01-03T00:00:00Z");
+    raw["window_end"] = json!("2026-12-30T00:00:00Z");
     let n = open(&mut b, "p_ana", "change", &raw).unwrap();
     assert_eq!(take(&mut b, "p_ana", &n, "submit", &json!({})).unwrap_err().code(), "Frozen");
     let asked = json!({
         "title": "Certificate of prod-db", "type": "freeze", "scope": "Only this change on prod-db, on 29 December.",
+        "system": "prod-db", "window_start": "2026-12-27T00:00:00Z", "window_end": "2026-12-30T00:00:00Z",
         "justification": "The certificate of prod-db runs out on 30 December, within the freeze.",
         "compensation": "Two people watch; the way back was tested on staging.", "expires_at": "2026-12-30T00:00:00Z",
     });
@@ -160,7 +162,110 @@ fn within_a_freeze_only_what_an_executive_excepted_starts() {
     let next = open(&mut b, "p_ana", "change", &json!({ "title": "One more", "type": "standard", "system": "prod-db" })).unwrap();
     link(&mut b, "p_ana", &next, "excepted_by", Some(&e));
     let refusal = take(&mut b, "p_bo", &next, "start", &json!({})).unwrap_err();
-    assert!(refusal.sentence().contains("year-end"), "{refusal}");
+    assert!(refusal.sentence().contains("year-end") && refusal.sentence().contains("EXC-000001 is ended"), "{refusal}");
+}
+
+/// An executive's exception to the freeze at the end of the year, for prod-db on 29 December and what a test says else.
+fn except(b: &mut Bench, more: &Value) -> Number {
+    let mut asked = json!({
+        "title": "Certificate of prod-db", "type": "freeze", "scope": "Only this change on prod-db, on 29 December.",
+        "system": "prod-db", "window_start": "2026-12-29T00:00:00Z", "window_end": "2026-12-30T00:00:00Z",
+        "justification": "The certificate of prod-db runs out on 30 December, within the freeze.",
+        "compensation": "Two people watch; the way back was tested on staging.", "expires_at": "2026-12-31T00:00:00Z",
+    });
+    for (name, value) in more.as_object().unwrap() {
+        asked[name] = value.clone();
+    }
+    open(b, "p_ana", "exception", &asked).unwrap()
+}
+
+// proves: FRZ-02
+#[test]
+fn an_exception_to_a_freeze_covers_its_own_system_and_window_and_nothing_else() {
+    // System, window, and what is told; nothing when it is covered.
+    let cases = [
+        ("prod-db", "2026-12-29T09:00:00Z", "2026-12-29T11:00:00Z", ""),
+        ("prod-db", "2026-12-29T22:00:00Z", "2026-12-30T00:00:00Z", ""),
+        ("prod-db", "2026-12-29T22:00:00Z", "2026-12-30T00:00:01Z", "and this is Tuesday 2026-12-29 22:00:00 UTC until Wednesday"),
+        ("prod-db", "2026-12-28T23:59:59Z", "2026-12-29T01:00:00Z", "EXC-000001 covers Tuesday 2026-12-29 00:00:00 UTC until Wednesday"),
+        ("web-shop", "2026-12-29T09:00:00Z", "2026-12-29T11:00:00Z", "EXC-000001 covers prod-db alone, and this changes web-shop."),
+        ("other", "2026-12-29T09:00:00Z", "2026-12-29T11:00:00Z", "EXC-000001 covers prod-db alone, and this names no system"),
+    ];
+    for (system, from, to, says) in cases {
+        let mut b = bench(&FREEZE.replace("[prod-db]", "[prod-db, web-shop]"));
+        b.now = at("2026-12-26T09:00:00Z");
+        let e = except(&mut b, &json!({}));
+        say(&mut b, "p_exe", &e, "approve", true).unwrap();
+        let mut raw = request(&b, 24);
+        (raw["system"], raw["window_start"], raw["window_end"]) = (json!(system), json!(from), json!(to));
+        let n = open(&mut b, "p_ana", "change", &raw).unwrap();
+        link(&mut b, "p_ana", &n, "excepted_by", Some(&e));
+        match take(&mut b, "p_ana", &n, "submit", &json!({})) {
+            Ok(_) => assert_eq!(says, "", "{system} {from} {to}"),
+            Err(refusal) => {
+                assert_eq!((refusal.code(), refusal.recorded()), ("Frozen", true), "{system} {from} {to}: {refusal}");
+                assert!(!says.is_empty() && refusal.sentence().contains(says), "{system} {from} {to}: {refusal}");
+                assert!(refusal.sentence().contains("Choose another time, or ask for an exception for"), "{refusal}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_exception_to_a_freeze_is_approved_with_the_system_and_the_window_that_it_covers() {
+    let mut b = bench(FREEZE);
+    b.now = at("2026-12-26T09:00:00Z");
+    let lacking = |b: &mut Bench, more: &Value| {
+        let e = except(b, more);
+        say(b, "p_exe", &e, "approve", true).unwrap();
+        let held = b.ticket(&e).status == "requested";
+        let kind = b.library.kinds["exception"].clone();
+        let around = Around { now: b.now, organisation: &b.library.organisation, people: b, kind: &kind, response: None };
+        let lacks = crate::ticket::missing::missing(b.ticket(&e), &kind, None, &kind.transitions["approve"], b);
+        let more = crate::ticket::conditions::missing(&around, b.ticket(&e), &kind.transitions["approve"], &|_| None);
+        let words = if held { lacks.iter().chain(&more).map(|m| m.words()).collect() } else { Vec::new() };
+        (held, words.join(" "))
+    };
+    for (more, says) in [
+        (json!({ "system": null }), "system"),
+        (json!({ "window_end": null }), "window end"),
+        (json!({ "system": "other" }), "Name the system by its entry"),
+        (json!({ "window_start": "2026-12-20T00:00:00Z", "window_end": "2026-12-24T00:00:00Z" }), "which has passed"),
+        (json!({ "window_end": "2026-12-28T00:00:00Z" }), "ends before it begins"),
+    ] {
+        let (held, lacks) = lacking(&mut b, &more);
+        assert!(held && lacks.contains(says), "{more}: {lacks}");
+    }
+    assert_eq!(lacking(&mut b, &json!({})), (false, String::new()));
+    // A risk that is accepted has no system and no window.
+    assert!(!lacking(&mut b, &json!({ "type": "risk", "system": null, "window_start": null, "window_end": null })).0);
+}
+
+// proves: FRZ-02
+#[test]
+fn a_start_within_a_freeze_is_covered_from_the_first_moment_of_the_window_until_before_its_last() {
+    for (now, code) in [
+        ("2026-12-28T23:59:59Z", Some("Frozen")),
+        ("2026-12-29T00:00:00Z", None),
+        ("2026-12-29T23:59:59Z", None),
+        ("2026-12-30T00:00:00Z", Some("Frozen")),
+    ] {
+        let mut b = bench("");
+        b.now = at("2026-12-20T09:00:00Z");
+        let mut raw = request(&b, 24);
+        raw["window_end"] = json!("2027-01-03T00:00:00Z");
+        let n = open(&mut b, "p_ana", "change", &raw).unwrap();
+        take(&mut b, "p_ana", &n, "submit", &json!({})).unwrap();
+        take(&mut b, "p_bo", &n, "assess", &judgement("low")).unwrap();
+        say(&mut b, "p_chi", &n, "approve", true).unwrap();
+        b.library = playbooks(&format!("{ESTATE}{FREEZE}"));
+        b.now = at("2026-12-28T09:00:00Z");
+        let e = except(&mut b, &json!({}));
+        say(&mut b, "p_exe", &e, "approve", true).unwrap();
+        link(&mut b, "p_ana", &n, "excepted_by", Some(&e));
+        b.now = at(now);
+        assert_eq!(take(&mut b, "p_bo", &n, "start", &json!({})).map(drop).map_err(|r| r.code()).err(), code, "{now}");
+    }
 }
 
 #[test]

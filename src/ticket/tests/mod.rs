@@ -2,6 +2,7 @@
 
 mod access;
 mod approving;
+mod assessed;
 mod changes;
 mod clocks;
 mod correlating;
@@ -10,11 +11,13 @@ mod deployments;
 mod fixed;
 mod golden;
 mod limits;
+mod mutations;
 mod offers;
 mod random;
 mod recording;
 mod second;
 mod shipped;
+mod sound;
 mod taking;
 mod values;
 mod walks;

@@ -89,6 +89,7 @@ fn a_live_model_begins_a_change_with_one_tap_and_done_and_verified_is_the_second
         "title": "Deploy prod-db", "system": "prod-db", "expires_at": "2026-06-01T00:00:00Z",
         "description": "Deploy a merged and reviewed pull request of prod-db with the pipeline, between 08:00 and 16:00.",
         "justification": "Forty such deployments went well since January; each alone is of low risk.",
+        "security_impact": "None: nothing is open that was closed before.",
         "rollback_plan": "The pipeline deploys the version before; three minutes.",
     });
     let m = open(&mut b, "p_ana", "change-model", &raw).unwrap();

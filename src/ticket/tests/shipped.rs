@@ -85,6 +85,9 @@ fn an_outage_is_light_at_night_and_complete_by_closure() {
     }
     let complete = form(&b, &what_closing_needs());
     assert_eq!(b.step("p_ana", &n, close(complete.clone())).unwrap_err().code(), "SecondPersonNeeded");
+    assert_eq!(b.step("p_mia", &n, close(complete.clone())).unwrap_err().code(), "RecordMissing", "nobody has looked back yet");
+    let look_back = super::work::linked(&b, &n, "reviewed_by").pop().unwrap();
+    super::work::review(&mut b, "p_mia", &look_back);
     b.step("p_mia", &n, close(complete)).unwrap();
     assert_eq!(b.ticket(&n).status, "closed");
     assert!(b.ticket(&n).clocks.values().all(|c| c.stopped.is_some()));

@@ -47,6 +47,7 @@ fn model(b: &mut Bench, system: &str) -> Number {
         "title": "Deploy it", "system": system, "expires_at": "2026-06-01T00:00:00Z",
         "description": "Deploy a merged and reviewed pull request of it with the pipeline, between 08:00 and 16:00.",
         "justification": "Forty such deployments went well since January; each alone is of low risk.",
+        "security_impact": "None: nothing is open that was closed before.",
         "rollback_plan": "The pipeline deploys the version before; three minutes.",
     });
     let n = open(b, "p_ana", "change-model", &raw).unwrap();

@@ -152,7 +152,7 @@ async fn a_form_opens_at_once_also_while_slack_is_asked_who_it_is(w: &mut World)
 on_both!(a_form_opens_at_once_also_while_slack_is_asked_who_it_is);
 
 /// The value of the button that does this.
-fn find_deed(value: &Value, deed: &str) -> String {
+pub fn find_deed(value: &Value, deed: &str) -> String {
     fn find(value: &Value, deed: &str) -> Option<String> {
         if let Some(held) = value["value"].as_str().filter(|held| held.contains(deed)) {
             return Some(held.to_owned());

@@ -19,7 +19,7 @@ async fn sparing(w: &mut World) -> (FakeSlack, String) {
     }
     let inc = w.person("ben").declares("the wing drawings leaked", "sev1").await;
     w.person("ben").acknowledges(&inc).await.done();
-    w.readies(&inc, "remediated").await;
+    w.readies_but_for_the_review(&inc, "remediated").await;
     w.slack_is_told().await;
     (slack, inc)
 }
@@ -75,6 +75,7 @@ async fn an_organisation_that_wants_no_content_in_chat_finds_none_there(w: &mut 
         assert_eq!(content(&form), Vec::<&str>::new(), "{line}: {form}");
         assert!(!form.to_string().contains(cause.as_str().unwrap_or("no cause")), "{line}: {form}");
     }
+    w.reviews(&inc).await;
     mia.types(&format!("/incident close {inc}")).await;
     let answered = mia.submits(&mia.form(), json!({ "reason": typed("Fixed, and confirmed.") })).await;
     assert_eq!(answered["response_action"], "clear", "what is not shown stays as it is: {answered}");

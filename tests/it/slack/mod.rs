@@ -2,15 +2,18 @@
 
 mod accounts;
 mod commands;
+mod deeds;
 mod fetched;
 mod forged;
-mod forms;
+pub mod forms;
+mod gone;
 pub mod hand;
 mod held;
 mod minimal;
 mod order;
 mod reviews;
 mod said;
+mod sensitive;
 mod slow;
 mod sockets;
 mod threads;

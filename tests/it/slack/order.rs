@@ -107,3 +107,48 @@ async fn what_is_changed_where_the_ticket_was_before_is_of_that_ticket(w: &mut W
     assert_eq!(told[1..], [said("NoteRevised", "The folder was open to the team."), said("NoteRevised", "")]);
 }
 on_both!(what_is_changed_where_the_ticket_was_before_is_of_that_ticket);
+
+async fn changes_of_one_message_that_come_in_the_wrong_order_leave_its_last_words_standing(w: &mut World) {
+    let (slack, channel) = incident(w).await;
+    let ana = ana(w, &slack, &channel);
+    let at = ana.place();
+    let seconds: i64 = at.split('.').next().and_then(|s| s.parse().ok()).expect("a time");
+    w.advance(crate::world::minutes(2)).await;
+    let edit = |n: i64| format!("{}.000000", seconds + n);
+    // Sent: the message, three changes, one of them twice. Told: the second change first, the message last.
+    let first = changed(&ana, &at, "zone a is down", "zone b is down", &edit(10));
+    let second = changed(&ana, &at, "zone b is down", "zone c is down", &edit(20));
+    let third = changed(&ana, &at, "zone c is down", "zone c is slow", &edit(30));
+    for (id, event) in [("Ev3", &second), ("Ev2", &first), ("Ev2", &first), ("Ev4", &third), ("Ev3b", &second)] {
+        assert_eq!(ana.told(id, event.clone()).await.status, 200);
+    }
+    ana.told("Ev1", message(&ana, &at, "zone a is down")).await.text();
+    ana.told("Ev1", message(&ana, &at, "zone a is down")).await.text();
+    let told = notes(w).await;
+    assert_eq!(
+        told,
+        [
+            said("NoteAdded", "zone b is down"),
+            said("NoteRevised", "zone c is down"),
+            said("NoteRevised", "zone b is down"),
+            said("NoteRevised", "zone c is slow"),
+            said("NoteRevised", "zone a is down"),
+        ],
+        "everything is on record, once"
+    );
+    let revised: Vec<(Value, Value)> =
+        w.log_of("NoteRevised").await.iter().map(|e| (e["data"]["edited_at"].clone(), e["data"]["superseded"].clone())).collect();
+    let stands: Vec<bool> = revised.iter().map(|(_, superseded)| *superseded != json!(true)).collect();
+    assert_eq!(stands, [true, false, true, false], "of those that came late it is said that they do not stand");
+    assert!(revised.iter().all(|(at, _)| at.as_str().is_some_and(|at| at.starts_with("2026-03-02T10:0"))), "{revised:?}");
+    // What is taken away is gone, whatever change is told of afterwards.
+    let mut gone = deleted(&ana, &at, "zone c is slow");
+    gone["event_ts"] = json!(edit(50));
+    ana.told("Ev6", gone).await.text();
+    ana.told("Ev5", changed(&ana, &at, "zone c is slow", "zone c is back", &edit(40))).await.text();
+    let late = w.log_of("NoteRevised").await.pop().expect("the last change");
+    assert_eq!((&late["data"]["superseded"], &late["data"]["removed"]), (&json!(true), &json!(false)));
+    let page = w.signed_in("ben").await.gets("/console/c/INC-000001").await.text();
+    assert!(page.contains("before the change that stands"), "{page}");
+}
+on_both!(changes_of_one_message_that_come_in_the_wrong_order_leave_its_last_words_standing);

@@ -470,6 +470,12 @@ impl World {
 
     /// Takes an acknowledged incident through its phases, and gives it everything that closing wants.
     pub async fn readies(&self, inc: &str, disposition: &str) {
+        self.readies_but_for_the_review(inc, disposition).await;
+        self.reviews(inc).await;
+    }
+
+    /// The same, but nobody has looked back yet.
+    pub async fn readies_but_for_the_review(&self, inc: &str, disposition: &str) {
         let ana = self.person("ana");
         for (step, line) in [("contain", "Cut off."), ("eradicate", "Removed."), ("recover", "Back; an order went through.")] {
             ana.takes(step, inc, json!({ "line": line })).await.done();
@@ -480,6 +486,7 @@ impl World {
     /// Closes a recovered incident, with everything that closing wants.
     pub async fn closes_what_recovered(&self, inc: &str, disposition: &str) {
         self.answers_all(inc, disposition).await;
+        self.reviews(inc).await;
         self.person("mia").closes(inc, "Fixed, and confirmed.").await.done();
     }
 
@@ -501,6 +508,18 @@ impl World {
             "resolution": "It was restarted; ben placed an order.", "disposition": disposition,
         });
         mia.sets(inc, answers).await.done();
+    }
+
+    /// Mia completes the reviews that a ticket was given.
+    pub async fn reviews(&self, ticket: &str) {
+        let mia = self.person("mia");
+        let seen = mia.sees(ticket).await;
+        let reviews = seen["links"].as_array().into_iter().flatten().filter(|l| l["link"] == "reviewed_by");
+        for review in reviews.filter_map(|l| l["to"].as_str()) {
+            mia.explains_no_link(review, "corrected_by", "Nothing is to be corrected.").await.done();
+            let found = json!({ "findings": "A worker hung and nobody was told; the restart took two minutes.", "outcome": "fine" });
+            mia.takes("complete", review, json!({ "fields": found })).await.done();
+        }
     }
 
     /// Every replica listens for sources that have fallen silent, as its scheduler does.

@@ -310,7 +310,7 @@ async fn every_column_of_the_schema_is_part_of_the_record_or_listed_as_none(w: &
         let (table, name) = column.split_once('.').expect("table and column");
         let row = row_of(table);
         let value = changed(w, &column, &kind, &row).await;
-        w.database.execute(&format!("CREATE TABLE kept AS SELECT * FROM {table}")).await.expect("a copy of the table");
+        w.database.execute(&format!("CREATE TABLE kept_{table} AS SELECT * FROM {table}")).await.expect("a copy of the table");
         // What a constraint refuses cannot be changed by anybody.
         if w.database.execute(&format!("UPDATE {table} SET {name} = {value} WHERE {row}")).await.is_ok() {
             let (code, words) = w.verified().await;
@@ -320,8 +320,8 @@ async fn every_column_of_the_schema_is_part_of_the_record_or_listed_as_none(w: &
             }
         }
         w.database.execute(&format!("DELETE FROM {table}")).await.expect("all rights");
-        w.database.execute(&format!("INSERT INTO {table} SELECT * FROM kept")).await.expect("all rights");
-        w.database.execute("DROP TABLE kept").await.expect("all rights");
+        w.database.execute(&format!("INSERT INTO {table} SELECT * FROM kept_{table}")).await.expect("all rights");
+        w.database.execute(&format!("DROP TABLE kept_{table}")).await.expect("all rights");
     }
     assert!(unnoticed.is_empty(), "changed, and not told:\n{}", unnoticed.join("\n"));
     assert_eq!(w.verified().await.0, 3, "everything was put back");
@@ -343,7 +343,7 @@ async fn rows_that_are_dropped_repeated_swapped_or_cut_off_are_named(w: &mut Wor
     let swap = |one: i64, two: i64| {
         format!(
             "UPDATE event SET seq = -1, rev = -1 WHERE seq = {one}; UPDATE event SET seq = {one} WHERE seq = {two}; \
-             UPDATE event SET seq = {two}, rev = (SELECT rev FROM kept WHERE seq = {one}) WHERE seq = -1"
+             UPDATE event SET seq = {two}, rev = (SELECT rev FROM kept_event WHERE seq = {one}) WHERE seq = -1"
         )
     };
     // The table, what is done to it, and what must be said.
@@ -354,7 +354,7 @@ async fn rows_that_are_dropped_repeated_swapped_or_cut_off_are_named(w: &mut Wor
         ("event", format!("DELETE FROM event WHERE ticket = '{last}'"), format!("event {opened} is missing")),
         ("event", swap(30, 31), "event 30".into()),
         ("event", format!("INSERT INTO event SELECT {size}, kind, NULL, NULL, leaf, bytes FROM event WHERE seq = 5"), "events".into()),
-        ("event", "UPDATE event SET bytes = (SELECT bytes FROM kept k WHERE k.seq = 40), leaf = (SELECT leaf FROM kept k WHERE k.seq = 40) WHERE seq = 41".into(), "event 41".into()),
+        ("event", "UPDATE event SET bytes = (SELECT bytes FROM kept_event k WHERE k.seq = 40), leaf = (SELECT leaf FROM kept_event k WHERE k.seq = 40) WHERE seq = 41".into(), "event 41".into()),
         ("tile", "DELETE FROM tile".into(), "tile".into()),
         ("tile", "INSERT INTO tile SELECT level, n + 1, root, hashes FROM tile".into(), "full tiles".into()),
         ("sealed", format!("DELETE FROM sealed WHERE seq = {opened}"), format!("event {opened} ({last})")),
@@ -371,14 +371,14 @@ async fn rows_that_are_dropped_repeated_swapped_or_cut_off_are_named(w: &mut Wor
         ("ledger_head", "DELETE FROM ledger_head".into(), "no log".into()),
     ];
     for (table, damage, said) in damages {
-        w.database.execute(&format!("CREATE TABLE kept AS SELECT * FROM {table}")).await.expect("a copy of the table");
+        w.database.execute(&format!("CREATE TABLE kept_{table} AS SELECT * FROM {table}")).await.expect("a copy of the table");
         w.database.execute(&damage).await.unwrap_or_else(|error| panic!("{damage}: {error}"));
         let (code, words) = w.verified().await;
         let first = words.lines().next().unwrap_or_default();
         assert!(matches!(code, 1 | 2) && first.contains(&said), "{damage}: {code}: {words}");
         w.database.execute(&format!("DELETE FROM {table}")).await.expect("all rights");
-        w.database.execute(&format!("INSERT INTO {table} SELECT * FROM kept")).await.expect("all rights");
-        w.database.execute("DROP TABLE kept").await.expect("all rights");
+        w.database.execute(&format!("INSERT INTO {table} SELECT * FROM kept_{table}")).await.expect("all rights");
+        w.database.execute(&format!("DROP TABLE kept_{table}")).await.expect("all rights");
     }
     assert_eq!(w.verified().await.0, 3, "everything was put back");
 }

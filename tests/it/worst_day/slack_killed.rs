@@ -1,6 +1,7 @@
-//! A service that is killed while it tells Slack: what was on its way is neither lost nor said twice.
+//! A service that is killed while it tells Slack: what was on its way is neither lost nor said twice, in channels and to
+//! people directly.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -16,13 +17,19 @@ const LIFE: u64 = 900;
 
 /// The turns of the one that was killed are over: nobody waits the minute and a half for that.
 async fn no_turn_stands(w: &World) {
-    w.database.execute("UPDATE outbox SET lease_until = 0, not_before = 0 WHERE channel = 'slack'").await.expect("the outbox");
+    let waiting = "UPDATE outbox SET lease_until = 0, not_before = 0 WHERE channel IN ('slack', 'page:chat')";
+    w.database.execute(waiting).await.expect("the outbox");
 }
 
 async fn thirty_kills_while_slack_is_told_lose_and_double_nothing(w: &mut World) {
     let slack = w.uses_slack().await;
     let here = w.person("ana");
     let tickets = [here.declares("killed again", "sev1").await, here.declares("in a thread", "sev3").await];
+    // Two people are called directly each time.
+    let called = ["mia", "max"].map(|name| slack.joins(name));
+    for (name, user) in ["mia", "max"].iter().zip(&called) {
+        w.links(name, user).await;
+    }
     w.stops().await;
     let mut process = Process::new(w, "");
     let mut noted: Vec<String> = Vec::new();
@@ -40,13 +47,16 @@ async fn thirty_kills_while_slack_is_told_lose_and_double_nothing(w: &mut World)
             assert!(answer.status < 300, "{}", answer.text());
             noted.push(text);
         }
+        let (path, text) = (format!("/api/v1/tickets/{}/escalate", tickets[1]), format!("call {n}"));
+        let call = json!({ "to": "incident-manager", "reason": text });
+        assert!(attempt(under_key(&ana, &path, &text, &call), "a call").await.expect("an answer").status < 300);
         a_random_moment(LIFE).await;
         process.is_killed();
         no_turn_stands(w).await;
     }
     process.starts().await;
     for _ in 0..600 {
-        if w.database.number("SELECT COUNT(*) FROM outbox WHERE channel = 'slack'").await == 0 {
+        if w.database.number("SELECT COUNT(*) FROM outbox WHERE channel IN ('slack', 'page:chat')").await == 0 {
             break;
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -60,6 +70,13 @@ async fn thirty_kills_while_slack_is_told_lose_and_double_nothing(w: &mut World)
     }
     for text in &noted {
         assert_eq!(times.get(&format!("ana noted: {text}")), Some(&1), "{text}: {times:?}");
+    }
+    let calls = w.log_of("Escalated").await.len();
+    assert_eq!(calls, KILLS);
+    for user in &called {
+        let direct = slack.lock().channels.values().find(|c| c.im && c.members.contains(user)).cloned().expect("a conversation");
+        let marks: BTreeSet<String> = direct.messages.iter().map(|m| m["metadata"]["event_payload"]["what"].to_string()).collect();
+        assert_eq!((direct.messages.len(), marks.len()), (calls, calls), "each call reached each of them, once");
     }
     let cards = said.iter().filter(|m| m["metadata"]["event_payload"]["what"] == "card").count();
     assert_eq!((cards, slack.violations()), (2, Vec::new()));

@@ -3,7 +3,8 @@
 //   node emulator.mjs TOKEN PORT SCOPE,SCOPE,…
 //
 // It registers most reading methods for POST alone, where Slack takes GET as well, and knows `conversations.list` but not
-// `users.conversations`; the little server in front turns the one into the other and changes nothing else.
+// `users.conversations`; the little server in front turns the one into the other and changes nothing else. No method reads
+// a view back, so the views that the emulator answered with, as it holds them, can be read at `/views`.
 import http from "node:http";
 import { createEmulator } from "emulate";
 
@@ -29,9 +30,16 @@ await createEmulator({
   },
 });
 
+const views = {};
+
 http
   .createServer((asked, answer) => {
     const url = new URL(asked.url, "http://x");
+    if (url.pathname === "/views") {
+      answer.writeHead(200, { "content-type": "application/json" });
+      answer.end(JSON.stringify(views));
+      return;
+    }
     const chunks = [];
     asked.on("data", (chunk) => chunks.push(chunk)).on("end", () => {
       let [body, method, path] = [Buffer.concat(chunks), asked.method, asked.url];
@@ -44,8 +52,16 @@ http
       headers["content-length"] = body.length;
       delete headers["transfer-encoding"];
       const onward = http.request({ host: "127.0.0.1", port: port + 1, method, path, headers }, (got) => {
-        answer.writeHead(got.statusCode, got.headers);
-        got.pipe(answer);
+        const answered = [];
+        got.on("data", (chunk) => answered.push(chunk)).on("end", () => {
+          const whole = Buffer.concat(answered);
+          if (url.pathname.startsWith("/api/views.")) {
+            const { view } = JSON.parse(whole);
+            if (view) views[view.id] = view;
+          }
+          answer.writeHead(got.statusCode, got.headers);
+          answer.end(whole);
+        });
       });
       onward.on("error", (error) => {
         answer.writeHead(502);

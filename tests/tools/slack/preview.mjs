@@ -1,6 +1,6 @@
 // Blocks and views as a page that people can read: what the bot says, roughly as Slack shows it.
 //
-//   node preview.mjs < {"blocks": [[…], …], "views": [{…}, …]} > preview.html
+//   node preview.mjs < {"groups": [["#incidents", [[…], …]], …], "views": [{…}, …]} > preview.html
 import fs from "node:fs";
 
 const given = JSON.parse(fs.readFileSync(0, "utf8"));
@@ -28,7 +28,10 @@ const element = (e) => {
       const options = e.options ?? e.option_groups.flatMap((g) => g.options);
       return `<select><option>${initial}</option>${options.map((o) => `<option>${words(o.text)}</option>`).join("")}</select>`;
     }
-    case "checkboxes": return e.options.map((o) => `<label class="box"><input type="checkbox"> ${words(o.text)}</label>`).join("");
+    case "checkboxes": {
+      const checked = (o) => ((e.initial_options ?? []).some((i) => i.value === o.value) ? " checked" : "");
+      return e.options.map((o) => `<label class="box"><input type="checkbox"${checked(o)}> ${words(o.text)}</label>`).join("");
+    }
     case "datetimepicker": return `<input type="datetime-local">`;
     case "file_input": return `<input type="file">`;
     default: return `<input placeholder="${escape(e.type)}" value="${initial}">`;
@@ -56,4 +59,4 @@ article{border-left:3px solid #ddd;padding:.25rem .75rem;margin:.75rem 0;overflo
 button{border:1px solid #bbb;background:#fff;border-radius:4px;padding:.3rem .7rem;font-weight:700}.primary{background:#007a5a;color:#fff}.danger{background:#e01e5a;color:#fff}
 .row{display:flex;flex-wrap:wrap;gap:.4rem;margin:.4rem 0}.input{display:block;margin:.6rem 0}.input input,.input select,.input textarea{display:block;width:100%;box-sizing:border-box;padding:.3rem}
 .box{display:block}.box input{display:inline;width:auto}small{color:#616061}time{border-bottom:1px dotted}</style>
-<h1>What the bot says in Slack</h1><h2>Messages</h2>${given.blocks.map(message).join("")}<h2>Forms</h2>${given.views.map(view).join("")}`);
+<h1>What the bot says in Slack</h1>${given.groups.map(([title, messages]) => `<h2>${escape(title)}</h2>${messages.map(message).join("")}`).join("")}<h2>Forms</h2>${given.views.map(view).join("")}`);

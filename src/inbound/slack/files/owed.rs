@@ -139,7 +139,7 @@ fn tell(app: &App, owed: &Owed, words: Words) {
     let (channel, user) = (owed.channel.clone(), owed.handle.user.clone());
     let reply = Reply { paragraphs: vec![words], ..Reply::default() };
     app.talk.after.say(async move {
-        let said = if channel.is_empty() { chat.tell(&user, &reply).await } else { chat.whisper(&channel, &user, &reply).await };
+        let said = if channel.is_empty() { chat.tell(&user, &reply, None).await } else { chat.whisper(&channel, &user, &reply).await };
         if let Err(error) = said {
             tracing::info!(%error, "an answer to one person was lost");
         }

@@ -2,7 +2,8 @@
 //!
 //! Slack tells in any order. A change that comes before its message brings what the message was, and that is kept first;
 //! the message itself is then known already. What could not be kept for what it held may be said again without that: the
-//! note begins there. What is changed so that it may not be kept any more is told as changed, without the words.
+//! note begins there. What is changed so that it may not be kept any more is told as changed, without the words. Changes of
+//! one message bear Slack's time of each: one that comes after a later one does not become the last word.
 
 use serde_json::Value;
 
@@ -13,6 +14,7 @@ use crate::card::words::paragraphs;
 use crate::config::Notes;
 use crate::desk::chat::ChatFile;
 use crate::desk::request::{Ask, Unanswered};
+use crate::env::Timestamp;
 use crate::inbound::slack::arrival::Outcome;
 use crate::inbound::slack::files::{self, Filing};
 use crate::inbound::slack::speaker::{Speaker, text};
@@ -38,8 +40,8 @@ pub(super) struct Said<'p> {
 enum Change<'p> {
     /// Other words, at Slack's time of the change.
     Words(&'p str),
-    /// It is gone.
-    Gone,
+    /// It is gone, since this time of Slack's.
+    Gone(&'p str),
 }
 
 impl<'p> Told<'p> {
@@ -110,9 +112,35 @@ impl<'p> Told<'p> {
         let Some((note, said_at)) = self.kept(speaker, ticket, said, edit).await?.zip(said_at(said.at)) else { return Ok(false) };
         let place = Self::place(said, speaker);
         let key = format!("slack:note:{place}");
-        let command =
-            Command::HearNote { ticket: ticket.clone(), note: self.app.desk.seal(note), place: self.app.desk.seal(place), said_at };
-        speaker.ask_under(self.app, Ask::Ticket(Box::new(command)), &key, "").await.map(|_| true)
+        let command = Command::HearNote {
+            ticket: ticket.clone(),
+            note: self.app.desk.seal(note.as_str()),
+            place: self.app.desk.seal(place.as_str()),
+            said_at,
+        };
+        let answer = speaker.ask_under(self.app, Ask::Ticket(Box::new(command)), &key, "").await?;
+        if answer.repeated && edit.is_empty() {
+            self.began_otherwise(speaker, ticket, (&place, note, said_at)).await?;
+        }
+        Ok(true)
+    }
+
+    /// A message that comes after several changes of it finds a note that began with what the first of those to arrive said
+    /// that it was. What it really was goes on record as well, and is not the last word.
+    async fn began_otherwise(
+        &self,
+        speaker: &Speaker,
+        ticket: &Number,
+        (place, words, said_at): (&str, String, Timestamp),
+    ) -> Result<(), Unanswered> {
+        let Some((note, Some(began))) = self.app.desk.note_at(ticket, place).await.map_err(Unanswered::from)? else { return Ok(()) };
+        if began == words {
+            return Ok(());
+        }
+        let text = Some(self.app.desk.seal(words));
+        let command = Command::ReviseNote { ticket: ticket.clone(), note, text, edited_at: Some(said_at) };
+        let key = format!("slack:revise:{place}:first");
+        speaker.ask_under(self.app, Ask::Ticket(Box::new(command)), &key, "").await.map(drop)
     }
 
     /// What of a message may be kept; whoever wrote it is told of the rest, and the record that there was some.
@@ -153,7 +181,7 @@ impl<'p> Told<'p> {
         }
         let at = text(&self.event["deleted_ts"], 64);
         let said = Said { at: if at.is_empty() { text(&before["ts"], 64) } else { at }, ..self.said(before, channel) };
-        outcome(self.revise(&said, &said, Change::Gone).await)
+        outcome(self.revise(&said, &said, Change::Gone(text(&self.event["event_ts"], 64))).await)
     }
 
     /// A message is not any more what it was `before`.
@@ -182,19 +210,19 @@ impl<'p> Told<'p> {
                 // What it was could not be kept: what it is now may be.
                 return match change {
                     Change::Words(edit) => self.hear(&speaker, &ticket, said, edit).await.map(drop),
-                    Change::Gone => Ok(()),
+                    Change::Gone(_) => Ok(()),
                 };
             }
         }
-        let Some(note) = note else { return Ok(()) };
-        let (text, edit) = match change {
-            Change::Gone => (None, "deleted"),
+        let Some((note, _)) = note else { return Ok(()) };
+        let (text, edit, at) = match change {
+            Change::Gone(at) => (None, "deleted", at),
             Change::Words(edit) => {
                 let kept = self.kept(&speaker, &ticket, said, edit).await?;
-                (Some(self.app.desk.seal(kept.unwrap_or_else(|| HELD_BACK.to_owned()))), edit)
+                (Some(self.app.desk.seal(kept.unwrap_or_else(|| HELD_BACK.to_owned()))), edit, edit)
             }
         };
-        let command = Command::ReviseNote { ticket, note, text };
+        let command = Command::ReviseNote { ticket, note, text, edited_at: said_at(at) };
         let key = format!("slack:revise:{place}:{edit}");
         speaker.ask_under(self.app, Ask::Ticket(Box::new(command)), &key, "").await.map(drop)
     }

@@ -86,9 +86,12 @@ impl Told<'_> {
             return Outcome::Nothing;
         }
         tracing::error!("the app was uninstalled from Slack, or its tokens were revoked; `countersign doctor` says what to do");
-        match self.app.desk.chat_trouble("slack", "", Some(chat::APP_IS_GONE)).await {
-            Ok(()) => Outcome::Nothing,
-            Err(_) => Outcome::NotStored,
+        if self.app.desk.chat_trouble("slack", "", Some(chat::APP_IS_GONE)).await.is_err() {
+            return Outcome::NotStored;
         }
+        if let Some(chat) = &self.app.chat {
+            chat.is_gone();
+        }
+        Outcome::Nothing
     }
 }

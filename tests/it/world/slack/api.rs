@@ -34,7 +34,7 @@ pub const METHODS: &[(&str, &[&str], bool, &[&str])] = &[
     ("conversations.info", &["channels:read", "groups:read"], false, &["channel"]),
     ("conversations.list", &["channels:read", "groups:read"], false, &[]),
     ("conversations.members", &["channels:read", "groups:read"], false, &["channel"]),
-    ("conversations.history", &["channels:history", "groups:history"], false, &["channel"]),
+    ("conversations.history", &["channels:history", "groups:history", "im:history"], false, &["channel"]),
     ("conversations.replies", &["channels:history", "groups:history"], false, &["channel", "ts"]),
     ("users.conversations", &["channels:read", "groups:read"], false, &[]),
     ("users.info", &["users:read"], false, &["user"]),
@@ -125,6 +125,15 @@ async fn method(
     if let Some(slow) = slow {
         tokio::time::sleep(slow).await;
     }
+    let (fault, answered) = happens(&fake, name, given, as_json, &headers);
+    if let Some(Fault::AnsweredLate(by)) = fault {
+        tokio::time::sleep(by).await;
+    }
+    answered
+}
+
+/// What a request does, how it goes wrong, and what is answered.
+fn happens(fake: &FakeSlack, name: String, given: Value, as_json: bool, headers: &HeaderMap) -> (Option<Fault>, Response) {
     let mut state = fake.lock();
     let fault = state.fault(&name);
     let turn = u64::try_from(state.calls.len()).unwrap_or(0) + 1;
@@ -132,16 +141,16 @@ async fn method(
     let fault = if limited { Some(Fault::Limited(1)) } else { fault };
     if let Some(Fault::Limited(_) | Fault::Broken | Fault::CutBefore | Fault::Says(_)) = fault {
         state.calls.push(Call { method: name, body: given, outcome: format!("{fault:?}") });
-        return failing(fault);
+        return (fault, failing(fault));
     }
-    let token = bearer(&headers).unwrap_or_default().to_owned();
+    let token = bearer(headers).unwrap_or_default().to_owned();
     let answer = state.answer(&name, &given, as_json, &token);
     let outcome = answer.as_ref().err().cloned().unwrap_or_else(|| "ok".to_owned());
     state.calls.push(Call { method: name, body: given, outcome });
     if fault == Some(Fault::CutAfter) {
-        return failing(fault);
+        return (fault, failing(fault));
     }
-    match answer {
+    let answered = match answer {
         Ok(Value::Object(mut more)) => {
             more.insert("ok".to_owned(), Value::Bool(true));
             let scopes = state.scopes.iter().cloned().collect::<Vec<_>>().join(",");
@@ -149,7 +158,8 @@ async fn method(
         }
         Ok(_) => axum::Json(json!({ "ok": true })).into_response(),
         Err(word) => refused(&word),
-    }
+    };
+    (fault, answered)
 }
 
 fn refused(word: &str) -> Response {
@@ -256,6 +266,9 @@ impl State {
         let bot = self.bot.clone();
         match name {
             "chat.postMessage" => {
+                if channel.starts_with('U') && self.users.get(channel).is_none_or(|user| user.deleted) {
+                    return Err("channel_not_found".to_owned());
+                }
                 let channel = if channel.starts_with('U') { self.direct(channel) } else { channel.to_owned() };
                 let ts = self.next_ts();
                 let mut message =
@@ -395,7 +408,11 @@ impl State {
 
     fn history(&mut self, name: &str, given: &Value, id: &str) -> Answer {
         let bot = self.bot.clone();
+        let direct = self.scopes.contains("im:history");
         let seen = self.seen(id)?;
+        if seen.im && !direct {
+            return Err("missing_scope".to_owned());
+        }
         if !seen.members.contains(&bot) {
             return Err("not_in_channel".to_owned());
         }

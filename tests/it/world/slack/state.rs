@@ -46,6 +46,8 @@ pub enum Fault {
     Broken,
     /// It happened, and then the connection is cut.
     CutAfter,
+    /// It happened, and the answer comes this much later.
+    AnsweredLate(std::time::Duration),
     /// The connection is cut, and nothing happened.
     CutBefore,
     /// `ok: false` with this word.
