@@ -21,7 +21,10 @@ pub(super) fn set_fields(draft: &mut Draft<'_>, number: &Number, given: &Fields,
     }
     draft.check_fields(pin.kind, given)?;
     let given = &as_the_entry_says(draft, ticket, pin, given)?;
-    fixed::stands(draft, ticket, pin, given)?;
+    // What follows from the answers stays as much as what somebody says.
+    let mut scored = given.clone();
+    scores::apply(pin.kind, Some(ticket), &mut scored)?;
+    fixed::stands(draft, ticket, pin, &scored)?;
     within_the_entry(draft, ticket, pin, given)?;
     let overridden = severity::overridden(pin.kind, ticket, given);
     let reason = reason.filter(|r| !r.bytes.is_empty());

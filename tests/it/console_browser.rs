@@ -370,7 +370,10 @@ const act = async () => {
   await be('Dana');
   const review = await post('', { kind: 'review', fields: { title: 'Who may see payments', type: 'access', system: 'payments-db' } });
   const users = 'account,name,email,role,last_used\nana.moreau,Ana Moreau,ana@demo.invalid,read,2026-11-20\nsvc_reports,Report job,,read,2026-11-21\nj.novak,Jan Novak,,admin,2025-02-11\n';
+  // Somebody else's list: nobody decides on the lines of their own.
+  await be('Bo');
   await post('/' + review + '/users?system=payments-db', users);
+  await be('Dana');
   return review;
 };
 act().then(done, (error) => done('failed: ' + error));

@@ -16,6 +16,7 @@ mod offers;
 mod random;
 mod recording;
 mod second;
+mod seldom;
 mod shipped;
 mod sound;
 mod taking;
