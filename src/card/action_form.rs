@@ -196,7 +196,7 @@ fn link_words(kind: &Kind) -> Vec<&str> {
         out.extend(step.requires.links.keys().map(String::as_str));
         out.extend(step.requires.linked.iter().map(|rule| rule.link.as_str()));
         out.extend(step.verbal.iter().filter_map(|verbal| verbal.silence.as_ref()).map(|silence| silence.link.as_str()));
-        if step.requires.confirmed || !step.requires.unfrozen.is_empty() {
+        if step.requires.confirmed.is_some() || !step.requires.unfrozen.is_empty() {
             out.push(EXCEPTION);
         }
     }

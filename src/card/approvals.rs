@@ -11,6 +11,7 @@ use crate::procedure::model::{Approval, Transition};
 use crate::ticket::approval::{digest, open_stage, standing, stands};
 use crate::ticket::nudge;
 use crate::ticket::offer::starts;
+use crate::ticket::spoken;
 
 /// People whom a line names at most.
 const NAMED: usize = 4;
@@ -19,10 +20,9 @@ const EMPTY: &str = "(empty)";
 
 /// The steps that can be taken now and need approvals.
 fn waiting<'a>(scene: &Scene<'a>) -> Vec<(&'a Transition, &'a Approval)> {
-    let spoken = scene.ticket.spoken.as_ref().filter(|s| s.confirmed.is_none()).map(|s| s.transition.as_str());
     let waits = |t: &&Transition| {
         let starts = starts(scene.ticket, scene.kind, scene.response, t) && !stands(scene.ticket, t);
-        starts || spoken == Some(t.name.as_str())
+        starts || spoken::waits(scene.ticket, t)
     };
     scene.kind.transitions.values().filter(waits).filter_map(|t| Some((t, t.approval.as_ref()?))).collect()
 }
@@ -34,21 +34,12 @@ fn own(scene: &Scene<'_>) -> bool {
 
 /// The decisions that wait for the reader.
 pub(super) fn decisions(scene: &Scene<'_>) -> Vec<Button> {
-    let mine = |(transition, approval): &(&Transition, &Approval)| {
-        if let Some(spoken) = scene.ticket.spoken.as_ref().filter(|s| s.confirmed.is_none() && s.transition == transition.name) {
-            return scene.reader().is_none() || spoken.giver.as_deref().is_none_or(|giver| Some(giver) == scene.reader());
-        }
-        let standing = standing(scene.ticket, transition, scene.people);
-        let decided = standing.iter().any(|given| Some(given.person.as_str()) == scene.reader());
-        let stage = open_stage(approval, &standing, scene.variables()).and_then(|(stage, _)| approval.stages.get(stage));
-        !decided && !own(scene) && stage.is_some_and(|stage| scene.decides_at(stage))
-    };
     let button = |(transition, _): (&Transition, &Approval)| {
         let label = format!("Approve or reject: {}", scene.label(transition));
         let button = Button::form(&label, "Shows what is approved, and asks for your reason.", Action::Decide(transition.name.clone()));
         Button { binding: digest(scene.ticket, transition), ..button }
     };
-    waiting(scene).into_iter().filter(mine).map(button).collect()
+    waiting(scene).into_iter().filter(|(transition, _)| scene.decides(transition)).map(button).collect()
 }
 
 /// Whoever asked for it may ask those who decide once more, a day after the last time.
@@ -127,7 +118,7 @@ pub(super) fn decide_form(scene: &Scene<'_>, transition: &Transition) -> Option<
     Some(Form {
         intro: format!("It needs the approval of {}. Your decision counts for exactly what stands here.", list(&stages, "and then")),
         statement: statement(scene, transition, approval),
-        first: own(scene).then(|| Words::of("You asked for this, so somebody else must decide.")),
+        first: scene.own_part().map(|part| Words::of(format!("{}, so somebody else must decide.", part.sentence("this")))),
         blocked: own(scene),
         fields: vec![
             FormField::plain("decision", "Your decision", "It is recorded under your name.", Input::Choice(verdict.to_vec()), Needed::Now),

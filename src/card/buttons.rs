@@ -206,7 +206,8 @@ pub fn main(scene: &Scene<'_>) -> Vec<Button> {
     out.extend(approvals::nudge(scene));
     out.extend(offers(scene, true));
     out.extend(steps.iter().filter(|t| is_outcome(t)).map(|t| step(scene, t)));
-    if scene.ticket.escalation.as_ref().is_some_and(|e| e.acknowledged_by.is_none()) && !scene.ticket.ended && scene.may_work() {
+    let calls = scene.ticket.escalation.as_ref().is_some_and(|e| e.acknowledged_by.is_none());
+    if calls && !scene.ticket.ended && (scene.may_work() || scene.is_called()) {
         out.push(Button::click("I have seen it", "Stops the paging; the step itself is still to be taken.", Action::Seen));
     }
     out
@@ -223,6 +224,11 @@ pub fn more(scene: &Scene<'_>) -> Vec<Button> {
         out.push(Button::form("Assign lead", "Who leads the work now.", Action::Lead));
         out.push(Button::form("Link", "To the cause, the remedy, a dashboard, another ticket.", Action::Link(None)));
         out.push(Button::form("Escalate", "Call the next person on call, or a role.", Action::Escalate));
+    } else if !scene.ticket.ended {
+        // Whoever may take a step gives the links that it requires.
+        let wanted = possible(scene).into_iter().filter(|t| scene.may_take(t)).flat_map(|t| t.requires.links.keys());
+        let help = "Which one, or the reason why there is none.";
+        out.extend(wanted.map(|link| Button::form(&format!("Link: {}", humanise(link)), help, Action::Link(Some(link.clone())))));
     }
     out.extend(offers(scene, false));
     out.extend(approvals::withdrawals(scene));

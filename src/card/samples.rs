@@ -98,6 +98,7 @@ fn step(name: &str, label: &str, from: &[&str], to: &str) -> Transition {
         verbal: None,
         proposes: false,
         moves: Vec::new(),
+        fixes: Vec::new(),
         then: None,
     }
 }
@@ -298,6 +299,7 @@ pub(crate) fn opened() -> Ticket {
         intake: "alert".to_owned(),
         fields: fields.into_iter().collect(),
         owner: None,
+        owners: BTreeSet::new(),
         lead: None,
         steps: Vec::new(),
         notes: 0,
@@ -326,6 +328,7 @@ pub(crate) fn opened() -> Ticket {
         notified: BTreeMap::new(),
         alerts: AlertCount { attached: 37, firing: 37, repeats: 0 },
         severities: BTreeSet::default(),
+        levels: BTreeMap::new(),
         severity_changes: BTreeSet::default(),
         brought: BTreeMap::default(),
         merged_from: Vec::new(),

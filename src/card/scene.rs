@@ -8,13 +8,15 @@ use serde_json::Value;
 use super::words::{humanise, one_line};
 use crate::env::Timestamp;
 use crate::procedure::expression::{Expression, Variables};
-use crate::procedure::model::{ApprovalStage, Field, FieldType, Kind, Library, Organisation, Permission, Response, SYSTEMS, Transition};
+use crate::procedure::model::{Field, FieldType, Kind, Library, Organisation, Permission, Response, SYSTEMS, Transition};
 use crate::procedure::rules::{self, Offered, Then};
 use crate::ticket::authority;
 use crate::ticket::binding::binding;
 use crate::ticket::decide::PeopleView;
-use crate::ticket::duties::{Around, requesters};
+use crate::ticket::duties::{Around, Part, part_of};
+use crate::ticket::escalate;
 use crate::ticket::event::Actor;
+use crate::ticket::judge;
 use crate::ticket::nudge::{self, Waits};
 use crate::ticket::offer::may;
 use crate::ticket::offers;
@@ -134,20 +136,31 @@ impl<'a> Scene<'a> {
         Around { now: self.now, organisation, people: self.people, kind: self.kind, response: self.response }
     }
 
-    /// Whether the reader may decide at this stage of an approval.
+    /// Whether the reader can decide on the step now. On a card that is everybody's, anybody may try what waits.
     #[must_use]
-    pub fn decides_at(&self, stage: &ApprovalStage) -> bool {
+    pub fn decides(&self, transition: &Transition) -> bool {
         let Some((viewer, organisation)) = &self.viewer else { return true };
-        authority::of(&self.around(organisation), self.ticket, stage, viewer).is_ok()
+        judge::decides(&self.around(organisation), self.ticket, transition, viewer)
+    }
+
+    /// What makes this the reader's own request, which the reader cannot approve.
+    #[must_use]
+    pub fn own_part(&self) -> Option<Part> {
+        let (viewer, organisation) = self.viewer.as_ref()?;
+        let (around, person) = (self.around(organisation), viewer.person()?);
+        part_of(&around, self.ticket, person).filter(|_| !authority::single_operator(&around, person))
     }
 
     /// Whether the reader is one of those whose request it is, and so cannot approve it.
     #[must_use]
     pub fn is_own_request(&self) -> bool {
-        let Some((viewer, organisation)) = &self.viewer else { return false };
-        let around = self.around(organisation);
-        let asked = |person: &str| requesters(&around, self.ticket).contains(person) && !authority::single_operator(&around, person);
-        viewer.person().is_some_and(asked)
+        self.own_part().is_some()
+    }
+
+    /// Whether the ticket is calling for the reader now.
+    #[must_use]
+    pub fn is_called(&self) -> bool {
+        self.viewer.as_ref().is_some_and(|(viewer, _)| escalate::is_called(self.ticket, viewer))
     }
 
     /// Whether the reader may do everyday work: notes, fields, files. On a card that is everybody's, anybody may try.

@@ -109,7 +109,9 @@ impl Overlay<'_> {
         let Who::Account(account) = &request.who else { return Ok(()) };
         let known = self.known.directory.by_handle(&account.handle.to_string());
         let by_address = known.is_some_and(|a| a.state.method == "email");
-        let decides = matches!(&request.ask, Ask::Ticket(c) if matches!(**c, Command::Decide { .. } | Command::WithdrawDecision { .. }));
+        let deciding =
+            |command: &Command| matches!(command, Command::Decide { .. } | Command::WithdrawDecision { .. } | Command::DecideLines { .. });
+        let decides = matches!(&request.ask, Ask::Ticket(command) if deciding(command));
         let may = match (&request.ask, actor) {
             (_, Actor::Person { .. }) => !(by_address && decides),
             (Ask::Ticket(command), _) => matches!(

@@ -343,6 +343,10 @@ impl PeopleView for Directory {
         Self::by_email(self, &email).filter(|p| !p.state.disabled).map(|p| p.state.id.clone())
     }
 
+    fn name(&self, person: &str) -> Option<String> {
+        self.get(person).map(|p| p.name.clone()).filter(|name| !name.is_empty())
+    }
+
     fn shifts(&self) -> &[Shift] {
         Self::shifts(self)
     }

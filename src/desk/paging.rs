@@ -11,16 +11,18 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::known::{Known, read_event};
+use super::procedures::Procedures;
 use super::query::NoView;
 use super::request::{Ask, Dedupe, Request, Unanswered};
 use super::{Desk, DeskError};
 use crate::env::Timestamp;
 use crate::people::{Directory, Person};
-use crate::procedure::model::Organisation;
 use crate::store::commit::OutboxRow;
 use crate::ticket::command::{Command, MissedPage};
+use crate::ticket::duties::Around;
 use crate::ticket::event::{Event, Fact};
 use crate::ticket::number::Number;
+use crate::ticket::spoken;
 use crate::ticket::state::Ticket;
 
 /// The outbox's channel of direct messages.
@@ -71,8 +73,7 @@ pub(super) fn pages(event: &Event, known: &Known, ways: &BTreeSet<&'static str>,
             rows.push(row(CHAT, morning(person, *came_due), now.plus(GATHERED).micros(), Some(person.clone())));
         }
         fact if calls(fact) => {
-            let organisation = known.procedures.current().map(|library| library.organisation.as_ref());
-            let people = called(event, ticket, known.directory.as_ref(), organisation);
+            let people = called(event, ticket, (known.directory.as_ref(), &known.procedures), now);
             let first = event.seq.saturating_mul(OF_ONE_EVENT);
             // Where nobody stands behind what is called, that must come out as well.
             if people.is_empty() && matches!(fact, Fact::Escalated { .. }) {
@@ -81,6 +82,15 @@ pub(super) fn pages(event: &Event, known: &Known, ways: &BTreeSet<&'static str>,
             rows.extend((first..first.saturating_add(OF_ONE_EVENT)).zip(people).map(|(id, person)| row(CHAT, id, 0, Some(person))));
         }
         _ => {}
+    }
+    // Where a group's silence counts, everybody who may approve is reached by every way there is.
+    let silence = |ticket: &Ticket, group: &str| {
+        known.procedures.kind(&ticket.kind_digest).is_some_and(|kind| spoken::counts_silence_of(kind, group))
+    };
+    if let (Fact::GroupNotified { group, .. }, Some(ticket)) = (&event.fact, ticket)
+        && silence(ticket, group)
+    {
+        rows.push(row(WEBHOOK, event.seq, 0, None));
     }
     if matches!(event.fact, Fact::Escalated { .. }) {
         rows.extend(ticket.filter(wakes).map(|_| row(WEBHOOK, event.seq, 0, None)));
@@ -107,8 +117,9 @@ fn morning(person: &str, came_due: Timestamp) -> i64 {
 }
 
 /// Persons whom an event calls: of an escalation's tier, of a group, of a turn, of a night, of lines that are frozen, of a
-/// decision that is asked for again. Active ones only.
-fn called(event: &Event, ticket: Option<&Ticket>, directory: &Directory, organisation: Option<&Organisation>) -> Vec<String> {
+/// decision that is asked for again. Active ones only. With a group whose silence counts, everybody who may approve.
+fn called(event: &Event, ticket: Option<&Ticket>, (directory, procedures): (&Directory, &Procedures), now: Timestamp) -> Vec<String> {
+    let organisation = procedures.current().map(|library| library.organisation.as_ref());
     let named = |names: &[String]| -> Vec<String> {
         let holds = |p: &&Person| names.iter().any(|n| p.state.id == *n || p.state.roles.contains(n) || p.email == n.to_lowercase());
         directory.iter().filter(|p| !p.state.disabled).filter(holds).map(|p| p.state.id.clone()).collect()
@@ -117,7 +128,17 @@ fn called(event: &Event, ticket: Option<&Ticket>, directory: &Directory, organis
         Fact::Escalated { person: Some(person), .. } | Fact::MorningTold { person, .. } => named(std::slice::from_ref(person)),
         Fact::Escalated { to, .. } => named(std::slice::from_ref(to)),
         Fact::GroupNotified { group, .. } => {
-            organisation.and_then(|o| o.groups.get(group)).map(|members| named(members)).unwrap_or_default()
+            let mut people = organisation.and_then(|o| o.groups.get(group)).map(|members| named(members)).unwrap_or_default();
+            if let (Some(organisation), Some(ticket)) = (organisation, ticket)
+                && let Some(kind) = procedures.kind(&ticket.kind_digest)
+            {
+                let response = ticket.response.as_ref().and_then(|pin| procedures.response(&pin.digest)).map(AsRef::as_ref);
+                let around = Around { now, organisation, people: directory, kind, response };
+                people.extend(spoken::waited_for(&around, ticket, group));
+                people.sort();
+                people.dedup();
+            }
+            people
         }
         Fact::OnCallChanged { from, to } => named(&[from.clone(), to.clone()].into_iter().flatten().collect::<Vec<_>>()),
         Fact::Nudged { to, .. } => named(to),
@@ -144,8 +165,7 @@ impl Desk {
     #[must_use]
     pub fn called_by(&self, event: &Event, ticket: Option<&Ticket>) -> Vec<String> {
         let snapshot = self.snapshot();
-        let organisation = snapshot.procedures.current().map(|library| library.organisation.as_ref());
-        called(event, ticket, &snapshot.directory, organisation)
+        called(event, ticket, (&snapshot.directory, &snapshot.procedures), self.now())
     }
 
     /// Records that a call reached nobody in chat; the same call once. Where no other way of paging is configured, whoever
@@ -168,6 +188,15 @@ impl Desk {
         let command = Command::MissPage { ticket: ticket.clone(), missed };
         let dedupe = Some(Dedupe { digest: key.clone(), key });
         self.ask(Request { dedupe, ..Request::of_scheduler(Ask::Ticket(Box::new(command))) }).await.map(drop)
+    }
+
+    /// Records who was reached with what a group must read, by `way`.
+    ///
+    /// # Errors
+    /// As [`Desk::ask`].
+    pub async fn reached(&self, ticket: &Number, group: &str, way: &str, people: Vec<String>) -> Result<(), Unanswered> {
+        let command = Command::NoticeReached { ticket: ticket.clone(), group: group.to_owned(), way: way.to_owned(), people };
+        self.ask(Request::of_scheduler(Ask::Ticket(Box::new(command)))).await.map(drop)
     }
 
     /// Records that somebody whom we do not know answered a page elsewhere; the same answer once.

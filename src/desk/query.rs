@@ -21,6 +21,7 @@ use crate::ticket::duties::Around;
 use crate::ticket::event::{Actor, Event};
 use crate::ticket::inbox::{self, Waiting};
 use crate::ticket::number::Number;
+use crate::ticket::spoken;
 use crate::ticket::state::{Held, Ticket};
 
 /// Plaintext of sealed values, by event and name. What was redacted is not here.
@@ -226,8 +227,8 @@ impl Desk {
         let ticket = self.ticket(viewer, number).await?;
         let snapshot = self.snapshot();
         let Some(kind) = snapshot.procedures.kind(&ticket.kind_digest) else { return Err(NoView::NotFound(number.to_string())) };
-        if let Some(spoken) = ticket.spoken.as_ref().filter(|s| s.confirmed.is_none()) {
-            return Ok(spoken.transition.clone());
+        if let Some(spoken) = kind.transitions.values().find(|t| spoken::waits(&ticket, t)) {
+            return Ok(spoken.name.clone());
         }
         let here = || kind.transitions.values().filter(|t| t.from.iter().any(|from| from.status == ticket.status));
         let found = here().find(|t| t.approval.is_some()).or_else(|| here().next());

@@ -17,6 +17,7 @@ use crate::ticket::duties::Around;
 use crate::ticket::event::Actor;
 use crate::ticket::inbox::{Waiting, Why, lines_for};
 use crate::ticket::state::{Held, Ticket};
+use crate::ticket::take::again;
 
 /// How far back a similar request is looked for.
 const BACK: i64 = 200;
@@ -202,13 +203,11 @@ fn ending_of(look: &Look<'_>, pinned: &Pinned) -> Option<Ending> {
     let ticket = &pinned.ticket;
     let ends = ends(ticket)?;
     let word = |field: &str| ticket.plain(field).and_then(Value::as_str).unwrap_or_default();
-    let began = ticket.steps.last().map_or(ticket.opened_at, |s| s.at);
     let role = look.library.organisation.estate.systems.get(word("system")).and_then(|s| s.roles.get(word("role")));
-    // As long again as it was given for last, and no longer than its role allows: what the step asks for when nobody says more.
-    let again = ends.max(look.now).plus(ends.since(began));
-    let again = role.map_or(again, |role| again.min(look.now.plus(role.most)));
+    // What the step asks for when nobody says more.
+    let again = again(ticket, ends, role.map(|role| role.most), look.now);
     let asked = ticket.fields.contains_key("renew_until") || word("type") == "break-glass";
-    let until = Some(again).filter(|until| !asked && *until > ends);
+    let until = again.filter(|until| !asked && *until > ends);
     Some(Ending {
         number: ticket.number.to_string(),
         title: look.scene(pinned, |scene| scene.title()),

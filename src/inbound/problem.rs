@@ -115,6 +115,7 @@ fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::NotByKey { .. }
         | Refusal::SecondPersonNeeded { .. }
         | Refusal::DutiesApart { .. }
+        | Refusal::OwnWork { .. }
         | Refusal::ConflictingRoles { .. }
         | Refusal::AuthorityUsed { .. }
         | Refusal::PasskeyNeeded { .. } => StatusCode::FORBIDDEN,

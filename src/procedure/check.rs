@@ -16,16 +16,18 @@ use super::nearest::nearest;
 use super::reader::{Mention, Page, Reading, Sort};
 
 /// Members of `ticket` in a kind's expressions. `severity` is the field of that name, `severities_seen` the list
-/// of all that it (or what was merged into it) ever had; `fields` holds the plain fields
+/// of all that it (or what was merged into it) ever had; `levels_seen.<field>` the list of a score's levels that a step
+/// which asks for its answers ever ended with, and of the one that stands now; `fields` holds the plain fields
 /// that have a value; `owner`, `lead` and `response` are empty when there is none; `alerts` is `{attached, firing, repeats}`;
 /// `taken` lists the steps taken so far, each once; `overdue` the clocks that were missed and still run; `stale` says that an approval no longer fits what stands there; `spoken`
 /// is `none`, `waiting`, `confirmed`, `denied` or `silence`.
-pub const TICKET_MEMBERS: [&str; 15] = [
+pub const TICKET_MEMBERS: [&str; 16] = [
     "number",
     "kind",
     "status",
     "severity",
     "severities_seen",
+    "levels_seen",
     "response",
     "intake",
     "owner",
@@ -217,6 +219,10 @@ fn readings(page: &Page, kind: Option<&Kind>) {
             (Some("alert"), Some(_)) => member_of(page, &reading, 1, "an alert", &ALERT_MEMBERS),
             (Some("event"), Some(_)) => member_of(page, &reading, 1, "an event", &EVENT_MEMBERS),
             (Some("ticket"), Some("fields")) => field_of(page, &reading, kind),
+            (Some("ticket"), Some("levels_seen")) => {
+                let known: Vec<&str> = kind.iter().flat_map(|k| &k.scores).map(|s| s.sets.as_str()).collect();
+                member_of(page, &reading, 2, "the scores of this kind", &known);
+            }
             (Some("ticket"), Some("alerts")) => member_of(page, &reading, 2, "`ticket.alerts`", &ALERT_COUNTS),
             (Some("ticket"), Some("severity")) if kind.is_some_and(|k| !k.fields.contains_key("severity")) => {
                 page.find_unknown(place(&reading, 1), "severity", "This kind has no field `severity`.");

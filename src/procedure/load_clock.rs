@@ -204,10 +204,11 @@ pub(super) fn read_escalate(page: &Page, node: &Node, at: At) -> Option<Escalate
     }
     let every = section.need("every", "how long each tier has").and_then(|n| page.duration(n, MINUTE, 30 * DAY));
     let until = section.need("until", "the status that ends it").and_then(|n| page.named(n, Sort::Status));
-    let rounds = section.get("rounds").and_then(|n| page.integer(n, 1, 20)).unwrap_or(1);
+    let rounds = section.get("rounds").and_then(|n| page.integer(n, 1, 20)).and_then(|n| u32::try_from(n).ok());
+    let again = section.get("again").and_then(|n| page.duration(n, MINUTE, 30 * DAY)).map(|(d, _)| d);
     let pages = section.get("pages").and_then(|n| read_pages(page, n, section.at("pages")));
     section.done();
-    Some(Escalate { to, every: every?.0, until: until?, rounds: u32::try_from(rounds).unwrap_or(1), pages })
+    Some(Escalate { to, every: every?.0, until: until?, rounds, again, pages })
 }
 
 fn read_pages(page: &Page, node: &Node, at: At) -> Option<Pages> {

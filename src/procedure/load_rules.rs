@@ -9,8 +9,10 @@ use super::finding::At;
 use super::load_kind::{TICKET, roles};
 use super::model::{Field, FieldType};
 use super::reader::{Page, Section, Sort, members, named_members, short};
-use super::rules::{Also, Approved, Linked, Score, Separate, Silence, Substance, TemplateRule, Then, Unfrozen, Verbal, Window, WindowMust};
-use super::yaml::Node;
+use super::rules::{
+    Also, Approved, Confirmed, Linked, Score, Separate, Silence, Substance, TemplateRule, Then, Unfrozen, Verbal, Window, WindowMust,
+};
+use super::yaml::{Node, Yaml};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -104,7 +106,7 @@ pub(super) fn read_unfrozen(page: &Page, node: &Node, fields: &IndexMap<String, 
     out
 }
 
-/// `{ link: …, kind: …, type: …, if_any: true, standing: […], says: …, when: … }`, one or several.
+/// `{ link: …, kind: …, type: …, if_any: true, own: true, standing: […], says: …, when: … }`, one or several.
 pub(super) fn read_linked(page: &Page, node: &Node) -> Vec<Linked> {
     let mut out = Vec::new();
     for item in page.one_or_more(node, 20) {
@@ -118,11 +120,12 @@ pub(super) fn read_linked(page: &Page, node: &Node) -> Vec<Linked> {
         let of_type = section.get("type").and_then(|n| page.word(n));
         let if_any = section.get("if_any").and_then(|n| page.truth(n)).unwrap_or(false);
         let same = section.get("same").map(|n| page.names(n, &Sort::Field)).unwrap_or_default();
+        let own = section.get("own").and_then(|n| page.truth(n)).unwrap_or(false);
         let when = section.get("when").and_then(|n| page.expression(n, TICKET));
         let says = section.need("says", "the sentence that says what to do").and_then(|n| page.text(n));
         section.done();
         if let (Some(link), Some(kind), Some(standing), Some(says)) = (link, kind, standing, says) {
-            out.push(Linked { link, kind, of_type, if_any, standing, same, when, says });
+            out.push(Linked { link, kind, of_type, if_any, standing, same, own, when, says });
         }
     }
     out
@@ -167,11 +170,11 @@ pub(super) fn read_separate(page: &Page, node: &Node, has_subject: bool) -> Vec<
     for item in page.one_or_more(node, 20) {
         let Some(section) = Section::of(page, item, item.at, "`separate`") else { continue };
         let mut duties: Vec<String> = Vec::new();
-        if let Some(node) = section.need("duties", "the steps that different persons take, `request`, `owner` or `subject`") {
+        if let Some(node) = section.need("duties", "the steps that different persons take, `request`, `owner`, `subject` or `reviewed`") {
             for item in page.list(node, 20) {
                 let Some(name) = page.word(item) else { continue };
                 match name.as_str() {
-                    "request" | "owner" => {}
+                    "request" | "owner" | "reviewed" => {}
                     "subject" if has_subject => {}
                     "subject" => page.find(item.at, "This kind is about nobody: name the field of type person as its `subject`."),
                     step => page.mention(item.at, Sort::Transition, step),
@@ -187,6 +190,18 @@ pub(super) fn read_separate(page: &Page, node: &Node, has_subject: bool) -> Vec<
         out.push(Separate { duties, when });
     }
     out
+}
+
+/// `true`, or `{ or: [spoken-approval] }`: types of exception that stand in for the click.
+pub(super) fn read_confirmed(page: &Page, node: &Node, at: At) -> Option<Confirmed> {
+    if let Yaml::Scalar(_) = node.value {
+        return page.truth(node)?.then(Confirmed::default);
+    }
+    let section = Section::of(page, node, at, "`confirmed`")?;
+    let or = section.need("or", "the types of exception that stand in for it");
+    let or = or.map(|n| page.one_or_more(n, 20).iter().filter_map(|item| page.word(item)).collect()).unwrap_or_default();
+    section.done();
+    Some(Confirmed { or })
 }
 
 /// `{ words: 6, example: … }`

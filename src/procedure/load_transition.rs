@@ -8,7 +8,7 @@ use super::finding::At;
 use super::load_field::{humanised, value};
 use super::load_kind::{TICKET, roles};
 use super::load_rules::{
-    authorities, read_also, read_approved, read_linked, read_moves, read_then, read_unfrozen, read_verbal, read_window,
+    authorities, read_also, read_approved, read_confirmed, read_linked, read_moves, read_then, read_unfrozen, read_verbal, read_window,
 };
 use super::model::{Approval, ApprovalStage, Ask, Field, From, Guard, Owed, OwedWhat, Requires, SecondPerson, Transition};
 use super::reader::{Page, Section, Sort, named_members};
@@ -73,6 +73,7 @@ impl Context<'_> {
             approval: section.get("approval").and_then(|n| self.approval(n, section.at("approval"))),
             verbal: section.get("verbal").and_then(|n| read_verbal(page, n, section.at("verbal"), self.fields)),
             moves: section.get("moves").map(|n| read_moves(page, n)).unwrap_or_default(),
+            fixes: section.get("fixes").map(|n| page.names(n, &Sort::Field)).unwrap_or_default(),
             then: section.get("then").and_then(|n| read_then(page, n, section.at("then"))),
             proposes: flag("proposes"),
             from,
@@ -192,9 +193,8 @@ impl Context<'_> {
             window: section.get("window").map(|n| read_window(page, n, self.fields)).unwrap_or_default(),
             unfrozen: section.get("unfrozen").map(|n| read_unfrozen(page, n, self.fields)).unwrap_or_default(),
             linked: section.get("linked").map(|n| read_linked(page, n)).unwrap_or_default(),
-            apart: section.get("apart").map(|n| page.one_or_more(n, 10).iter().filter_map(|i| page.word(i)).collect()).unwrap_or_default(),
             ahead: section.get("ahead").map(|n| page.names(n, &Sort::Field)).unwrap_or_default(),
-            confirmed: section.get("confirmed").and_then(|n| page.truth(n)).unwrap_or(false),
+            confirmed: section.get("confirmed").and_then(|n| read_confirmed(page, n, section.at("confirmed"))),
             lines: section.get("lines").is_some_and(|n| self.settled(n)),
         };
         section.done();

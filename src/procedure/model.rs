@@ -16,8 +16,8 @@ use serde_json::Value;
 use super::estate::Estate;
 use super::expression::{Expression, Template};
 use super::rules::{
-    Also, Approved, Deployments, LinesRule, Linked, Offered, Score, Separate, Substance, TemplateRule, Then, Timing, Unfrozen, Verbal,
-    Window,
+    Also, Approved, Confirmed, Deployments, LinesRule, Linked, Offered, Score, Separate, Substance, TemplateRule, Then, Timing, Unfrozen,
+    Verbal, Window,
 };
 
 /// Everything that a folder of playbooks says, checked as a whole.
@@ -250,6 +250,8 @@ pub struct Transition {
     pub proposes: bool,
     /// Fields that take over the value of another, which is then empty: (field, other).
     pub moves: Vec<(String, String)>,
+    /// Fields on which it relies: what they hold once it was taken stays as it is.
+    pub fixes: Vec<String>,
     /// Steps that its form takes with it.
     pub then: Option<Then>,
 }
@@ -305,12 +307,10 @@ pub struct Requires {
     pub unfrozen: Vec<Unfrozen>,
     /// Other records.
     pub linked: Vec<Linked>,
-    /// Whoever takes it has no part in the work on the records that these links lead to.
-    pub apart: Vec<String>,
     /// Fields of type time that must lie in the future.
     pub ahead: Vec<String>,
-    /// An approval that was only spoken must have been confirmed by its giver, or an exception must be linked.
-    pub confirmed: bool,
+    /// An approval that was only spoken must have been confirmed by its giver, or an exception must stand in for that.
+    pub confirmed: Option<Confirmed>,
     /// Every line must be decided, and what was decided must be done.
     pub lines: bool,
 }
@@ -438,8 +438,10 @@ pub struct Escalate {
     pub every: Duration,
     /// The status that ends it (a status name; leaving the status in which it began also ends it).
     pub until: String,
-    /// How often the tiers are gone through, from 1.
-    pub rounds: u32,
+    /// How often the tiers are gone through, from 1; none: again and again, until `until`.
+    pub rounds: Option<u32>,
+    /// Whoever said that they have seen it is called again after this long, while what was missed is still missed.
+    pub again: Option<Duration>,
     /// Who is on call is called at once.
     pub pages: Option<Pages>,
 }

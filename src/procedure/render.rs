@@ -86,6 +86,9 @@ fn transitions(out: &mut String, kind: &Kind) {
         for (field, value) in &transition.sets {
             line(out, format_args!("- Sets {} to {value}.", label(kind, field)));
         }
+        if !transition.fixes.is_empty() {
+            line(out, format_args!("- Afterwards {} stays as it is.", labels(kind, &transition.fixes)));
+        }
     }
     line(
         out,
@@ -177,17 +180,14 @@ fn rules(kind: &Kind, requires: &Requires, out: &mut Vec<String>) {
     for linked in &requires.linked {
         let standing = list(&linked.standing, "or");
         let same = if linked.same.is_empty() { String::new() } else { format!(" and is of the same {}", labels(kind, &linked.same)) };
+        let own = if linked.own { ", opened for this one alone" } else { "" };
         let of_type = linked.of_type.as_ref().map(|of_type| format!(" of type {of_type}")).unwrap_or_default();
         let (link, of, while_so) = (&linked.link, &linked.kind, while_(linked.when.as_ref()));
         out.push(if linked.if_any {
-            format!("each {of}{of_type} that is linked as `{link}`{same} {standing}{while_so}")
+            format!("each {of}{of_type} that is linked as `{link}`{same}{own} {standing}{while_so}")
         } else {
-            format!("a `{link}` link to a {of}{of_type} that is {standing}{same}{while_so}")
+            format!("a `{link}` link to a {of}{of_type} that is {standing}{same}{own}{while_so}")
         });
-    }
-    if !requires.apart.is_empty() {
-        let words: Vec<String> = requires.apart.iter().map(|word| format!("`{word}`")).collect();
-        out.push(format!("somebody without a part in the work on what is linked as {}", list(&words, "or")));
     }
     if !requires.ahead.is_empty() {
         out.push(format!("{} in the future", labels(kind, &requires.ahead)));
@@ -195,8 +195,9 @@ fn rules(kind: &Kind, requires: &Requires, out: &mut Vec<String>) {
     if requires.lines {
         out.push("every line decided, and what was decided done".to_owned());
     }
-    if requires.confirmed {
-        out.push("a spoken approval confirmed by its giver, or an exception that is linked".to_owned());
+    if let Some(confirmed) = &requires.confirmed {
+        let of = if confirmed.or.is_empty() { String::new() } else { format!(" of type {}", list(&confirmed.or, "or")) };
+        out.push(format!("a spoken approval confirmed by its giver, or an exception{of} that was opened for it and approved"));
     }
 }
 
@@ -237,9 +238,16 @@ fn clocks(out: &mut String, kind: &Kind) {
         let points = kind.remind.iter().map(|p| format!("{p} %")).collect::<Vec<_>>();
         line(out, format_args!("\nReminders at {} of the time.", list(&points, "and")));
     }
-    if let Some(Escalate { to, every, until, rounds, pages }) = &kind.escalate {
-        let times = if *rounds > 1 { format!(", {rounds} times over") } else { String::new() };
+    if let Some(Escalate { to, every, until, rounds, again, pages }) = &kind.escalate {
+        let times = match rounds {
+            None => ", again and again".to_owned(),
+            Some(1) => String::new(),
+            Some(rounds) => format!(", {rounds} times over"),
+        };
         line(out, format_args!("A breach is taken to {}, one every {}{times}, until {until}.", list(to, "then"), say(*every)));
+        if let Some(again) = again {
+            line(out, format_args!("Whoever has seen it is called again after {} while it is still missed.", say(*again)));
+        }
         if let Some(pages) = pages {
             let (when, answer) = (pages.when.source(), say(pages.answer));
             line(out, format_args!("Who is on call is called at once when `{when}`; no answer within {answer} goes to the next."));

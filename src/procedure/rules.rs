@@ -90,10 +90,19 @@ pub struct Linked {
     pub standing: Vec<String>,
     /// Fields that hold the same there as here, such as the system; a record of another one does not count.
     pub same: Vec<String>,
+    /// It counts for one ticket alone: the one to which it was linked first, before it came to stand there.
+    pub own: bool,
     /// Only while this holds.
     pub when: Option<Expression>,
     /// What the person reads: what to do about it.
     pub says: String,
+}
+
+/// `confirmed`: what may stand in for the click of whoever gave a spoken approval.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Confirmed {
+    /// Types of exception, opened for the ticket alone; any when none is named.
+    pub or: Vec<String>,
 }
 
 /// `template`: what is asked for is what the system's entry in organisation.yaml offers.
@@ -105,7 +114,8 @@ pub struct TemplateRule {
     pub role: String,
     /// The field that says until when.
     pub until: String,
-    /// The field whose value `break-glass` asks for emergency use, when there is one.
+    /// The field whose value `break-glass` asks for emergency use, and `privileged` for a role that the entry marks as such,
+    /// when there is one.
     pub way: Option<String>,
 }
 
@@ -134,10 +144,11 @@ pub struct Silence {
 }
 
 /// `separate`: these steps of one ticket are taken by different persons. `request` stands for whoever asked for it or
-/// wrote it, `owner` for the ticket's owner, `subject` for the person whom it is about.
+/// wrote it, `owner` for everybody who ever owned it, `subject` for the person whom it is about, `reviewed` for everybody who had
+/// a part in the ticket that this one reviews.
 #[derive(Debug)]
 pub struct Separate {
-    /// Transitions, `request`, `owner` and `subject`.
+    /// Transitions, `request`, `owner`, `subject` and `reviewed`.
     pub duties: Vec<String>,
     /// Only while this holds.
     pub when: Option<Expression>,

@@ -1,14 +1,11 @@
 //! Approving, rejecting, and taking either back.
 
-use super::authority::{self, NoAuthority};
-use super::draft::{Draft, Pinning};
+use super::draft::Draft;
 use super::event::{Fact, NewEvent};
 use super::number::Number;
 use super::refusal::Refusal;
-use super::state::{ApprovalGiven, Ticket};
-use super::{approval, consequences, duties, spoken, take, view};
+use super::{approval, consequences, judge, spoken, take, view};
 use crate::ledger::sealed::Sealed;
-use crate::procedure::model::{Approval, ApprovalStage, Transition};
 
 pub(super) fn decide(
     draft: &mut Draft<'_>,
@@ -27,16 +24,18 @@ pub(super) fn decide(
         by_a_person_who_sees(draft, number)?;
         return Err(Refusal::NoApprovalNeeded { transition: transition.label.clone() });
     };
-    if spoken::waits(ticket, name) {
+    if spoken::waits(ticket, transition) {
         by_a_person_who_sees(draft, number)?;
         if transition.fresh_auth && draft.ctx.via.auth != "passkey" {
             return Err(Refusal::PasskeyNeeded { label: transition.label.clone() });
         }
         return spoken::answer(draft, number, pin, transition, (approve, shown, reason));
     }
-    let what = format!("decide on “{}”", transition.label);
     let standing = approval::standing(ticket, transition, draft.ctx.people);
-    let (instead_of, self_approved) = who_may(draft, ticket, (pin, transition, rule), &standing, person, &what)?;
+    let around = draft.around(pin);
+    let judge::Decides { instead_of, alone: self_approved } = judge::who_may(&around, ticket, (transition, rule), draft.ctx.actor)
+        .map_err(|refusal| judge::naming(&around, ticket, transition, refusal))?;
+    by_a_person_who_sees(draft, number)?;
     if transition.fresh_auth && draft.ctx.via.auth != "passkey" {
         return Err(Refusal::PasskeyNeeded { label: transition.label.clone() });
     }
@@ -45,7 +44,7 @@ pub(super) fn decide(
     }
     // To say no stays open to both.
     let authority = instead_of.as_deref().unwrap_or(person);
-    if approve && standing.iter().any(|a| a.approved && approval::authority_of(a) == authority) {
+    if approve && judge::is_used(&standing, authority) {
         return Err(Refusal::AuthorityUsed { ticket: number.clone() });
     }
     take::startable(ticket, pin, transition)?;
@@ -64,54 +63,10 @@ pub(super) fn decide(
     if let (false, Some(step)) = (approve, &rule.on_rejection) {
         take::by_decision(draft, number, step, reason)?;
     }
+    if !approve && transition.proposes {
+        take::no_longer_asked(draft, number, pin, transition);
+    }
     consequences::follow(draft, number)
-}
-
-/// Whether the asker is one who may decide now, asked before anything is told of the ticket: whose authority it is when the
-/// asker stands in, and whether the single-operator exception is used. Whoever decided at an earlier stage may be told that.
-fn who_may(
-    draft: &Draft<'_>,
-    ticket: &Ticket,
-    (pin, transition, rule): (Pinning<'_>, &Transition, &Approval),
-    standing: &[&ApprovalGiven],
-    person: &str,
-    what: &str,
-) -> Result<(Option<String>, bool), Refusal> {
-    let around = draft.around(pin);
-    // The requester comes first: whatever else is wrong, this attempt is on record as what it is.
-    let own = duties::requesters(&around, ticket).contains(person);
-    let alone = own && authority::single_operator(&around, person);
-    if own && !alone {
-        return Err(Refusal::OwnRequest { ticket: ticket.number.clone() });
-    }
-    let variables = view::variables(ticket, pin.kind, pin.response);
-    let decided = standing.iter().any(|a| a.person == person);
-    let open = approval::open_stage(rule, standing, &variables).filter(|_| !decided);
-    let stages: Vec<&ApprovalStage> = match open.and_then(|(stage, _)| rule.stages.get(stage)) {
-        Some(stage) => vec![stage],
-        None => rule.stages.iter().collect(),
-    };
-    let mut refused = Refusal::NotAllowed { what: what.to_owned(), roles: Vec::new() };
-    let mut found = None;
-    for stage in stages {
-        match authority::of(&around, ticket, stage, draft.ctx.actor) {
-            Ok(authority) => {
-                found = Some(authority);
-                break;
-            }
-            Err(NoAuthority::NotHeld(roles)) => refused = Refusal::NotAllowed { what: what.to_owned(), roles },
-            Err(NoAuthority::Conflict(a, b)) => refused = Refusal::ConflictingRoles { ticket: ticket.number.clone(), roles: (a, b) },
-        }
-    }
-    let Some(authority) = found else { return Err(refused) };
-    let stood_in_for = authority.instead_of.as_deref().and_then(|from| duties::held_apart(&around, ticket, &transition.name, from));
-    let apart = duties::held_apart(&around, ticket, &transition.name, person).filter(|_| !alone).or(stood_in_for);
-    if let Some(duty) = apart {
-        let duty = view::label(pin.kind, pin.response, &duty).to_owned();
-        return Err(Refusal::DutiesApart { ticket: ticket.number.clone(), label: transition.label.clone(), duty });
-    }
-    by_a_person_who_sees(draft, &ticket.number)?;
-    Ok((authority.instead_of, alone))
 }
 
 /// A program does not approve, and a key is a program's.
@@ -124,6 +79,7 @@ fn by_a_person_who_sees(draft: &Draft<'_>, number: &Number) -> Result<(), Refusa
 
 pub(super) fn withdraw(draft: &mut Draft<'_>, number: &Number, name: &str, reason: &Sealed) -> Result<(), Refusal> {
     let person = draft.person("take a decision back")?;
+    by_a_person_who_sees(draft, number)?;
     let ticket = draft.ticket(number)?;
     let pin = draft.pinning(ticket)?;
     let transition = take::named(pin, name)?;

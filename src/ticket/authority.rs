@@ -1,7 +1,7 @@
 //! Who may decide, as roles, owners, managers and delegations stand at this moment.
 
 use super::decide::PeopleView;
-use super::duties::{Around, requesters, subject, word_of};
+use super::duties::{Around, held_apart, requesters, subject, word_of};
 use super::event::Actor;
 use super::state::Ticket;
 use crate::procedure::estate::System;
@@ -13,6 +13,9 @@ const OWNER: &str = "owner-of-system";
 const IMPLEMENTER: &str = "implementer-of-system";
 /// The manager of the person for whom it is asked.
 const MANAGER: &str = "manager-of-subject";
+
+/// Whom the ticket names, where the names are not for everybody.
+pub(super) const OWNER_OR_MANAGER: &str = "owner-or-manager";
 
 /// By what somebody may decide.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,19 +77,31 @@ pub fn system_name<'t>(kind: &Kind, ticket: &'t Ticket) -> Option<&'t str> {
     word_of(ticket, &field.name)
 }
 
-/// By what the person may decide at this stage now.
+/// By what the person may decide at this stage of the step now. The next authority decides where none of those whom the stage
+/// names is there and apart from it.
 ///
 /// # Errors
 /// Why not.
-pub fn of(around: &Around<'_>, ticket: &Ticket, stage: &ApprovalStage, actor: &Actor) -> Result<Authority, NoAuthority> {
-    let deciders = deciders(around, ticket, stage);
-    let Actor::Person { id, roles } = actor else { return Err(NoAuthority::NotHeld(words(&deciders))) };
-    match own(around, &deciders, id, roles, roles) {
+pub fn of(around: &Around<'_>, ticket: &Ticket, (step, stage): (&str, &ApprovalStage), actor: &Actor) -> Result<Authority, NoAuthority> {
+    let first = named_by(around, ticket, stage);
+    let refused = match by_one_of(around, ticket, &first, actor) {
+        Ok(authority) => return Ok(authority),
+        Err(refused) => refused,
+    };
+    match by_one_of(around, ticket, &next(stage), actor) {
+        Ok(authority) if !somebody(around, ticket, step, &first) => Ok(authority),
+        _ => Err(refused),
+    }
+}
+
+fn by_one_of(around: &Around<'_>, ticket: &Ticket, deciders: &[Decider], actor: &Actor) -> Result<Authority, NoAuthority> {
+    let Actor::Person { id, roles } = actor else { return Err(NoAuthority::NotHeld(words(deciders))) };
+    match own(around, deciders, id, roles, roles) {
         Some(Ok(role)) => return Ok(Authority { role, instead_of: None }),
         Some(Err(conflict)) => return Err(conflict),
         None => {}
     }
-    standing_in(around, ticket, &deciders, id).ok_or_else(|| NoAuthority::NotHeld(words(&deciders)))
+    standing_in(around, ticket, deciders, id).ok_or_else(|| NoAuthority::NotHeld(words(deciders)))
 }
 
 /// Everybody may see which roles would do.
@@ -95,7 +110,7 @@ fn words(deciders: &[Decider]) -> Vec<String> {
         .iter()
         .map(|d| match d {
             Decider::Role(role) => role.clone(),
-            Decider::Person(_) => "the system's owner or the manager".to_owned(),
+            Decider::Person(_) => OWNER_OR_MANAGER.to_owned(),
         })
         .collect();
     out.dedup();
@@ -143,8 +158,8 @@ fn standing_in(around: &Around<'_>, ticket: &Ticket, deciders: &[Decider], perso
     None
 }
 
-/// Who decides at this stage. When everybody whom the ticket names asked for it, the next authority does.
-fn deciders(around: &Around<'_>, ticket: &Ticket, stage: &ApprovalStage) -> Vec<Decider> {
+/// Those whom the stage names.
+fn named_by(around: &Around<'_>, ticket: &Ticket, stage: &ApprovalStage) -> Vec<Decider> {
     let mut out = Vec::new();
     for word in &stage.by {
         match word.as_str() {
@@ -156,34 +171,41 @@ fn deciders(around: &Around<'_>, ticket: &Ticket, stage: &ApprovalStage) -> Vec<
             role => out.push(Decider::Role(role.to_owned())),
         }
     }
-    let asked_by = requesters(around, ticket);
-    let someone = out.iter().any(|d| match d {
-        Decider::Role(_) => true,
-        Decider::Person(person) => !asked_by.contains(person),
-    });
-    if !someone {
-        out.extend(stage.otherwise.iter().cloned().map(Decider::Role));
-    }
     out
 }
 
-/// Everybody who may decide at this stage now by an authority of their own, and is not one of those who ask for it.
-#[must_use]
-pub fn everybody(around: &Around<'_>, ticket: &Ticket, stage: &ApprovalStage) -> Vec<String> {
+/// The next authority.
+fn next(stage: &ApprovalStage) -> Vec<Decider> {
+    stage.otherwise.iter().cloned().map(Decider::Role).collect()
+}
+
+/// Whether one of these is a person who is there, did not ask for it, holds nothing that excludes it, and had no part that is
+/// kept apart from the step.
+fn somebody(around: &Around<'_>, ticket: &Ticket, step: &str, deciders: &[Decider]) -> bool {
     let asked_by = requesters(around, ticket);
-    let mut out: Vec<String> = Vec::new();
-    for decider in deciders(around, ticket, stage) {
-        let found = match decider {
-            Decider::Person(person) => vec![person],
-            Decider::Role(role) => around.people.holders(&role),
-        };
-        for person in found {
-            let actor = Actor::Person { id: person.clone(), roles: around.people.roles(&person) };
-            if !asked_by.contains(&person) && !out.contains(&person) && of(around, ticket, stage, &actor).is_ok() {
-                out.push(person);
-            }
-        }
+    let mut persons = deciders.iter().flat_map(|decider| people(around, decider));
+    persons.any(|person| {
+        let roles = around.people.roles(&person);
+        !asked_by.contains(&person)
+            && matches!(own(around, deciders, &person, &roles, &roles), Some(Ok(_)))
+            && held_apart(around, ticket, step, &person).is_none()
+    })
+}
+
+/// The active people behind a word.
+fn people(around: &Around<'_>, decider: &Decider) -> Vec<String> {
+    match decider {
+        Decider::Person(person) => Some(person.clone()).filter(|p| around.people.is_active(p)).into_iter().collect(),
+        Decider::Role(role) => around.people.holders(role),
     }
+}
+
+/// Everybody who may have an authority at this stage: whom it names, the next authority, and those who stand in now.
+pub(super) fn candidates(around: &Around<'_>, ticket: &Ticket, stage: &ApprovalStage) -> Vec<String> {
+    let named = named_by(around, ticket, stage);
+    let mut out: Vec<String> = named.iter().chain(&next(stage)).flat_map(|decider| people(around, decider)).collect();
+    let live = around.organisation.estate.delegations.iter().filter(|d| d.is_live(around.now));
+    out.extend(live.filter_map(|d| around.people.by_email(&d.to)));
     out
 }
 

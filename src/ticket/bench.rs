@@ -100,6 +100,9 @@ impl PeopleView for Bench {
             ["p_adm", "p_all", "p_ana", "p_bo", "p_chi", "p_cho", "p_dan", "p_exe", "p_lea", "p_max", "p_mia", "p_sec", "p_vic"];
         everybody.into_iter().filter(|p| self.is_active(p) && roles_of(p).contains(&role)).map(str::to_owned).collect()
     }
+    fn name(&self, person: &str) -> Option<String> {
+        person.strip_prefix("p_").map(|name| format!("{}{}", name[..1].to_uppercase(), &name[1..]))
+    }
     fn by_email(&self, email: &str) -> Option<String> {
         email.strip_suffix("@example.com").map(|name| format!("p_{name}")).filter(|id| self.is_active(id))
     }
@@ -136,8 +139,13 @@ impl Bench {
 
     /// The small procedure, changed for one test.
     pub fn changed(change: impl FnOnce(&mut Kind)) -> Self {
+        Self::changed_in("incident", change)
+    }
+
+    /// The same, another of its kinds.
+    pub fn changed_in(kind: &str, change: impl FnOnce(&mut Kind)) -> Self {
         let mut own = library();
-        change(own.kinds.get_mut("incident").and_then(Arc::get_mut).unwrap());
+        change(own.kinds.get_mut(kind).and_then(Arc::get_mut).unwrap());
         Self::with(Arc::new(own))
     }
 
@@ -424,6 +432,7 @@ pub(super) fn step(name: &str, starts: Vec<From>, to: &str, by: &[&str]) -> Tran
         verbal: None,
         proposes: false,
         moves: Vec::new(),
+        fixes: Vec::new(),
         then: None,
     }
 }
@@ -543,10 +552,11 @@ pub(super) fn incident() -> Kind {
         clocks: clocks.into_iter().map(|c| (c.name.clone(), c)).collect(),
         remind: vec![50, 75],
         escalate: Some(Escalate {
-            to: vec!["on-call.next".into(), "incident-manager".into()],
+            to: vec!["responder".into(), "incident-manager".into()],
             every: 15 * MINUTE,
             until: "acknowledged".into(),
-            rounds: 1,
+            rounds: Some(1),
+            again: None,
             pages: None,
         }),
         owed_to: OwedTo { who: "owner".into(), at: NaiveTime::from_hms_opt(9, 0, 0).unwrap() },

@@ -58,7 +58,9 @@ pub(super) fn begin(draft: &mut Draft<'_>, number: &Number, pin: Pinning<'_>) {
     draft.push(NewEvent::on(number, Fact::LinesGathering { until }).by(&pin.kind.digest));
     if due {
         let fields = BTreeMap::from([("due".to_owned(), json!(due_at.to_string()))]);
-        draft.push(NewEvent::on(number, Fact::FieldsSet { fields, sealed_fields: Vec::new(), authored: false }).by(&pin.kind.digest));
+        draft.push(
+            NewEvent::on(number, Fact::FieldsSet { fields, sealed_fields: Vec::new(), authored: false, asks: None }).by(&pin.kind.digest),
+        );
     }
 }
 
@@ -232,10 +234,9 @@ fn may_decide(around: &Around<'_>, ticket: &Ticket, actor: &Actor, (person, choi
     if is_asked(around, ticket, actor, asked) {
         return Ok(false);
     }
-    Err(Refusal::NotAllowed {
-        what: format!("decide on line {} of {}, which is another's to decide", choice.line, ticket.number),
-        roles: Vec::new(),
-    })
+    let who = around.people.name(&asked.reviewer).unwrap_or_else(|| asked.reviewer.replace('-', " "));
+    let what = format!("decide on line {} of {}, which is another's to decide ({who})", choice.line, ticket.number);
+    Err(Refusal::NotAllowed { what, roles: Vec::new() })
 }
 
 /// Whether the time in which those who were asked decide is over.

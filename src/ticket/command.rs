@@ -101,6 +101,8 @@ pub enum Command {
     DecideLines { ticket: Number, choices: Vec<LineChoice> },
     /// Somebody whom we do not know answered a page in a pager outside; from the scheduler only.
     AnswerPage { ticket: Number, service: String, answer: String, agent: Sealed },
+    /// These people were reached with what a group must read; from the scheduler only.
+    NoticeReached { ticket: Number, group: String, way: String, people: Vec<String> },
     /// A page reached nobody; from the scheduler only.
     MissPage { ticket: Number, missed: MissedPage },
     /// A deadline came due; from the scheduler only.
@@ -180,6 +182,7 @@ impl Command {
             Self::FreezeLines(_) => "FreezeLines",
             Self::DecideLines { .. } => "DecideLines",
             Self::AnswerPage { .. } => "AnswerPage",
+            Self::NoticeReached { .. } => "NoticeReached",
             Self::MissPage { .. } => "MissPage",
             Self::Fire { .. } => "Fire",
             Self::Oblige { .. } => "Oblige",
@@ -216,6 +219,7 @@ impl Command {
             | Self::TellRoom { ticket, .. }
             | Self::DecideLines { ticket, .. }
             | Self::AnswerPage { ticket, .. }
+            | Self::NoticeReached { ticket, .. }
             | Self::MissPage { ticket, .. }
             | Self::Fire { ticket, .. } => Some(ticket),
         }

@@ -11,11 +11,12 @@ use super::missing::{Missing, lower_first};
 use super::number::Number;
 use super::state::Ticket;
 use super::view;
+use super::{entry, spoken};
 use crate::env::Timestamp;
 use crate::procedure::estate::{Freeze, OTHER_SYSTEM};
 use crate::procedure::expression::Variables;
 use crate::procedure::model::Transition;
-use crate::procedure::rules::{Approved, Linked, TemplateRule, Unfrozen, Window, WindowMust, applies};
+use crate::procedure::rules::{Approved, Confirmed, Linked, TemplateRule, Unfrozen, Window, WindowMust, applies};
 
 /// The link under which an exception stands.
 const EXCEPTION: &str = "excepted_by";
@@ -29,8 +30,6 @@ const ENDED: &str = "ended";
 const SCOPE_SYSTEM: &str = "system";
 const SCOPE_FROM: &str = "window_start";
 const SCOPE_TO: &str = "window_end";
-/// Sub-types of exceptions that accept an approval that was only spoken, or that nobody gave.
-const SPOKEN: [&str; 2] = ["spoken-approval", "no-answer"];
 /// The value that asks for emergency use.
 const BREAK_GLASS: &str = "break-glass";
 
@@ -54,11 +53,7 @@ pub fn missing(around: &Around<'_>, ticket: &Ticket, transition: &Transition, ot
         out.extend(frozen(around, ticket, rule, others));
     }
     out.extend(requires.linked.iter().filter_map(|rule| linked(ticket, rule, &variables, others)));
-    if requires.confirmed && ticket.spoken.as_ref().is_some_and(|s| s.confirmed != Some(true)) && !excepted(ticket, others) {
-        let says =
-            "The approval that was only spoken is not confirmed by its giver; ask for the click, or link the exception that was approved.";
-        out.push(condition("Unconfirmed", says));
-    }
+    out.extend(requires.confirmed.iter().filter_map(|rule| unconfirmed(around, ticket, rule, others)));
     if requires.lines && (ticket.lines.is_some() || campaign::rule(around, ticket).is_some()) {
         out.extend(unsettled(ticket));
     }
@@ -231,17 +226,45 @@ fn exceptions<'t>(ticket: &Ticket, others: Others<'_, 't>) -> impl Iterator<Item
     linked.filter(|other| other.kind == EXCEPTION_KIND)
 }
 
-/// Whether an exception is linked that accepts what was only spoken: approved, and not one that the procedure opened for
-/// another ticket.
-fn excepted(ticket: &Ticket, others: Others<'_, '_>) -> bool {
-    let of_another = |other: &Ticket| {
-        let mut whose = other.links.iter().filter(|l| l.made && l.link == inverse(EXCEPTION)).peekable();
-        whose.peek().is_some() && whose.all(|l| l.to.as_ref() != Some(&ticket.number))
+/// The approval that was only spoken lacks its giver's click, for exactly what stands there.
+fn unconfirmed(around: &Around<'_>, ticket: &Ticket, rule: &Confirmed, others: Others<'_, '_>) -> Option<Missing> {
+    let spoken = ticket.spoken.as_ref()?;
+    let fits = || around.kind.transitions.get(&spoken.transition).is_some_and(|of| spoken::fits(spoken, ticket, of));
+    if spoken.confirmed == Some(true) && fits() || excused(ticket, rule, others) {
+        return None;
+    }
+    let lacks = match (spoken.confirmed, &spoken.giver) {
+        (Some(true), _) => "What the giver of the spoken approval has confirmed was changed since; ask for the click once more",
+        (Some(false), _) => "The giver of the spoken approval says that it was not so",
+        (None, Some(_)) => "The approval that was only spoken is not confirmed by its giver; ask for the click",
+        (None, None) => "It began since nobody answered, and nobody who may approve has confirmed it since; ask for the click",
     };
-    exceptions(ticket, others).any(|other| {
-        let accepts = word_of(other, "type").is_some_and(|of| SPOKEN.contains(&of));
-        accepts && (other.status == ACTIVE || other.status == ENDED) && !of_another(other)
-    })
+    Some(condition("Unconfirmed", format!("{lacks}, or have an exception approved that was opened for this alone (excepted_by).")))
+}
+
+/// Whether an exception of one of these types that was opened for this ticket alone was approved, and none waits undecided.
+fn excused(ticket: &Ticket, rule: &Confirmed, others: Others<'_, '_>) -> bool {
+    let standing = [ACTIVE, ENDED].map(str::to_owned);
+    let fits = |other: &&Ticket| {
+        let of_type = rule.or.is_empty() || word_of(other, "type").is_some_and(|t| rule.or.iter().any(|x| x == t));
+        of_type && opened_for(other, ticket, EXCEPTION, &standing)
+    };
+    let counts = counting(exceptions(ticket, others).filter(fits), &standing);
+    !counts.is_empty() && !counts.contains(&false)
+}
+
+/// Of each record that counts, whether it stands where it must. Those that ended elsewhere do not count.
+fn counting<'t>(records: impl Iterator<Item = &'t Ticket>, standing: &[String]) -> Vec<bool> {
+    records.filter(|o| !o.ended || standing.contains(&o.status)).map(|o| standing.contains(&o.status)).collect()
+}
+
+/// Whether a record was opened for this ticket alone: it was linked to this one before any other, and before it came to
+/// where it stands. What was decided for one ticket excuses no other.
+fn opened_for(record: &Ticket, ticket: &Ticket, link: &str, standing: &[String]) -> bool {
+    let settled = record.steps.iter().find(|s| standing.contains(&s.to)).map_or(i64::MAX, |s| s.seq);
+    let word = inverse(link);
+    let first = record.links.iter().find(|l| l.link == word && l.to.is_some());
+    first.is_some_and(|l| l.to.as_ref() == Some(&ticket.number) && l.seq < settled)
 }
 
 fn linked(ticket: &Ticket, rule: &Linked, variables: &Variables, others: Others<'_, '_>) -> Option<Missing> {
@@ -251,14 +274,25 @@ fn linked(ticket: &Ticket, rule: &Linked, variables: &Variables, others: Others<
     let words = || ticket.links.iter().filter(|l| l.link == rule.link);
     let fits = |other: &&Ticket| {
         let of_type = rule.of_type.is_none() || word_of(other, "type") == rule.of_type.as_deref();
-        other.kind == rule.kind && of_type && rule.same.iter().all(|field| word_of(other, field) == word_of(ticket, field))
+        let same = rule.same.iter().all(|field| word_of(other, field) == word_of(ticket, field));
+        other.kind == rule.kind && of_type && same && (!rule.own || opened_for(other, ticket, &rule.link, &rule.standing))
     };
     let linked: Vec<&Ticket> = words().filter_map(|l| others(l.to.as_ref()?)).filter(fits).collect();
-    let counts: Vec<bool> =
-        linked.iter().filter(|o| !o.ended || rule.standing.contains(&o.status)).map(|o| rule.standing.contains(&o.status)).collect();
+    let counts = counting(linked.iter().copied(), &rule.standing);
     // What came to nothing leaves nothing linked, once somebody says why there is none.
     let none_needed = rule.if_any && counts.is_empty() && (linked.is_empty() || words().any(|l| l.reason_only));
     (!none_needed && (counts.is_empty() || counts.contains(&false))).then(|| condition("RecordMissing", rule.says.clone()))
+}
+
+/// A length of time in the largest unit that says it exactly.
+fn span(length: Duration) -> String {
+    let seconds = length.as_secs();
+    let (count, unit) = match seconds {
+        s if s >= 86_400 && s.is_multiple_of(86_400) => (s / 86_400, "day"),
+        s if s >= 3_600 && s.is_multiple_of(3_600) => (s / 3_600, "hour"),
+        s => (s / 60, "minute"),
+    };
+    if count == 1 { format!("one {unit}") } else { format!("{count} {unit}s") }
 }
 
 /// What is asked for has no entry yet: it is asked for all the same, and approved once whoever answers for it has made one.
@@ -290,10 +324,13 @@ pub(super) fn offered(around: &Around<'_>, ticket: &Ticket, rule: &TemplateRule)
         };
         return match until {
             Some(until) if until <= ticket.opened_at.max(around.now).plus(most) => None,
-            _ => refuse(format!("Emergency use of {name} ends by itself: say when, at most {} minutes from now.", most.as_secs() / 60)),
+            _ => refuse(format!("Emergency use of {name} ends by itself: say when, at most {} from now.", span(most))),
         };
     }
     let role = word_of(ticket, &rule.role).unwrap_or_default();
+    if entry::is_privileged(around.organisation, around.kind, |name| word_of(ticket, name)) && asked != Some(entry::PRIVILEGED) {
+        return refuse(format!("The role “{role}” on {name} is privileged: say so, and it is approved as such."));
+    }
     let Some(offered) = found.roles.get(role) else {
         if found.roles.is_empty() {
             return None;
@@ -303,12 +340,7 @@ pub(super) fn offered(around: &Around<'_>, ticket: &Ticket, rule: &TemplateRule)
     };
     match until {
         Some(until) if until <= ticket.opened_at.max(around.now).plus(offered.most) => None,
-        Some(_) => refuse(format!(
-            "The role “{role}” on {name} is given for {} days at most; choose an earlier end.",
-            offered.most.as_secs() / 86_400
-        )),
-        None => {
-            refuse(format!("Say until when: the role “{role}” on {name} is given for {} days at most.", offered.most.as_secs() / 86_400))
-        }
+        Some(_) => refuse(format!("The role “{role}” on {name} is given for {} at most; choose an earlier end.", span(offered.most))),
+        None => refuse(format!("Say until when: the role “{role}” on {name} is given for {} at most.", span(offered.most))),
     }
 }

@@ -5,10 +5,11 @@ use serde_json::json;
 use super::command::Fields;
 use super::draft::{Draft, Pinning};
 use super::event::{Fact, NewEvent};
+use super::missing::Missing;
 use super::number::Number;
 use super::refusal::Refusal;
 use super::state::{Held, Ticket};
-use super::{clock, conditions, consequences, duties, escalate, fixed, scores, severity, take};
+use super::{clock, conditions, consequences, duties, entry, escalate, fixed, scores, severity, take};
 use crate::ledger::sealed::Sealed;
 
 pub(super) fn set_fields(draft: &mut Draft<'_>, number: &Number, given: &Fields, reason: Option<&Sealed>) -> Result<(), Refusal> {
@@ -19,7 +20,11 @@ pub(super) fn set_fields(draft: &mut Draft<'_>, number: &Number, given: &Fields,
         return Err(Refusal::Locked { ticket: number.clone(), status: ticket.status.clone() });
     }
     draft.check_fields(pin.kind, given)?;
-    fixed::stands(draft, ticket, pin, given)?;
+    let given = &as_the_entry_says(draft, ticket, pin, given)?;
+    // What follows from the answers stays as much as what somebody says.
+    let mut scored = given.clone();
+    scores::apply(pin.kind, Some(ticket), &mut scored)?;
+    fixed::stands(draft, ticket, pin, &scored)?;
     within_the_entry(draft, ticket, pin, given)?;
     let overridden = severity::overridden(pin.kind, ticket, given);
     let reason = reason.filter(|r| !r.bytes.is_empty());
@@ -43,7 +48,8 @@ pub(super) fn set_fields(draft: &mut Draft<'_>, number: &Number, given: &Fields,
     let named = plain.keys().cloned().chain(sealed.iter().map(|(name, _)| name.clone())).collect::<Vec<_>>();
     let authored =
         duties::authored(pin.kind, &given.iter().filter(|(n, _)| named.contains(n)).map(|(n, v)| (n.clone(), v.clone())).collect());
-    let fact = Fact::FieldsSet { fields: plain, sealed_fields: sealed.iter().map(|(name, _)| name.clone()).collect(), authored };
+    let fact =
+        Fact::FieldsSet { fields: plain, sealed_fields: sealed.iter().map(|(name, _)| name.clone()).collect(), authored, asks: None };
     let mut event = NewEvent::on(number, fact).by(&pin.kind.digest);
     for (name, value) in sealed {
         event = event.seal(format!("field.{name}"), value.clone());
@@ -56,6 +62,17 @@ pub(super) fn set_fields(draft: &mut Draft<'_>, number: &Number, given: &Fields,
     escalate::page(draft, number, pin);
     consequences::after(draft, number, pin, json!({ "kind": "FieldsSet" }));
     consequences::follow(draft, number)
+}
+
+/// The same values, with what follows from the system's entry: nobody says of a privileged role that it is none.
+fn as_the_entry_says(draft: &Draft<'_>, ticket: &Ticket, pin: Pinning<'_>, given: &Fields) -> Result<Fields, Refusal> {
+    let mut fields = given.clone();
+    if entry::apply(&draft.ctx.library.organisation, pin.kind, Some(ticket), &mut fields) {
+        let says = "The system's entry says that this role is privileged, so it is asked for as such; choose a smaller role instead.";
+        let missing = vec![Missing::Condition { code: "NotOffered", says: says.to_owned() }];
+        return Err(Refusal::Missing { ticket: Some(ticket.number.clone()), verb: "be changed so".into(), missing });
+    }
+    Ok(fields)
 }
 
 /// Access that was taken without asking first stays within what its system's entry offers.

@@ -51,7 +51,7 @@ pub fn deadlines(ticket: &Ticket) -> Vec<Deadline> {
         }
     }
     if let Some(escalation) = &ticket.escalation
-        && let (Some(at), None) = (escalation.next, &escalation.acknowledged_by)
+        && let Some(at) = escalation.next
     {
         out.push(Deadline { id: format!("escalation:{}", escalation.tier + 1), at });
     }

@@ -69,6 +69,11 @@ pub trait PeopleView {
         let _ = email;
         None
     }
+    /// What this person is called, where names are known.
+    fn name(&self, person: &str) -> Option<String> {
+        let _ = person;
+        None
+    }
     /// What the calendar of shifts says, where there is one.
     fn shifts(&self) -> &[Shift] {
         &[]
@@ -157,6 +162,7 @@ pub fn decide(ctx: &Context<'_>, world: &dyn World, command: &Command) -> Result
         Command::DecideLines { ticket, choices } => campaign::decide(&mut draft, ticket, choices)?,
         Command::MissPage { ticket, missed } => escalate::missed(&mut draft, ticket, missed)?,
         Command::AnswerPage { ticket, service, answer, agent } => escalate::answered_elsewhere(&mut draft, ticket, service, answer, agent)?,
+        Command::NoticeReached { ticket, group, way, people } => escalate::reached(&mut draft, ticket, group, way, people)?,
         Command::Fire { ticket, deadline, came_due } => deadlines::fire(&mut draft, ticket, deadline, *came_due)?,
         Command::Oblige { obligation, due, missed, checked } => {
             if *ctx.actor != Actor::Scheduler {

@@ -9,7 +9,7 @@ use super::command::Fields;
 use super::decide::PeopleView;
 use super::event::Actor;
 use super::state::Ticket;
-use super::view;
+use super::{second, view};
 use crate::env::Timestamp;
 use crate::procedure::model::{Kind, Organisation, Response};
 use crate::procedure::rules::applies;
@@ -49,6 +49,47 @@ pub fn requesters(around: &Around<'_>, ticket: &Ticket) -> BTreeSet<String> {
     out
 }
 
+/// What makes a request somebody's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Opened it.
+    Opened,
+    /// It is for this person.
+    Subject,
+    /// Wrote something that an approver is shown.
+    Wrote,
+    /// Answers for the tool that opened it.
+    Tool,
+}
+
+impl Part {
+    /// The beginning of a sentence to that person, about `what`.
+    #[must_use]
+    pub fn sentence(self, what: &str) -> String {
+        match self {
+            Self::Opened => format!("You asked for {what}"),
+            Self::Subject => format!("What {what} asks for is for you"),
+            Self::Wrote => format!("You wrote a part of what is approved on {what}"),
+            Self::Tool => format!("You answer for the tool that opened {what}"),
+        }
+    }
+}
+
+/// Which part makes it this person's own request; none when it is not.
+#[must_use]
+pub fn part_of(around: &Around<'_>, ticket: &Ticket, person: &str) -> Option<Part> {
+    if !requesters(around, ticket).contains(person) {
+        return None;
+    }
+    let opened = second::requested(ticket, person, around.people);
+    Some(match subject(around.kind, ticket) {
+        _ if opened => Part::Opened,
+        Some(subject) if subject == person => Part::Subject,
+        _ if ticket.authors.contains(person) => Part::Wrote,
+        _ => Part::Tool,
+    })
+}
+
 /// The person for whom it is asked.
 #[must_use]
 pub fn subject<'t>(kind: &Kind, ticket: &'t Ticket) -> Option<&'t str> {
@@ -77,7 +118,7 @@ pub fn held_apart(around: &Around<'_>, ticket: &Ticket, transition: &str, person
 fn holders(around: &Around<'_>, ticket: &Ticket, duty: &str) -> BTreeSet<String> {
     match duty {
         "request" => requesters(around, ticket),
-        "owner" => ticket.owner.iter().cloned().collect(),
+        "owner" => ticket.owner.iter().chain(&ticket.owners).cloned().collect(),
         SUBJECT => subject(around.kind, ticket).map(str::to_owned).into_iter().collect(),
         step => {
             let took = ticket.steps.iter().filter(|s| s.transition == step).filter_map(|s| s.by.person());
@@ -95,6 +136,27 @@ fn holders(around: &Around<'_>, ticket: &Ticket, duty: &str) -> BTreeSet<String>
             out
         }
     }
+}
+
+/// The link from a review to what it reviews.
+pub(super) const REVIEWS: &str = "reviews";
+
+/// Whether whoever had a part in what this ticket reviews does not take this step.
+pub(super) fn keeps_reviewed_apart(around: &Around<'_>, ticket: &Ticket, transition: &str) -> bool {
+    let variables = view::variables(ticket, around.kind, around.response);
+    let both = |duties: &[String]| duties.iter().any(|d| d == "reviewed") && duties.iter().any(|d| d == transition);
+    around.kind.separate.iter().any(|rule| both(&rule.duties) && applies(rule.when.as_ref(), &variables))
+}
+
+/// Everybody who had a part in a ticket: who asked for it or wrote it, took a step of it, approved one, or worked on it or on
+/// what was merged into it.
+pub(super) fn had_a_part(around: &Around<'_>, ticket: &Ticket) -> BTreeSet<String> {
+    let mut out = requesters(around, ticket);
+    out.extend(second::workers(ticket).into_iter().map(str::to_owned));
+    for step in around.kind.transitions.keys() {
+        out.extend(holders(around, ticket, step));
+    }
+    out
 }
 
 /// A field of type time.

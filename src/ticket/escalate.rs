@@ -2,11 +2,11 @@
 
 use super::command::MissedPage;
 use super::draft::{Draft, Pinning};
-use super::event::{Fact, NewEvent};
+use super::event::{Actor, Fact, NewEvent};
 use super::number::Number;
 use super::offer::may;
 use super::refusal::Refusal;
-use super::state::EscalationState;
+use super::state::{EscalationState, Ticket};
 use super::{rota, view};
 use crate::ledger::sealed::Sealed;
 use crate::procedure::model::Escalate;
@@ -38,49 +38,74 @@ pub(super) fn page(draft: &mut Draft<'_>, number: &Number, pin: Pinning<'_>) {
     draft.push(NewEvent::on(number, fact).by(&pin.kind.digest));
 }
 
-/// Nobody said in time that they have seen it.
+/// Nobody said in time that they have seen it, or whoever did has not put it right since.
 pub(super) fn next_tier(draft: &mut Draft<'_>, number: &Number, pin: Pinning<'_>) -> Result<(), Refusal> {
-    let Some(EscalationState { tier, clock, .. }) = draft.ticket(number)?.escalation.clone() else { return Ok(()) };
-    call(draft, number, pin, clock.as_deref(), tier, None);
+    let ticket = draft.ticket(number)?;
+    let Some(EscalationState { tier, clock, acknowledged_by, .. }) = ticket.escalation.clone() else { return Ok(()) };
+    if acknowledged_by.is_none() {
+        call(draft, number, pin, clock.as_deref(), tier, None);
+    } else if is_missed(ticket, clock.as_deref()) {
+        call(draft, number, pin, clock.as_deref(), 0, None);
+    } else {
+        // It was put right meanwhile: nobody is called, and nobody need look again.
+        draft.push(NewEvent::on(number, Fact::EscalationAcknowledged { tier, morning: None, next: None }).by(&pin.kind.digest));
+    }
     Ok(())
 }
 
-/// The tiers of a procedure, gone through as often as it says.
-struct Tiers<'p>(Option<&'p Escalate>);
+/// Whether the clock that began an escalation still runs, beyond its target.
+fn is_missed(ticket: &Ticket, clock: Option<&str>) -> bool {
+    let state = clock.and_then(|name| ticket.clocks.get(name));
+    !ticket.ended && state.is_some_and(|c| c.breached && c.stopped.is_none())
+}
 
-impl Tiers<'_> {
-    /// The place or role of a tier, from 1.
-    fn get(&self, n: i64) -> Option<&str> {
-        let escalate = self.0?;
-        let at = usize::try_from(n - 1).ok()?;
-        let all = escalate.to.len().saturating_mul(usize::try_from(escalate.rounds).unwrap_or(1));
-        (at < all).then(|| escalate.to[at % escalate.to.len()].as_str())
+/// The tiers of a procedure, gone through as often as it says.
+struct Tiers<'p> {
+    rule: Option<&'p Escalate>,
+    /// They are gone through again and again.
+    endless: bool,
+}
+
+impl<'p> Tiers<'p> {
+    /// Where no number of rounds is said, they go on until the status that ends them, or until the clock has stopped.
+    fn of(ticket: &Ticket, pin: Pinning<'p>, clock: Option<&str>) -> Self {
+        let rule = pin.kind.escalate.as_ref();
+        let place = |status: &str| pin.kind.statuses.iter().position(|s| s == status);
+        let before = |rule: &Escalate| place(&ticket.status) < place(&rule.until);
+        Self { rule, endless: rule.is_some_and(|r| r.rounds.is_none() && before(r)) && is_missed(ticket, clock) }
     }
 
-    /// The first tier from `n` on behind which somebody may stand: a place of the rota where nobody does is passed over.
-    fn from(&self, draft: &Draft<'_>, mut n: i64) -> Option<(i64, &str)> {
-        let rota = draft.ctx.library.organisation.estate.on_call.is_some();
-        while let Some(to) = self.get(n) {
-            if !(rota && to.starts_with(ON_CALL) && draft.on_call(to).is_none()) {
-                return Some((n, to));
-            }
-            n += 1;
-        }
-        None
+    /// The place or role of a tier, from 1.
+    fn get(&self, n: i64) -> Option<&'p str> {
+        let escalate = self.rule?;
+        let at = usize::try_from(n - 1).ok()?;
+        let all = escalate.to.len().saturating_mul(usize::try_from(escalate.rounds.unwrap_or(1)).unwrap_or(1));
+        (self.endless || at < all).then(|| escalate.to.get(at % escalate.to.len().max(1)).map(String::as_str))?
+    }
+
+    /// The first tier from `n` on behind which somebody stands; the next one at all where nobody stands behind any.
+    fn from(&self, draft: &Draft<'_>, n: i64) -> Option<(i64, &'p str)> {
+        let most = i64::try_from(self.rule.map_or(0, |r| r.to.len())).unwrap_or(0);
+        let somebody =
+            |to: &str| if to.starts_with(ON_CALL) { draft.on_call(to).is_some() } else { !draft.ctx.people.holders(to).is_empty() };
+        let ahead = || (n..n.saturating_add(most)).map_while(|at| Some((at, self.get(at)?)));
+        let first = self.rule.and_then(|r| r.to.iter().find(|to| somebody(to)));
+        if first.is_none() { ahead().next() } else { ahead().find(|(_, to)| somebody(to)) }
     }
 }
 
 /// Calls the tier after `from_tier`, or the role that a person named. Nothing happens when there is nobody left to call.
 fn call(draft: &mut Draft<'_>, number: &Number, pin: Pinning<'_>, clock: Option<&str>, from_tier: i64, by_hand: Option<(&str, &Sealed)>) {
-    let tiers = Tiers(pin.kind.escalate.as_ref());
+    let Some(ticket) = draft.find(number) else { return };
+    let tiers = Tiers::of(ticket, pin, clock);
     let found = match by_hand {
         Some((to, _)) => Some((from_tier + 1, to.to_owned())),
         None => tiers.from(draft, from_tier + 1).map(|(n, to)| (n, to.to_owned())),
     };
     let Some((to_tier, to)) = found else { return };
     // What began with a page goes on as fast.
-    let answer = tiers.0.and_then(|e| e.pages.as_ref()).map(|pages| pages.answer).filter(|_| clock.is_none() && by_hand.is_none());
-    let every = answer.or(tiers.0.map(|e| e.every));
+    let answer = tiers.rule.and_then(|e| e.pages.as_ref()).map(|pages| pages.answer).filter(|_| clock.is_none() && by_hand.is_none());
+    let every = answer.or(tiers.rule.map(|e| e.every));
     let next = if tiers.from(draft, to_tier + 1).is_some() { every.map(|e| draft.ctx.now.plus(e)) } else { None };
     let person = draft.on_call(&to).or_else(|| draft.ctx.people.is_active(&to).then(|| to.clone()));
     let morning = person.as_ref().and_then(|_| rota::morning_after(&draft.ctx.library.organisation, draft.ctx.now));
@@ -123,15 +148,28 @@ pub(super) fn by_hand(draft: &mut Draft<'_>, number: &Number, to: Option<&str>, 
     Ok(())
 }
 
+/// Whether the ticket is calling for this person now, by name or by a role, and nobody has answered.
+#[must_use]
+pub fn is_called(ticket: &Ticket, actor: &Actor) -> bool {
+    let called = |e: &EscalationState| {
+        e.acknowledged_by.is_none() && (actor.has_role(&e.to) || (e.person.is_some() && e.person.as_deref() == actor.person()))
+    };
+    ticket.escalation.as_ref().is_some_and(called)
+}
+
 /// "I have seen it."
 pub(super) fn acknowledge(draft: &mut Draft<'_>, number: &Number) -> Result<(), Refusal> {
-    draft.worker("answer an escalation")?;
+    if !draft.find(number).is_some_and(|ticket| is_called(ticket, draft.ctx.actor)) {
+        draft.worker("answer an escalation")?;
+    }
     let ticket = draft.ticket(number)?;
     let pin = draft.pinning(ticket)?;
     match &ticket.escalation {
-        Some(EscalationState { acknowledged_by: None, tier, .. }) => {
+        Some(EscalationState { acknowledged_by: None, tier, clock, .. }) => {
             let morning = rota::morning_after(&draft.ctx.library.organisation, draft.ctx.now);
-            let fact = Fact::EscalationAcknowledged { tier: *tier, morning };
+            let again = pin.kind.escalate.as_ref().and_then(|e| e.again).filter(|_| is_missed(ticket, clock.as_deref()));
+            let next = again.map(|again| draft.ctx.now.plus(again));
+            let fact = Fact::EscalationAcknowledged { tier: *tier, morning, next };
             draft.push(NewEvent::on(number, fact).by(&pin.kind.digest));
             Ok(())
         }
@@ -150,7 +188,7 @@ pub(super) fn missed(draft: &mut Draft<'_>, number: &Number, missed: &MissedPage
     let still = |e: &&EscalationState| e.acknowledged_by.is_none() && e.tier == missed.tier && e.to == missed.to;
     let Some(under_way) = ticket.escalation.as_ref().filter(still).filter(|_| !ticket.ended) else { return Ok(()) };
     let clock = under_way.clock.clone();
-    let tiers = Tiers(pin.kind.escalate.as_ref());
+    let tiers = Tiers::of(ticket, pin, clock.as_deref());
     let first_round = pin.kind.escalate.as_ref().is_some_and(|e| usize::try_from(missed.tier).is_ok_and(|tier| tier < e.to.len()));
     let next = missed.alone && first_round && tiers.from(draft, missed.tier + 1).is_some();
     let MissedPage { tier, to, person, platform, why, .. } = missed.clone();
@@ -177,7 +215,23 @@ pub(super) fn answered_elsewhere(
     Ok(())
 }
 
-/// A group says that it read this; anybody of the group may.
+/// People were reached with what a group must read. Each is recorded once.
+pub(super) fn reached(draft: &mut Draft<'_>, number: &Number, group: &str, way: &str, people: &[String]) -> Result<(), Refusal> {
+    draft.house("say who was reached")?;
+    let ticket = draft.ticket(number)?;
+    let pin = draft.pinning(ticket)?;
+    let Some(notified) = ticket.notified.get(group) else {
+        return Err(Refusal::NoSuchGroup { group: group.chars().filter(|c| !c.is_control()).take(60).collect() });
+    };
+    let people: Vec<String> = people.iter().filter(|p| !notified.reached.contains_key(*p)).cloned().collect();
+    if !people.is_empty() {
+        let fact = Fact::GroupReached { group: group.to_owned(), way: way.to_owned(), people };
+        draft.push(NewEvent::on(number, fact).by(&pin.kind.digest));
+    }
+    Ok(())
+}
+
+/// A group says that it read this; anybody of the group may, and whoever was asked with it.
 pub(super) fn acknowledge_notification(draft: &mut Draft<'_>, number: &Number, group: &str) -> Result<(), Refusal> {
     let person = draft.person("say that a group has read this")?;
     let ticket = draft.ticket(number)?;
@@ -188,7 +242,7 @@ pub(super) fn acknowledge_notification(draft: &mut Draft<'_>, number: &Number, g
     let members = draft.ctx.library.organisation.groups.get(group).map_or(&[][..], Vec::as_slice);
     let belongs =
         may(draft.ctx.actor, Some(ticket), members) || members.iter().any(|m| m.contains('@') && draft.ctx.people.has_email(person, m));
-    if !belongs {
+    if !belongs && !notified.reached.contains_key(person) {
         return Err(Refusal::NotAllowed { what: format!("answer for {group}"), roles: Vec::new() });
     }
     if notified.acknowledged_by.is_some() {

@@ -161,6 +161,8 @@ pub enum Fact {
         sealed_fields: Vec<String>,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         authored: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        asks: Option<String>,
     },
     /// Sealed: `note`, `reason` (why late).
     NoteAdded { note: i64, occurred_at: Option<Timestamp>, late: bool },
@@ -236,6 +238,9 @@ pub enum Fact {
         tier: i64,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         morning: Option<Timestamp>,
+        /// When somebody is called again, if what was missed is still missed then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<Timestamp>,
     },
     /// A pager outside says that somebody answered there whom we do not know: it stops nothing. Sealed: `agent`.
     PageAnswered { service: String, answer: String },
@@ -254,6 +259,8 @@ pub enum Fact {
     MorningTold { person: String, came_due: Timestamp },
     /// A group must say that it read this.
     GroupNotified { group: String, due: Option<Timestamp> },
+    /// These people were reached by this way with what the group must read, where its silence would count.
+    GroupReached { group: String, way: String, people: Vec<String> },
     /// It did.
     NotificationAcknowledged { group: String },
     /// It did not, in time.
@@ -448,6 +455,7 @@ impl Fact {
             Self::OnCallChanged { .. } => "OnCallChanged",
             Self::RotaRead { .. } => "RotaRead",
             Self::GroupNotified { .. } => "GroupNotified",
+            Self::GroupReached { .. } => "GroupReached",
             Self::NotificationAcknowledged { .. } => "NotificationAcknowledged",
             Self::NotificationOverdue { .. } => "NotificationOverdue",
             Self::OwedReminded { .. } => "OwedReminded",
@@ -621,6 +629,9 @@ pub struct TransitionTaken {
     /// The statement that was approved, for a step that needs approvals: it must still fit when a later step relies on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approved: Option<ApprovedAs>,
+    /// Levels with which a step ends that asks for their answers, by the field that holds them. They are never forgotten.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub levels: BTreeMap<String, String>,
 }
 
 /// What was approved.

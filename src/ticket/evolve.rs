@@ -59,6 +59,7 @@ fn open(number: Number, opened: &TicketOpened, event: &Event) -> Ticket {
         intake: opened.intake.clone(),
         fields: BTreeMap::new(),
         owner: None,
+        owners: BTreeSet::new(),
         lead: None,
         steps: Vec::new(),
         notes: 0,
@@ -76,6 +77,7 @@ fn open(number: Number, opened: &TicketOpened, event: &Event) -> Ticket {
         alerts: AlertCount::default(),
         severities: BTreeSet::new(),
         severity_changes: BTreeSet::new(),
+        levels: BTreeMap::new(),
         merged_from: Vec::new(),
         brought: BTreeMap::new(),
         merged_into: None,
@@ -94,7 +96,11 @@ fn open(number: Number, opened: &TicketOpened, event: &Event) -> Ticket {
 fn apply(ticket: &mut Ticket, fact: &Fact, event: &Event) {
     match fact {
         Fact::TransitionTaken(taken) => step(ticket, taken, event),
-        Fact::FieldsSet { fields, sealed_fields, authored } => {
+        Fact::FieldsSet { fields, sealed_fields, authored, asks } => {
+            // Asked for anew: what was decided on the last asking counts no longer.
+            if let Some(step) = asks {
+                ticket.approvals.remove(step);
+            }
             set_fields(ticket, fields, sealed_fields, event);
             remember_author(ticket, *authored, event);
         }
@@ -105,7 +111,10 @@ fn apply(ticket: &mut Ticket, fact: &Fact, event: &Event) {
             ticket.evidence_waived.insert(phase.clone());
             ticket.owed.retain(|o| !(o.what == "evidence" && o.of == *phase));
         }
-        Fact::OwnerAssigned { person } => ticket.owner = Some(person.clone()),
+        Fact::OwnerAssigned { person } => {
+            ticket.owner = Some(person.clone());
+            ticket.owners.insert(person.clone());
+        }
         Fact::LeadAssigned { person } => ticket.lead = Some(person.clone()),
         Fact::Linked { .. } | Fact::Unlinked { .. } => links(ticket, fact, event),
         Fact::MergedInto { into, from_status } => ticket.merged_into = Some((into.clone(), from_status.clone())),
@@ -125,22 +134,13 @@ fn apply(ticket: &mut Ticket, fact: &Fact, event: &Event) {
         Fact::Escalated { .. } | Fact::EscalationAcknowledged { .. } => escalation(ticket, fact, event),
         Fact::NoteRevised { note, edited_at: Some(at), .. } => revised(ticket, *note, *at),
         Fact::MorningTold { person, .. } => drop(ticket.woken.remove(person)),
-        Fact::GroupNotified { .. } | Fact::NotificationAcknowledged { .. } | Fact::NotificationOverdue { .. } => {
-            notification(ticket, fact, event);
-        }
+        Fact::GroupNotified { .. }
+        | Fact::GroupReached { .. }
+        | Fact::NotificationAcknowledged { .. }
+        | Fact::NotificationOverdue { .. } => notification(ticket, fact, event),
         Fact::OwedReminded { owed, .. } => remind_owed(ticket, owed),
         Fact::ApprovalDecided { .. } | Fact::ApprovalWithdrawn { .. } => approval(ticket, fact, event),
-        Fact::ApprovalSpoken { transition, giver, digest } => {
-            let (transition, giver, digest) = (transition.clone(), giver.clone(), digest.clone());
-            ticket.spoken = Some(Spoken { transition, giver, digest, at: event.at, confirmed: None });
-        }
-        Fact::SpokenApprovalAnswered { confirmed, .. } => {
-            if let Some(spoken) = &mut ticket.spoken {
-                spoken.confirmed = Some(*confirmed);
-                // Where nobody had answered, whoever did is the giver from now on.
-                spoken.giver = event.actor.person().map(str::to_owned);
-            }
-        }
+        Fact::ApprovalSpoken { .. } | Fact::SpokenApprovalAnswered { .. } => spoken(ticket, fact, event),
         Fact::LinesGathering { .. }
         | Fact::UsersListed { .. }
         | Fact::LinesListed { .. }
@@ -264,6 +264,9 @@ fn step(ticket: &mut Ticket, taken: &TransitionTaken, event: &Event) {
     set_fields(ticket, &taken.fields, &taken.sealed_fields, event);
     add_tasks(ticket, &taken.tasks);
     remember_author(ticket, taken.authored, event);
+    for (field, level) in &taken.levels {
+        ticket.levels.entry(field.clone()).or_default().insert(level.clone());
+    }
     // Approvals are for one taking: after a reopening they must be asked for again.
     let given = ticket.approvals.remove(&taken.transition).unwrap_or_default();
     if let Some(approved) = &taken.approved {
@@ -336,13 +339,13 @@ fn escalation(ticket: &mut Ticket, fact: &Fact, event: &Event) {
                 next: *next,
             });
         }
-        Fact::EscalationAcknowledged { morning, .. } => {
+        Fact::EscalationAcknowledged { morning, next, .. } => {
             if let (Some(person), Some(morning)) = (event.actor.person(), morning) {
                 ticket.woken.insert(person.to_owned(), *morning);
             }
             if let Some(under_way) = &mut ticket.escalation {
                 under_way.acknowledged_by = event.actor.person().map(str::to_owned);
-                under_way.next = None;
+                under_way.next = *next;
             }
         }
         _ => {}
@@ -352,7 +355,16 @@ fn escalation(ticket: &mut Ticket, fact: &Fact, event: &Event) {
 fn notification(ticket: &mut Ticket, fact: &Fact, event: &Event) {
     match fact {
         Fact::GroupNotified { group, due } => {
-            ticket.notified.insert(group.clone(), NotifiedState { due: *due, acknowledged_by: None, overdue: false });
+            ticket
+                .notified
+                .insert(group.clone(), NotifiedState { due: *due, acknowledged_by: None, overdue: false, reached: BTreeMap::new() });
+        }
+        Fact::GroupReached { group, people, .. } => {
+            if let Some(notified) = ticket.notified.get_mut(group) {
+                for person in people {
+                    notified.reached.entry(person.clone()).or_insert(event.at);
+                }
+            }
         }
         Fact::NotificationAcknowledged { group } => {
             if let Some(notified) = ticket.notified.get_mut(group) {
@@ -403,6 +415,24 @@ fn approval(ticket: &mut Ticket, fact: &Fact, event: &Event) {
             }
             if let Some(standing) = ticket.approvals.get_mut(transition) {
                 standing.retain(|a| a.person != *id);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn spoken(ticket: &mut Ticket, fact: &Fact, event: &Event) {
+    match fact {
+        Fact::ApprovalSpoken { transition, giver, digest } => {
+            let (transition, giver, digest) = (transition.clone(), giver.clone(), digest.clone());
+            ticket.spoken = Some(Spoken { transition, giver, digest, at: event.at, confirmed: None });
+        }
+        Fact::SpokenApprovalAnswered { confirmed, digest, .. } => {
+            if let Some(spoken) = &mut ticket.spoken {
+                spoken.digest.clone_from(digest);
+                spoken.confirmed = Some(*confirmed);
+                // Where nobody had answered, whoever did is the giver from now on.
+                spoken.giver = event.actor.person().map(str::to_owned);
             }
         }
         _ => {}

@@ -2,15 +2,14 @@
 
 use std::cmp::Ordering;
 
-use super::approval;
-use super::authority;
 use super::campaign;
-use super::duties::{Around, held_apart, requesters, word_of};
+use super::duties::{Around, word_of};
+use super::escalate;
 use super::event::Actor;
+use super::judge;
 use super::number::Number;
-use super::offer::starts;
+use super::spoken;
 use super::state::Ticket;
-use super::view;
 use crate::env::Timestamp;
 use crate::procedure::model::{Permission, Role};
 
@@ -82,21 +81,18 @@ pub fn waiting(around: &Around<'_>, ticket: &Ticket, actor: &Actor) -> Vec<Waiti
         ticket: ticket.number.clone(),
     };
     let mut out = Vec::new();
-    if let Some(spoken) = ticket.spoken.as_ref().filter(|s| s.confirmed.is_none() && s.giver.as_deref() == Some(person)) {
-        out.push(of(Why::Confirm, Some(&spoken.transition), clock));
-    }
+    let steps = || around.kind.transitions.values();
+    let asked = steps().find(|t| spoken::waits(ticket, t) && spoken::is_asked(around, ticket, t, actor));
+    out.extend(asked.map(|t| of(Why::Confirm, Some(&t.name), clock)));
     if ticket.ended {
         return out;
     }
-    out.extend(decisions(around, ticket, actor, person).into_iter().map(|t| of(Why::Decide, Some(&t), clock)));
+    let decides = steps().filter(|t| !spoken::waits(ticket, t) && judge::decides(around, ticket, t, actor));
+    out.extend(decides.map(|t| of(Why::Decide, Some(&t.name), clock)));
     if lines_for(around, ticket, actor) > 0 {
         out.push(of(Why::Review, None, clock));
     }
-    if ticket
-        .escalation
-        .as_ref()
-        .is_some_and(|e| e.acknowledged_by.is_none() && (actor.has_role(&e.to) || e.person.as_deref() == Some(person)))
-    {
+    if escalate::is_called(ticket, actor) {
         out.push(of(Why::Called, None, clock));
     }
     let mine = ticket.owed.iter().filter(|o| o.who == person || actor.has_role(&o.who));
@@ -128,29 +124,6 @@ pub fn lines_for(around: &Around<'_>, ticket: &Ticket, actor: &Actor) -> i64 {
     let left = |who: &str| who.starts_with("p_") && !around.people.is_active(who);
     let takes_over = around.kind.lines.iter().flat_map(|l| &l.otherwise).any(|role| actor.has_role(role));
     lines.waits.iter().filter(|(who, _)| mine(who) || (takes_over && (left(who) || campaign::overdue(ticket)))).map(|(_, n)| n).sum()
-}
-
-/// The steps on which this person can decide now.
-fn decisions(around: &Around<'_>, ticket: &Ticket, actor: &Actor, person: &str) -> Vec<String> {
-    let variables = view::variables(ticket, around.kind, around.response);
-    let alone = authority::single_operator(around, person);
-    let own = requesters(around, ticket).contains(person) && !alone;
-    let waits = around.kind.transitions.values().filter(|t| {
-        let Some(rule) = &t.approval else { return false };
-        if own || !starts(ticket, around.kind, around.response, t) || approval::stands(ticket, t) {
-            return false;
-        }
-        let standing = approval::standing(ticket, t, around.people);
-        let decided = standing.iter().any(|a| a.person == person || !a.approved);
-        let open = approval::open_stage(rule, &standing, &variables).and_then(|(stage, _)| rule.stages.get(stage));
-        let used = |by: &authority::Authority| {
-            let whose = by.instead_of.as_deref().unwrap_or(person);
-            standing.iter().any(|a| a.approved && approval::authority_of(a) == whose)
-        };
-        let may = open.is_some_and(|stage| authority::of(around, ticket, stage, actor).is_ok_and(|by| !used(&by)));
-        may && !decided && (alone || held_apart(around, ticket, &t.name, person).is_none())
-    });
-    waits.map(|t| t.name.clone()).collect()
 }
 
 /// In the order in which somebody looks at them: what is due first, then the higher risk, then the longest waiting.

@@ -3,12 +3,12 @@
 //! A link is somebody's, who can take it back with a reason, or the procedure's: a step, an obligation or a report made it,
 //! later steps rely on it, and it stays. What a person linked never becomes the procedure's.
 
-use super::draft::Draft;
+use super::draft::{Draft, Pinning};
 use super::event::{Fact, NewEvent};
 use super::number::Number;
 use super::refusal::Refusal;
 use super::state::Ticket;
-use super::{campaign, consequences};
+use super::{authority, campaign, consequences, offer};
 use crate::ledger::sealed::Sealed;
 
 /// How a record came in that follows from something else.
@@ -25,9 +25,11 @@ pub(super) fn link(
     target: Option<&Sealed>,
     reason: Option<&Sealed>,
 ) -> Result<(), Refusal> {
-    draft.worker("add a link")?;
     let ticket = draft.ticket(number)?;
     let pin = draft.pinning(ticket)?;
+    if !is_for_the_taker(draft, ticket, pin, link) {
+        draft.worker("add a link")?;
+    }
     let word =
         (1..=40).contains(&link.len()) && link.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-');
     if !word {
@@ -72,6 +74,15 @@ pub(super) fn link(
         back(draft, number, link, other, false);
     }
     consequences::follow(draft, number)
+}
+
+/// Whether a step that the asker may take from here requires such a link: whoever may take it may give it as well.
+fn is_for_the_taker(draft: &Draft<'_>, ticket: &Ticket, pin: Pinning<'_>, link: &str) -> bool {
+    let around = draft.around(pin);
+    pin.kind.transitions.values().any(|step| {
+        let wanted = step.requires.links.contains_key(link) || step.requires.linked.iter().any(|rule| rule.link == link);
+        wanted && offer::starts(ticket, pin.kind, pin.response, step) && authority::may(&around, ticket, draft.ctx.actor, &step.by)
+    })
 }
 
 /// What a link is called from the other side.

@@ -3,15 +3,13 @@
 use std::time::Duration;
 
 use super::approval;
-use super::authority;
 use super::draft::Draft;
 use super::duties::{Around, requesters};
 use super::event::{Fact, NewEvent};
+use super::judge;
 use super::number::Number;
-use super::offer::starts;
 use super::refusal::Refusal;
 use super::state::Ticket;
-use super::view;
 use crate::env::Timestamp;
 
 /// So long after one nudge there is another one at the earliest.
@@ -34,21 +32,12 @@ pub fn waits(around: &Around<'_>, ticket: &Ticket) -> Option<Waits> {
     if ticket.ended {
         return None;
     }
-    let variables = view::variables(ticket, around.kind, around.response);
     let opened = ticket.steps.last().map_or(ticket.opened_at, |s| s.at);
-    around.kind.transitions.values().find_map(|t| {
-        let rule = t.approval.as_ref()?;
-        if !starts(ticket, around.kind, around.response, t) || approval::stands(ticket, t) {
-            return None;
-        }
-        let standing = approval::standing(ticket, t, around.people);
-        let (stage, _) = approval::open_stage(rule, &standing, &variables)?;
-        let mut on = authority::everybody(around, ticket, rule.stages.get(stage)?);
-        on.retain(|person| standing.iter().all(|given| given.person != *person));
-        // The stage before was decided by then.
-        let since = standing.iter().map(|given| given.at).max().map_or(opened, |at| at.max(opened));
-        Some(Waits { transition: t.name.clone(), on, since })
-    })
+    let transition = around.kind.transitions.values().find(|t| judge::waits(around, ticket, t))?;
+    let on = judge::everybody(around, ticket, transition);
+    // The stage before was decided by then.
+    let given = approval::standing(ticket, transition, around.people).iter().map(|given| given.at).max();
+    Some(Waits { transition: transition.name.clone(), on, since: given.map_or(opened, |at| at.max(opened)) })
 }
 
 pub(super) fn nudge(draft: &mut Draft<'_>, number: &Number) -> Result<(), Refusal> {

@@ -9,7 +9,7 @@ use super::missing::Missing;
 use super::number::Number;
 use super::offer::may;
 use super::refusal::Refusal;
-use super::{campaign, clock, conditions, consequences, escalate, fields, links, scores, severity, take};
+use super::{campaign, clock, conditions, consequences, entry, escalate, fields, links, scores, severity, take};
 use crate::env::Timestamp;
 use crate::procedure::model::{Kind, Response};
 
@@ -36,6 +36,7 @@ pub(super) fn by_hand(draft: &mut Draft<'_>, open: &Open) -> Result<Number, Refu
     draft.claimed(open.occurred_at, "The time at which it began")?;
     let mut filled = filled(kind, response, &open.fields);
     scores::apply(kind, None, &mut filled)?;
+    entry::apply(&library.organisation, kind, None, &mut filled);
     let mut missing: Vec<Missing> = kind
         .declare
         .requires

@@ -5,9 +5,62 @@
 
 use std::collections::BTreeMap;
 
+use super::duties::Part;
 use super::fields::FieldProblem;
 use super::missing::{Missing, sentence_of};
 use super::number::Number;
+
+/// What keeps fields as they are.
+#[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FixedBy {
+    /// People agreed to them by this step, and cannot be asked again now; `ends`: the step that ends it earlier, if one does.
+    Approval { step: String, ends: Option<String> },
+    /// This step was taken because of them.
+    Step { step: String },
+    /// A review decided them.
+    Review { review: Option<Number> },
+    /// Lists of users were handed in for them, or its lines are frozen.
+    Lines { frozen: bool },
+}
+
+impl FixedBy {
+    fn sentence(&self, ticket: &Number) -> String {
+        match self {
+            Self::Approval { step, ends: None } => {
+                format!(
+                    "people agreed to this as it stands (“{step}”), and cannot be asked again on {ticket} now. Open a new record for what is to be different."
+                )
+            }
+            Self::Approval { step, ends: Some(ends) } => {
+                format!(
+                    "people agreed to this as it stands (“{step}”), and cannot be asked again on {ticket} now. Take “{ends}” to end it earlier, or open a new record for what is to be different."
+                )
+            }
+            Self::Step { step } => {
+                format!(
+                    "“{step}” was taken on {ticket} because of what stands there, so it stays. Open a new record for what is to be different, and link it."
+                )
+            }
+            Self::Review { review } => {
+                let review = review.as_ref().map_or_else(|| "A review".to_owned(), ToString::to_string);
+                format!(
+                    "{review} decided this, so it is done on {ticket} as it stands there. Open a new record for what is to be different."
+                )
+            }
+            Self::Lines { frozen: false } => {
+                format!(
+                    "lists of users were handed in to {ticket} for what stands there, so it stays. Ask for it to be voided, and open another review."
+                )
+            }
+            Self::Lines { frozen: true } => {
+                format!(
+                    "the lines of {ticket} are frozen, so what it looks at stays as it is. Ask for it to be voided, and open another review."
+                )
+            }
+        }
+    }
+}
 
 /// Why a command was refused. Nothing has changed.
 #[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
@@ -45,8 +98,8 @@ pub enum Refusal {
     NotAllowed { what: String, roles: Vec<String> },
     /// This kind of caller cannot do that at all (a monitoring tool that closes, a person that fires a deadline).
     NotForYou { what: String },
-    /// The requester cannot approve.
-    OwnRequest { ticket: Number },
+    /// Whose request it is cannot approve it. `on`: names of those for whom it waits.
+    OwnRequest { ticket: Number, part: Part, on: Vec<String> },
     /// Nobody decides on a line that is about the person's own access.
     OwnAccess { ticket: Number, line: i64 },
     /// Nobody decides on a line of a list that the person handed in.
@@ -63,6 +116,8 @@ pub enum Refusal {
     PasskeyNeeded { label: String },
     /// The person did something on this ticket that must be kept apart from this. `duty`: the label of what was done.
     DutiesApart { ticket: Number, label: String, duty: String },
+    /// The person had a part in the ticket `of`, which this one reviews.
+    OwnWork { ticket: Number, label: String, of: Number },
     /// The person holds two roles that exclude each other.
     ConflictingRoles { ticket: Number, roles: (String, String) },
     /// The step that relied on the approval was taken already.
@@ -78,8 +133,8 @@ pub enum Refusal {
     Stale { ticket: Number, status: String, changed: Vec<(String, String)> },
     /// The work has ended, so this is locked.
     Locked { ticket: Number, status: String },
-    /// These fields were approved by this step, which cannot be asked for again now.
-    Fixed { ticket: Number, fields: Vec<String>, by: String },
+    /// These fields stay as they are, and why.
+    Fixed { ticket: Number, fields: Vec<String>, by: FixedBy },
     /// A reason is needed, and why.
     ReasonMissing { because: String },
     /// Something must be there first. `verb`: the transition's name, or "be opened".
@@ -187,7 +242,7 @@ impl Refusal {
             Self::NotByKey { .. } => "NotByKey",
             Self::SecondPersonNeeded { .. } => "SecondPersonNeeded",
             Self::PasskeyNeeded { .. } => "PasskeyNeeded",
-            Self::DutiesApart { .. } => "DutiesApart",
+            Self::DutiesApart { .. } | Self::OwnWork { .. } => "DutiesApart",
             Self::ConflictingRoles { .. } => "ConflictingRoles",
             Self::TooLateToWithdraw { .. } => "TooLateToWithdraw",
             Self::AuthorityUsed { .. } => "AuthorityUsed",
@@ -237,6 +292,7 @@ impl Refusal {
             | Self::SecondPersonNeeded { .. }
             | Self::PasskeyNeeded { .. }
             | Self::DutiesApart { .. }
+            | Self::OwnWork { .. }
             | Self::ConflictingRoles { .. }
             | Self::AuthorityUsed { .. }
             | Self::AlreadyDecided { .. } => self.not_this_person(),
@@ -280,7 +336,10 @@ impl Refusal {
             }
             Self::NotAllowed { what, roles } => format!("To {what}, one needs to be {}. Ask one of them.", any_of(roles)),
             Self::NotForYou { what } => format!("Only a person, signed in by themselves, can {what}."),
-            Self::OwnRequest { ticket } => format!("You asked for {ticket}, so somebody else must approve it."),
+            Self::OwnRequest { ticket, part, on } => {
+                let waits = if on.is_empty() { String::new() } else { format!(" It waits for {}.", on.join(" or ")) };
+                format!("{}, so somebody else must approve it.{waits}", part.sentence(&ticket.to_string()))
+            }
             Self::OwnAccess { ticket, line } => {
                 format!("Line {line} of {ticket} is about your own access, so somebody else must decide on it.")
             }
@@ -299,6 +358,11 @@ impl Refusal {
             }
             Self::DutiesApart { ticket, label, duty } => {
                 format!("On {ticket} you hold the duty “{duty}”, and “{label}” is kept apart from it. Ask a colleague to take it.")
+            }
+            Self::OwnWork { ticket, label, of } => {
+                format!(
+                    "You had a part in {of}, which {ticket} reviews, so somebody else must take “{label}”. Ask a colleague who had none."
+                )
             }
             Self::ConflictingRoles { ticket, roles: (a, b) } => {
                 format!("You are both {a} and {b}, which exclude each other, so somebody else must decide on {ticket}.")
@@ -348,12 +412,7 @@ impl Refusal {
             Self::Locked { ticket, status } => {
                 format!("{ticket} is {status}, so this is locked. Reopen it first if it must change; a note can still be added.")
             }
-            Self::Fixed { ticket, fields, by } => {
-                let fields = fields.join(", ");
-                format!(
-                    "{fields}: people agreed to this as it stands, or went ahead on it (“{by}”), and cannot be asked again on {ticket} now. Open a new record for what is to be different."
-                )
-            }
+            Self::Fixed { ticket, fields, by } => format!("{}: {}", fields.join(", "), by.sentence(ticket)),
             Self::ReasonMissing { because } => format!("Please give a reason: {because}."),
             Self::Missing { ticket, verb, missing } => sentence_of(ticket.as_ref(), verb, missing),
             Self::BadFields { problems } => problems.iter().map(FieldProblem::sentence).collect::<Vec<_>>().join(" "),
@@ -406,6 +465,7 @@ impl Refusal {
             | Self::SecondPersonNeeded { .. }
             | Self::PasskeyNeeded { .. }
             | Self::DutiesApart { .. }
+            | Self::OwnWork { .. }
             | Self::ConflictingRoles { .. }
             | Self::AuthorityUsed { .. }
             | Self::TooLateToWithdraw { .. }
@@ -436,6 +496,10 @@ fn any_of(roles: &[String]) -> String {
             "owner" => "the ticket's owner".to_owned(),
             "lead" => "the ticket's lead".to_owned(),
             "anyone" => "a verified person".to_owned(),
+            "requester" => "who asked for it".to_owned(),
+            super::authority::OWNER_OR_MANAGER => "the system's owner or the manager".to_owned(),
+            "owner-of-system" => "the system's owner".to_owned(),
+            "implementer-of-system" => "one who carries out changes on the system".to_owned(),
             role if role.starts_with(['a', 'e', 'i', 'o', 'u']) => format!("an {role}"),
             role => format!("a {role}"),
         })

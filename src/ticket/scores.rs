@@ -1,13 +1,16 @@
 //! Levels that follow from several choices, as a change's risk from how critical the system is, how exposed the data and
 //! how hard the way back. Nobody sets such a level by hand; whoever wants another one answers the questions otherwise.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::command::{FieldInput, Fields};
 use super::fields::FieldProblem;
 use super::refusal::Refusal;
 use super::state::Ticket;
-use crate::procedure::model::Kind;
+use crate::procedure::model::{Ask, Kind, Transition};
+use crate::procedure::rules::Score;
 
 /// Adds the levels that follow from what is given and what stands.
 pub(super) fn apply(kind: &Kind, ticket: Option<&Ticket>, fields: &mut Fields) -> Result<(), Refusal> {
@@ -32,6 +35,13 @@ pub(super) fn apply(kind: &Kind, ticket: Option<&Ticket>, fields: &mut Fields) -
         fields.insert(score.sets.clone(), FieldInput::Plain(level));
     }
     Ok(())
+}
+
+/// The levels with which a step ends that asks for their answers: whoever answers otherwise later does not undo that.
+pub(super) fn judged(kind: &Kind, transition: &Transition, after: &Ticket) -> BTreeMap<String, String> {
+    let asks = |score: &&Score| score.of.keys().any(|name| transition.asks.contains(&Ask::Field(name.clone())));
+    let level = |score: &Score| Some((score.sets.clone(), after.plain(&score.sets)?.as_str()?.to_owned()));
+    kind.scores.iter().filter(asks).filter_map(level).collect()
 }
 
 /// The reasons of a level, each as a sentence: "System criticality: High (3)".

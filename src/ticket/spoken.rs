@@ -6,16 +6,17 @@ use super::approval;
 use super::authority;
 use super::consequences;
 use super::draft::{Draft, Pinning};
-use super::duties::{Around, held_apart, requesters, word_of};
+use super::duties::{Around, held_apart, part_of, requesters, word_of};
 use super::event::{Actor, Fact, NewEvent};
+use super::judge;
 use super::missing::Missing;
 use super::number::Number;
 use super::refusal::Refusal;
-use super::state::Ticket;
+use super::state::{Spoken, Ticket};
 use super::view;
 use crate::ledger::sealed::Sealed;
-use crate::procedure::model::Transition;
-use crate::procedure::rules::{Silence, Verbal, applies};
+use crate::procedure::model::{Kind, Transition};
+use crate::procedure::rules::{Verbal, applies};
 
 /// What the step will record of the approval that was spoken.
 pub(super) struct ToRecord {
@@ -46,13 +47,14 @@ pub(super) fn relied_on(draft: &Draft<'_>, after: &Ticket, pin: Pinning<'_>, tra
             let why_not = cannot_give(draft, after, pin, rule, giver);
             why_not.map_or_else(|| Ok(Some(ToRecord { of: rule.of.clone(), giver: Some(giver.to_owned()) })), |says| Err(lacks(says)))
         }
-        None if rule.silence.as_ref().is_some_and(|s| is_silent(draft, after, s)) => {
-            Ok(Some(ToRecord { of: rule.of.clone(), giver: None }))
-        }
-        None => {
-            let label = pin.kind.fields.get(&rule.giver).map_or(rule.giver.as_str(), |f| f.label.as_str());
-            Err(lacks(format!("Say who agreed ({label}): it may start on a word that its giver confirms later.")))
-        }
+        None => match silence(draft, after, pin, rule) {
+            Ok(true) => Ok(Some(ToRecord { of: rule.of.clone(), giver: None })),
+            Ok(false) => {
+                let label = pin.kind.fields.get(&rule.giver).map_or(rule.giver.as_str(), |f| f.label.as_str());
+                Err(lacks(format!("Say who agreed ({label}): it may start on a word that its giver confirms later.")))
+            }
+            Err(says) => Err(lacks(says)),
+        },
     }
 }
 
@@ -68,16 +70,60 @@ fn cannot_give(draft: &Draft<'_>, ticket: &Ticket, pin: Pinning<'_>, rule: &Verb
         return Some("The one who agreed had another part in this, which is kept apart from approving; name somebody else.".to_owned());
     }
     let actor = Actor::Person { id: giver.to_owned(), roles: draft.ctx.people.roles(giver) };
-    let may = approval.stages.iter().any(|stage| authority::of(&around, ticket, stage, &actor).is_ok());
+    let may = approval.stages.iter().any(|stage| authority::of(&around, ticket, (&rule.of, stage), &actor).is_ok());
     (!draft.ctx.people.is_active(giver) || !may).then(|| "The one who agreed may not approve this; name somebody who may.".to_owned())
 }
 
-/// Whether everybody who may approve was asked and nobody answered in time, and what it is for is serious enough.
-fn is_silent(draft: &Draft<'_>, ticket: &Ticket, rule: &Silence) -> bool {
-    let unanswered = ticket.notified.get(&rule.of).is_some_and(|n| n.overdue && n.acknowledged_by.is_none());
-    let linked = ticket.links.iter().filter(|l| l.link == rule.link).filter_map(|l| draft.other(l.to.as_ref()?));
+/// Whether everybody who may approve was reached and nobody answered in time, and what it is for is serious enough. The error
+/// says that nobody answered, and why that says nothing.
+fn silence(draft: &Draft<'_>, ticket: &Ticket, pin: Pinning<'_>, verbal: &Verbal) -> Result<bool, String> {
+    let Some(rule) = &verbal.silence else { return Ok(false) };
+    let Some(notified) = ticket.notified.get(&rule.of).filter(|n| n.overdue && n.acknowledged_by.is_none()) else { return Ok(false) };
+    let mut linked = ticket.links.iter().filter(|l| l.link == rule.link).filter_map(|l| draft.other(l.to.as_ref()?));
     let serious = |incident: &Ticket| !incident.ended && incident.severities_seen().iter().any(|s| rule.severities.iter().any(|x| x == s));
-    unanswered && linked.into_iter().any(serious)
+    if !linked.any(serious) {
+        return Ok(false);
+    }
+    let around = draft.around(pin);
+    let mut asked = waited_for(&around, ticket, &rule.of);
+    asked.retain(|person| draft.ctx.actor.person() != Some(person));
+    let of_group = pin.kind.notifies.iter().filter(|n| n.groups.contains(&rule.of));
+    let within = of_group.filter_map(|n| n.must_acknowledge).max().unwrap_or_default();
+    let in_time = |person: &String| notified.reached.get(person).is_some_and(|at| at.plus(within) <= draft.ctx.now);
+    let missed: Vec<&String> = asked.iter().filter(|person| !in_time(person)).collect();
+    if missed.is_empty() && !asked.is_empty() {
+        return Ok(true);
+    }
+    let act = "Reach somebody who may approve it yourself, and name who agreed.";
+    if asked.is_empty() || missed.len() == asked.len() {
+        return Err(format!("Nobody who may approve it could be reached by any way in time, so that nobody answered says nothing. {act}"));
+    }
+    let names: Vec<String> = missed.iter().filter_map(|id| around.people.name(id)).collect();
+    Err(format!("Nobody answered, but not everybody who may approve it was reached in time ({}). {act}", names.join(", ")))
+}
+
+/// Whether the procedure counts the silence of this group.
+#[must_use]
+pub fn counts_silence_of(kind: &Kind, group: &str) -> bool {
+    silent(kind, group).next().is_some()
+}
+
+fn silent<'k>(kind: &'k Kind, group: &'k str) -> impl Iterator<Item = &'k Transition> {
+    let verbal = kind.transitions.values().filter_map(|t| t.verbal.as_ref());
+    let of_group = verbal.filter(move |v| v.silence.as_ref().is_some_and(|s| s.of == group));
+    of_group.filter_map(|v| kind.transitions.get(&v.of))
+}
+
+/// Everybody who must be reached before the silence of this group counts: whoever may approve what it is waited for.
+#[must_use]
+pub fn waited_for(around: &Around<'_>, ticket: &Ticket, group: &str) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    for person in silent(around.kind, group).flat_map(|step| judge::approvers(around, ticket, step)) {
+        if !out.contains(&person) {
+            out.push(person);
+        }
+    }
+    out
 }
 
 pub(super) fn record(draft: &mut Draft<'_>, number: &Number, pin: Pinning<'_>, to_record: ToRecord) -> Result<(), Refusal> {
@@ -89,9 +135,20 @@ pub(super) fn record(draft: &mut Draft<'_>, number: &Number, pin: Pinning<'_>, t
     Ok(())
 }
 
-/// Whether a decision on `transition` answers a spoken approval that still waits.
-pub(super) fn waits(ticket: &Ticket, transition: &str) -> bool {
-    ticket.spoken.as_ref().is_some_and(|s| s.transition == transition && s.confirmed.is_none())
+/// Whether a decision on `transition` answers a spoken approval: nobody has said yet whether it was so, or what was confirmed
+/// is not what stands there now.
+#[must_use]
+pub fn waits(ticket: &Ticket, transition: &Transition) -> bool {
+    let open = |spoken: &Spoken| match spoken.confirmed {
+        None => true,
+        Some(confirmed) => confirmed && !ticket.ended && !fits(spoken, ticket, transition),
+    };
+    ticket.spoken.as_ref().is_some_and(|s| s.transition == transition.name && open(s))
+}
+
+/// Whether what was spoken of, or confirmed, is what stands there now.
+pub(super) fn fits(spoken: &Spoken, ticket: &Ticket, transition: &Transition) -> bool {
+    approval::digest(ticket, transition).is_some_and(|now| now == spoken.digest)
 }
 
 /// The giver's own click.
@@ -106,14 +163,7 @@ pub(super) fn answer(
     let ticket = draft.ticket(number)?;
     let Some(spoken) = ticket.spoken.as_ref() else { return Err(Refusal::NothingToDo) };
     let around = draft.around(pin);
-    let may = match &spoken.giver {
-        Some(giver) => giver == person,
-        None => {
-            let stages = transition.approval.iter().flat_map(|a| &a.stages);
-            stages.into_iter().any(|stage| authority::of(&around, ticket, stage, draft.ctx.actor).is_ok())
-        }
-    };
-    if !may {
+    if !may_answer(&around, ticket, transition, draft.ctx.actor) {
         let giver = spoken.giver.is_some();
         let what = format!("say whether “{}” was approved{}", transition.label, if giver { "; only who gave the word can" } else { "" });
         return Err(Refusal::NotAllowed { what, roles: Vec::new() });
@@ -139,21 +189,40 @@ pub(super) fn answer(
     consequences::follow(draft, number)
 }
 
+/// Whether it is this person's to say: whoever gave the word, and where nobody had answered whoever may approve.
+fn may_answer(around: &Around<'_>, ticket: &Ticket, transition: &Transition, actor: &Actor) -> bool {
+    match ticket.spoken.as_ref().and_then(|s| s.giver.as_deref()) {
+        Some(giver) => actor.person() == Some(giver),
+        None => {
+            let mut stages = transition.approval.iter().flat_map(|a| &a.stages);
+            stages.any(|stage| authority::of(around, ticket, (&transition.name, stage), actor).is_ok())
+        }
+    }
+}
+
+/// Whether this person is asked for the click. Where nobody had answered, neither whoever asks for it nor whoever began it is.
+#[must_use]
+pub fn is_asked(around: &Around<'_>, ticket: &Ticket, transition: &Transition, actor: &Actor) -> bool {
+    let Some(person) = actor.person() else { return false };
+    let given = ticket.spoken.as_ref().is_some_and(|s| s.giver.is_some());
+    may_answer(around, ticket, transition, actor) && (given || not_by_the_same_hand(around, ticket, transition, person).is_ok())
+}
+
 /// Refuses a confirmation by whoever asks for it, took the step that relied on it, or had a part that is kept apart; `true`
 /// when only the organisation's single operator could have given it.
 fn not_by_the_same_hand(around: &Around<'_>, ticket: &Ticket, transition: &Transition, person: &str) -> Result<bool, Refusal> {
-    let own = requesters(around, ticket).contains(person);
+    let part = part_of(around, ticket, person);
     let relied = |step: &str| around.kind.transitions.get(step).and_then(|t| t.verbal.as_ref()).is_some_and(|v| v.of == transition.name);
     let took = ticket.steps.iter().rev().find(|s| relied(&s.transition) && s.by.person() == Some(person)).map(|s| s.transition.clone());
     let duty = took.or_else(|| held_apart(around, ticket, &transition.name, person));
-    let alone = (own || duty.is_some()) && authority::single_operator(around, person);
-    match duty {
+    let alone = (part.is_some() || duty.is_some()) && authority::single_operator(around, person);
+    match (part, duty) {
         _ if alone => Ok(true),
-        _ if own => Err(Refusal::OwnRequest { ticket: ticket.number.clone() }),
-        Some(duty) => {
+        (Some(part), _) => Err(Refusal::OwnRequest { ticket: ticket.number.clone(), part, on: Vec::new() }),
+        (None, Some(duty)) => {
             let duty = view::label(around.kind, around.response, &duty).to_owned();
             Err(Refusal::DutiesApart { ticket: ticket.number.clone(), label: transition.label.clone(), duty })
         }
-        None => Ok(false),
+        (None, None) => Ok(false),
     }
 }

@@ -72,6 +72,9 @@ pub struct Ticket {
     pub fields: BTreeMap<String, Held>,
     /// Owner, a person's id.
     pub owner: Option<String>,
+    /// Everybody who ever owned it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub owners: BTreeSet<String>,
     /// Lead, a person's id.
     pub lead: Option<String>,
     /// Steps taken, in order.
@@ -104,6 +107,9 @@ pub struct Ticket {
     /// Who changed its severity, and how.
     #[serde(default)]
     pub severity_changes: BTreeSet<SeverityChange>,
+    /// Levels that steps which ask for their answers ended with, by the field that holds them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub levels: BTreeMap<String, BTreeSet<String>>,
     /// Tickets merged into this one.
     pub merged_from: Vec<Number>,
     /// What each of those brought along.
@@ -186,7 +192,7 @@ pub struct Spoken {
     pub transition: String,
     /// Who spoke it; none when nobody answered.
     pub giver: Option<String>,
-    /// Digest of what was to be done.
+    /// Digest of what was to be done; once the giver has answered, of what the answer was about.
     pub digest: String,
     /// When the step was taken on it.
     pub at: Timestamp,
@@ -356,6 +362,9 @@ pub struct NotifiedState {
     /// Nobody said so in time, and that is recorded.
     #[serde(default)]
     pub overdue: bool,
+    /// People who were reached, and when first; recorded where the group's silence would count.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reached: BTreeMap<String, Timestamp>,
 }
 
 impl Ticket {

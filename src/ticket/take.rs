@@ -1,6 +1,7 @@
 //! Taking transitions: who may, from where, what must be there, and everything that follows at once.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -14,12 +15,15 @@ use super::number::Number;
 use super::refusal::Refusal;
 use super::state::{Held, SealedRef, Ticket};
 use super::{
-    approval, authority, campaign, clock, conditions, consequences, duties, fixed, links, merge, offer, owed, scores, second, severity,
-    spoken, view,
+    approval, authority, campaign, clock, conditions, consequences, duties, entry, fixed, links, merge, offer, owed, scores, second,
+    severity, spoken, view,
 };
+use crate::env::Timestamp;
 use crate::ledger::sealed::Sealed;
 use crate::procedure::model::{Ask, FieldType, Transition};
 
+/// Microseconds of a minute.
+const MINUTE: i64 = 60_000_000;
 /// The most transitions in one request.
 const MAX_STEPS: usize = 8;
 
@@ -74,15 +78,30 @@ fn permitted(draft: &Draft<'_>, ticket: &Ticket, pin: Pinning<'_>, transition: &
         return Err(Refusal::NotAllowed { what, roles: transition.by.clone() });
     }
     let apart = duties::held_apart(&around, ticket, &transition.name, person);
-    let alone = apart.is_some() && authority::single_operator(&around, person);
+    let own = own_work(draft, ticket, pin, transition, person);
+    let alone = (apart.is_some() || own.is_some()) && authority::single_operator(&around, person);
     if let Some(duty) = apart.filter(|_| !alone) {
         let duty = view::label(pin.kind, pin.response, &duty).to_owned();
         return Err(Refusal::DutiesApart { ticket: ticket.number.clone(), label: label.to_owned(), duty });
+    }
+    if let Some(of) = own.filter(|_| !alone) {
+        return Err(Refusal::OwnWork { ticket: ticket.number.clone(), label: label.to_owned(), of });
     }
     if transition.fresh_auth && draft.ctx.via.auth != "passkey" {
         return Err(Refusal::PasskeyNeeded { label: label.to_owned() });
     }
     Ok(alone)
+}
+
+/// The ticket that this one reviews and in which the person had a part, where the procedure keeps the two apart.
+fn own_work(draft: &Draft<'_>, ticket: &Ticket, pin: Pinning<'_>, transition: &Transition, person: &str) -> Option<Number> {
+    let around = draft.around(pin);
+    if !duties::keeps_reviewed_apart(&around, ticket, &transition.name) {
+        return None;
+    }
+    let reviewed = ticket.links.iter().filter(|l| l.link == duties::REVIEWS).filter_map(|l| draft.other(l.to.as_ref()?));
+    let had_a_part = |other: &&Ticket| draft.pinning(other).is_ok_and(|pin| duties::had_a_part(&draft.around(pin), other).contains(person));
+    reviewed.into_iter().find(had_a_part).map(|other| other.number.clone())
 }
 
 /// A step that was checked and is not yet recorded.
@@ -113,7 +132,9 @@ fn propose(draft: &mut Draft<'_>, number: &Number, step: &Step) -> Result<bool, 
     permitted(draft, ticket, pin, transition)?;
     let before = ticket.clone();
     let fields = as_long_again(draft, ticket, pin, transition, &step.fields)?;
-    let asked = with_fields(ticket, &fields);
+    let mut asked = with_fields(ticket, &fields);
+    // What was decided on the last asking is no answer to this one.
+    asked.approvals.remove(&transition.name);
     startable(&asked, pin, transition)?;
     draft.check_fields(pin.kind, &fields)?;
     fixed::stands(draft, ticket, pin, &fields)?;
@@ -134,7 +155,8 @@ fn propose(draft: &mut Draft<'_>, number: &Number, step: &Step) -> Result<bool, 
     if plain.is_empty() && sealed.is_empty() {
         return Err(Refusal::Missing { ticket: Some(number.clone()), verb: transition.name.clone(), missing: lacking });
     }
-    let fact = Fact::FieldsSet { fields: plain, sealed_fields: sealed.iter().map(|(name, _)| name.clone()).collect(), authored: true };
+    let (sealed_fields, asks) = (sealed.iter().map(|(name, _)| name.clone()).collect(), Some(transition.name.clone()));
+    let fact = Fact::FieldsSet { fields: plain, sealed_fields, authored: true, asks };
     let mut event = NewEvent::on(number, fact).by(&pin.kind.digest);
     for (name, value) in sealed {
         event = event.seal(format!("field.{name}"), value.clone());
@@ -148,6 +170,17 @@ fn propose(draft: &mut Draft<'_>, number: &Number, step: &Step) -> Result<bool, 
     Ok(true)
 }
 
+/// A step that was asked for and rejected is not asked for any more: what it would have moved is empty again.
+pub(super) fn no_longer_asked(draft: &mut Draft<'_>, number: &Number, pin: Pinning<'_>, transition: &Transition) {
+    let Some(ticket) = draft.find(number) else { return };
+    let asked = transition.moves.iter().filter(|(_, from)| ticket.fields.contains_key(from));
+    let fields: BTreeMap<String, Value> = asked.map(|(_, from)| (from.clone(), Value::Null)).collect();
+    if !fields.is_empty() {
+        let fact = Fact::FieldsSet { fields, sealed_fields: Vec::new(), authored: false, asks: None };
+        draft.push(NewEvent::on(number, fact).by(&pin.kind.digest));
+    }
+}
+
 /// What is asked for, with the time that nobody gave: as long again as the ticket was given for last, and no longer than the
 /// system's entry allows.
 fn as_long_again(draft: &Draft<'_>, ticket: &Ticket, pin: Pinning<'_>, transition: &Transition, given: &Fields) -> Result<Fields, Refusal> {
@@ -157,11 +190,8 @@ fn as_long_again(draft: &Draft<'_>, ticket: &Ticket, pin: Pinning<'_>, transitio
         if !time || fields.contains_key(wanted) || ticket.fields.contains_key(wanted) {
             continue;
         }
-        let (Some(ends), Some(began)) = (duties::time_of(ticket, until), ticket.steps.last().map(|s| s.at)) else { continue };
-        let now = draft.ctx.now;
-        let longest = conditions::longest(&draft.around(pin), ticket).map(|most| now.plus(most));
-        let again = ends.max(now).plus(ends.since(began));
-        let again = longest.map_or(again, |longest| again.min(longest));
+        let Some(ends) = duties::time_of(ticket, until) else { continue };
+        let Some(again) = again(ticket, ends, conditions::longest(&draft.around(pin), ticket), draft.ctx.now) else { continue };
         if again <= ends {
             // It is given for as long as may be already.
             return Err(Refusal::NothingToDo);
@@ -169,6 +199,15 @@ fn as_long_again(draft: &Draft<'_>, ticket: &Ticket, pin: Pinning<'_>, transitio
         fields.insert(wanted.clone(), FieldInput::Plain(json!(again.to_string())));
     }
     Ok(fields)
+}
+
+/// As long again as the ticket was given for last, from its end on, to the minute; `longest` from now at most.
+#[must_use]
+pub fn again(ticket: &Ticket, ends: Timestamp, longest: Option<Duration>, now: Timestamp) -> Option<Timestamp> {
+    let began = ticket.steps.last()?.at;
+    let again = ends.max(now).plus(ends.since(began));
+    let again = longest.map_or(again, |longest| again.min(now.plus(longest)));
+    Timestamp::from_micros(again.micros().div_euclid(MINUTE) * MINUTE)
 }
 
 /// Everything that the step lacks on the ticket as it will be.
@@ -194,12 +233,14 @@ fn check<'a>(draft: &Draft<'a>, number: &Number, step: &Step) -> Result<Checked<
     let mut fields = step.fields.clone();
     severity::propose(pin.kind, Some(ticket), &mut fields);
     scores::apply(pin.kind, Some(ticket), &mut fields)?;
+    if !step.fields.is_empty() {
+        entry::apply(&draft.ctx.library.organisation, pin.kind, Some(ticket), &mut fields);
+    }
     settled(ticket, transition, &mut fields);
     let after = with_fields(ticket, &fields);
     // Asked of the ticket as it stands and as it will be: the form that closes cannot also lower the bar.
     second_person(draft, ticket, pin, transition)?;
     second_person(draft, &after, pin, transition)?;
-    apart(draft, ticket, pin, transition)?;
     // One answer names everything that is missing, the reason as well.
     let reason = reason_missing(ticket, pin, transition, step, late);
     complete(draft, &after, pin, transition, reason)?;
@@ -298,20 +339,6 @@ fn second_person(draft: &Draft<'_>, ticket: &Ticket, pin: Pinning<'_>, transitio
     Ok(())
 }
 
-/// Refuses when the taker has a part in the work that this ticket judges.
-fn apart(draft: &Draft<'_>, ticket: &Ticket, pin: Pinning<'_>, transition: &Transition) -> Result<(), Refusal> {
-    let words = &transition.requires.apart;
-    let judged = ticket.links.iter().filter(|l| words.contains(&l.link)).filter_map(|l| draft.other(l.to.as_ref()?));
-    let Some(person) = draft.ctx.actor.person() else { return Ok(()) };
-    for other in judged {
-        if second::is_one_of(&second::workers(other), person, draft.ctx.people) {
-            let label = view::label(pin.kind, pin.response, &transition.name).to_owned();
-            return Err(Refusal::SecondPersonNeeded { ticket: other.number.clone(), label });
-        }
-    }
-    Ok(())
-}
-
 fn complete(draft: &Draft<'_>, after: &Ticket, pin: Pinning<'_>, transition: &Transition, reason: Option<String>) -> Result<(), Refusal> {
     let mut missing = lacking(draft, after, pin, transition);
     match (reason, missing.is_empty()) {
@@ -348,6 +375,7 @@ fn record(draft: &mut Draft<'_>, number: &Number, step: &Step, checked: Checked<
         alone,
         authored: !automatic && duties::authored(pin.kind, &fields),
         approved: approval::as_approved(ticket, transition),
+        levels: scores::judged(pin.kind, transition, &after),
     };
     let decided_by = if skipped.is_empty() { None } else { pin.response.map(|r| r.digest.as_str()) };
     let mut event = NewEvent::on(number, Fact::TransitionTaken(taken)).by(decided_by.unwrap_or(&pin.kind.digest));

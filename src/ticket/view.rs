@@ -35,6 +35,7 @@ pub fn variables(ticket: &Ticket, kind: &Kind, response: Option<&Response>) -> V
             "status": ticket.status,
             "severity": ticket.severity(),
             "severities_seen": ticket.severities_seen(),
+            "levels_seen": levels_seen(ticket, kind),
             "intake": ticket.intake,
             "response": ticket.response.as_ref().map_or("", |r| r.name.as_str()),
             "owner": ticket.owner.as_deref().unwrap_or_default(),
@@ -54,6 +55,15 @@ pub fn variables(ticket: &Ticket, kind: &Kind, response: Option<&Response>) -> V
     );
     out.insert("phases".into(), Value::Object(phases));
     out
+}
+
+/// Of each score, the levels that the ticket was ever judged to have, and the one that stands now.
+fn levels_seen(ticket: &Ticket, kind: &Kind) -> Value {
+    let of = |sets: &str| {
+        let now = ticket.plain(sets).and_then(Value::as_str);
+        ticket.levels.get(sets).into_iter().flatten().map(String::as_str).chain(now).collect::<BTreeSet<_>>()
+    };
+    Value::Object(kind.scores.iter().map(|score| (score.sets.clone(), json!(of(&score.sets)))).collect())
 }
 
 /// Names of the clocks that were missed and still run.

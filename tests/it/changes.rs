@@ -66,9 +66,10 @@ async fn a_risky_change_walks_from_its_request_to_its_review(w: &mut World) {
     let ana = w.person("ana");
     ana.takes("close", &chg, json!({})).await.refused("RecordMissing");
     let reason = json!({ "link": "corrected_by", "reason": "Nothing is to be corrected." });
-    w.person("sec").posts(&format!("/api/v1/tickets/{review}/links"), reason).await.done();
+    w.person("mia").posts(&format!("/api/v1/tickets/{review}/links"), reason).await.done();
     let found = json!({ "fields": { "findings": "It went as planned; the window was long enough.", "outcome": "fine" } });
-    w.person("sec").takes("complete", &review, found).await.done();
+    w.person("sec").takes("complete", &review, found.clone()).await.refused("DutiesApart").says("You had a part in CHG-000001");
+    w.person("mia").takes("complete", &review, found).await.done();
     w.stops().await;
     w.starts().await;
     w.person("ana").takes("close", &chg, json!({})).await.done();

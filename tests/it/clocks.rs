@@ -90,12 +90,13 @@ async fn nobody_answers_and_the_next_tier_is_called_until_somebody_does(w: &mut 
     w.advance(minutes(14)).await;
     assert_eq!(called(w).await, []);
     w.advance(minutes(1)).await;
-    let first = (0, 1, "on-call.next".to_owned(), at("10:15"));
+    // Without a rota nobody stands behind its places: they are passed over.
+    let first = (0, 3, "incident-manager".to_owned(), at("10:15"));
     assert_eq!(called(w).await, std::slice::from_ref(&first));
     w.advance(minutes(14)).await;
     assert_eq!(called(w).await.len(), 1);
     w.advance(minutes(1)).await;
-    let second = (1, 2, "on-call.manager".to_owned(), at("10:30"));
+    let second = (3, 6, "incident-manager".to_owned(), at("10:30"));
     assert_eq!(called(w).await, [first.clone(), second.clone()]);
     assert_eq!(w.person("aud").sees(inc).await["owner"], Value::Null, "it is called because nobody has it");
     let answer = w.person("nil").posts(&format!("/api/v1/tickets/{inc}/escalation/acknowledge"), json!({})).await;

@@ -148,9 +148,9 @@ async fn a_serious_incident_is_reviewed_and_what_follows_is_tracked_or_said_to_b
     ana.posts(&format!("/api/v1/tickets/{second}/lead"), json!({ "person": w.id_of("mia") })).await.done();
     mia.takes("void", &late, json!({ "reason": "The same as the first." }))
         .await
-        .refused("SecondPersonNeeded")
+        .refused("DutiesApart")
         .with_status(403)
-        .says(&second);
+        .says(&format!("You had a part in {second}"));
     w.person("max").takes("void", &late, json!({})).await.refused("ReasonMissing");
     mia.closes(&second, "Fixed.").await.refused("RecordMissing");
     w.person("max").takes("void", &late, json!({ "reason": "The same disk as last week, reviewed there." })).await.done();

@@ -44,6 +44,7 @@ mod reviews;
 mod rows;
 mod schema;
 mod server;
+mod silence;
 mod slack;
 mod slack_peer;
 mod slack_rooms;

@@ -146,7 +146,11 @@ async fn nobody_confirms_that_their_own_access_is_gone(w: &mut World) {
     ora.files(rmv, "gone.txt", b"role dropped", Some("deprovisioning"), None).await.done();
     ora.takes("confirm", rmv, json!({})).await.refused("DutiesApart");
     ora.sets(rmv, json!({ "requested_for": null })).await.refused("Fixed").says("REV-000001");
-    w.person("ben").sets(rmv, json!({ "type": "change" })).await.refused("Fixed").says("people agreed to this as it stands");
+    w.person("ben")
+        .sets(rmv, json!({ "type": "change" }))
+        .await
+        .refused("Fixed")
+        .says("decided this, so it is done on RMV-000001 as it stands there");
     let codes: Vec<Value> = w.log_of("Refused").await.into_iter().map(|e| e["data"]["code"].clone()).collect();
     assert_eq!(codes, ["DutiesApart", "DutiesApart", "Fixed", "DutiesApart", "Fixed", "Fixed"], "each is on record");
     w.person("sec").takes("confirm", rmv, json!({})).await.done();
@@ -252,7 +256,7 @@ async fn a_campaign_is_frozen_decided_done_and_only_then_complete(w: &mut World)
     let waiting = ora.gets("/api/v1/inbox").await.done();
     assert!(waiting["waiting"].as_array().into_iter().flatten().any(|one| one["why"] == "review"), "{waiting}");
     decides(&ora, &rev, of_ora, "keep", "It is mine.").await.refused("OwnAccess").with_status(403);
-    decides(&w.signed_in("max").await, &rev, of_ana, "keep", "").await.refused("NotAllowed").says("another's to decide. Ask somebody");
+    decides(&w.signed_in("max").await, &rev, of_ana, "keep", "").await.refused("NotAllowed").says("to decide (mia). Ask somebody");
     decides(&w.signed_in("ben").await, &rev, of_ana, "keep", "").await.refused("OwnList");
     decides(&w.person("mia"), &rev, of_ana, "keep", "").await.refused("NotByKey");
     decides(&mia, &rev, 4, "keep", "").await.refused("BadRequest").says("no line 4");

@@ -89,6 +89,7 @@ impl Teller<'_> {
             Fact::Escalated { .. }
             | Fact::EscalationAcknowledged { .. }
             | Fact::GroupNotified { .. }
+            | Fact::GroupReached { .. }
             | Fact::NotificationOverdue { .. }
             | Fact::OwedReminded { .. }
             | Fact::Nudged { .. }

@@ -59,6 +59,10 @@ impl Teller<'_> {
                 };
                 said(Tone::Step, text)
             }
+            Fact::GroupReached { way, people, .. } => {
+                let names: Vec<String> = people.iter().map(|id| self.person(id)).collect();
+                said(Tone::Quiet, Words::of(format!("Reached by {}: {}.", one_line(way, 40), list(&names, "and"))))
+            }
             Fact::NotificationOverdue { group, due } => {
                 let text =
                     Words::new().name(capitalise(&called(group))).text(" has not said by ").time(*due).text(" that they have read it.");

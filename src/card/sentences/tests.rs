@@ -62,6 +62,7 @@ fn taken(transition: &str, from: &str, to: &str) -> TransitionTaken {
         alone: false,
         authored: false,
         approved: None,
+        levels: BTreeMap::new(),
     }
 }
 
@@ -161,7 +162,7 @@ fn work_on_a_ticket_reads_as_people_would_say_it() {
     let events = [
         opening(),
         by_ana(
-            Fact::FieldsSet { fields: fields.into_iter().collect(), sealed_fields: vec!["root_cause".into()], authored: false },
+            Fact::FieldsSet { fields: fields.into_iter().collect(), sealed_fields: vec!["root_cause".into()], authored: false, asks: None },
             &["field.root_cause"],
         ),
         by_ana(Fact::NoteAdded { note: 1, occurred_at: Some(at("03:10")), late: true }, &["note", "reason"]),
@@ -267,7 +268,7 @@ fn alerts_clocks_and_calls_say_what_presses() {
             Fact::Escalated { clock: None, from_tier: 0, to_tier: 1, to: "on-call".into(), next: None, person: None, morning: None },
             &["reason"],
         ),
-        by_ana(Fact::EscalationAcknowledged { tier: 1, morning: None }, &[]),
+        by_ana(Fact::EscalationAcknowledged { tier: 1, morning: None, next: None }, &[]),
         tick(Fact::MorningTold { person: "p_bo".into(), came_due: at("09:00") }),
         tick(Fact::GroupNotified { group: "legal".into(), due: Some(at("05:17")) }),
         tick(Fact::GroupNotified { group: "communications".into(), due: None }),

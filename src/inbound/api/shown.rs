@@ -11,7 +11,7 @@ use crate::ticket::missing::{Missing, missing};
 use crate::ticket::offer::{offered, starts};
 use crate::ticket::state::{Held, Ticket};
 use crate::ticket::version::{Change, Part, Touch};
-use crate::ticket::{approval, view};
+use crate::ticket::{approval, spoken, view};
 
 /// A ticket in full, and what can be done next.
 pub(super) fn ticket(ticket: &Ticket, texts: &Texts, snapshot: &Snapshot) -> Value {
@@ -142,10 +142,9 @@ fn can(ticket: &Ticket, snapshot: &Snapshot) -> Vec<Value> {
     };
     let offered = offered(ticket, kind, response);
     // What takes itself once it is approved is not offered to be taken, but to be decided on.
-    let spoken = ticket.spoken.as_ref().filter(|s| s.confirmed.is_none()).map(|s| s.transition.as_str());
     let decided = kind.transitions.values().filter(|t| {
         let starts = t.automatic && starts(ticket, kind, response, t) && !approval::stands(ticket, t);
-        t.approval.is_some() && (starts || spoken == Some(t.name.as_str()))
+        t.approval.is_some() && (starts || spoken::waits(ticket, t))
     });
     decided.chain(offered).collect::<Vec<_>>().iter().map(shown).collect()
 }

@@ -37,6 +37,7 @@ fn step(seq: i64, when: &str, transition: &str, to: &str, sealed: &[&str]) -> Ev
         alone: false,
         authored: false,
         approved: None,
+        levels: BTreeMap::new(),
     };
     event(seq, when, ana(), Fact::TransitionTaken(taken), sealed)
 }

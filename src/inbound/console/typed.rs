@@ -130,8 +130,10 @@ impl<'a> Reader<'a> {
                 Input::Choices(_) => (same(&typed, &shown.values), Value::from(typed)),
                 Input::Names => (same(&lines, &shown.values), Value::from(lines)),
                 Input::Time => {
-                    let at = self.time(&shown.name).map(|at| at.to_string());
-                    (at.as_ref() == shown.values.first(), at.map_or(Value::Null, Value::String))
+                    let (at, before) = (self.time(&shown.name), shown.values.first().and_then(|v| Timestamp::parse(v)));
+                    // A form shows minutes: what is the same minute was left as it stood.
+                    let same = at.map(minute) == before.map(minute);
+                    (same, at.map_or(Value::Null, |at| Value::String(at.to_string())))
                 }
                 _ => {
                     let text = typed.first().map(|text| text.replace("\r\n", "\n"));
@@ -174,6 +176,10 @@ impl<'a> Reader<'a> {
             }
         }
     }
+}
+
+fn minute(at: Timestamp) -> i64 {
+    at.seconds().div_euclid(60)
 }
 
 fn same(typed: &[&str], shown: &[String]) -> bool {

@@ -43,7 +43,7 @@ impl Direct {
         Self { platform, chat }
     }
 
-    async fn tell(&self, page: &Page<'_>) -> Result<(), NotPaged> {
+    async fn tell(&self, page: &Page<'_>) -> Result<Vec<String>, NotPaged> {
         let team = self.chat.identity().await?.team;
         let users = users_of(&page.desk.snapshot(), self.platform, &team);
         let ticket = page.telling.as_ref().map(|telling| &telling.ticket);
@@ -55,7 +55,7 @@ impl Direct {
             // A morning's message may have been sent already when one more ticket joins it.
             again: page.due.attempts > 0 || matches!(page.event.fact, Fact::MorningTold { .. }),
         };
-        let (mut outcomes, mut news) = (Vec::new(), people.is_empty());
+        let (mut outcomes, mut reached, mut news) = (Vec::new(), Vec::new(), people.is_empty());
         for person in people {
             let Some(reply) = said(page, person).await? else { continue };
             news = true;
@@ -63,13 +63,17 @@ impl Direct {
                 if !page.is_ours() {
                     return Err(NotPaged::RanOut);
                 }
-                outcomes.push(self.chat.tell(user, &reply, Some(&mark)).await);
+                let told = self.chat.tell(user, &reply, Some(&mark)).await;
+                if told.is_ok() && reached.last() != Some(person) {
+                    reached.push(person.clone());
+                }
+                outcomes.push(told);
             }
         }
         if !news {
-            return Ok(());
+            return Ok(Vec::new());
         }
-        judged(page, outcomes, called.iter().any(|person| users.contains_key(person)), called.is_empty())
+        judged(page, outcomes, called.iter().any(|person| users.contains_key(person)), called.is_empty()).map(|()| reached)
     }
 }
 

@@ -21,7 +21,8 @@ use crate::desk::query::NoView;
 use crate::desk::request::Unanswered;
 use crate::desk::rooms::{Due, Telling};
 use crate::desk::{Desk, Snapshot, StoreError};
-use crate::ticket::event::Event;
+use crate::ticket::event::{Event, Fact};
+use crate::ticket::spoken;
 
 /// How long an entry is ours while we send it: longer than a request may take.
 const LEASE: Duration = Duration::from_secs(60);
@@ -77,6 +78,19 @@ pub struct Page<'d> {
 }
 
 impl Page<'_> {
+    /// The group that must read this, where its silence counts.
+    fn silent_group(&self) -> Option<(&Telling, &str)> {
+        let (Fact::GroupNotified { group, .. }, Some(telling)) = (&self.event.fact, &self.telling) else { return None };
+        spoken::counts_silence_of(&telling.kind, group).then_some((telling, group.as_str()))
+    }
+
+    /// Records who was reached, where that counts.
+    async fn record(&self, channel: &str, people: Vec<String>) -> Result<(), NotPaged> {
+        let Some((telling, group)) = self.silent_group().filter(|_| !people.is_empty()) else { return Ok(()) };
+        let way = channel.trim_start_matches("page:");
+        Ok(self.desk.reached(&telling.ticket.number, group, way, people).await?)
+    }
+
     /// Whether it is still ours to send: after that, somebody else may be sending it.
     #[must_use]
     pub fn is_ours(&self) -> bool {
@@ -92,8 +106,8 @@ impl Page<'_> {
     }
 }
 
-/// What sending a page gives.
-pub type Sent<'a> = Pin<Box<dyn Future<Output = Result<(), NotPaged>> + Send + 'a>>;
+/// What sending a page gives: ids of the people whom it reached, as far as the way says so.
+pub type Sent<'a> = Pin<Box<dyn Future<Output = Result<Vec<String>, NotPaged>> + Send + 'a>>;
 
 /// A way of paging.
 pub trait Pager: Send + Sync + 'static {
@@ -163,9 +177,10 @@ async fn page(pager: &dyn Pager, desk: &Desk, entry: &Entry, due: &Due) -> Resul
     };
     let page = Page { desk, event, telling, person: entry.person.clone(), due: due.clone(), snapshot: desk.snapshot() };
     match pager.send(&page).await {
+        Ok(reached) => page.record(pager.channel(), reached).await,
         // That is an event of its own, and nothing is left to try.
         Err(NotPaged::Nobody(why)) => Ok(desk.page_missed(&page.event, pager.platform(), why).await?),
-        sent => sent,
+        Err(error) => Err(error),
     }
 }
 

@@ -33,12 +33,12 @@ impl News {
         Self { platform, chat, titles }
     }
 
-    async fn tell(&self, page: &Page<'_>) -> Result<(), NotPaged> {
-        let Some(person) = page.person.as_deref() else { return Ok(()) };
+    async fn tell(&self, page: &Page<'_>) -> Result<Vec<String>, NotPaged> {
+        let Some(person) = page.person.as_deref() else { return Ok(Vec::new()) };
         let team = self.chat.identity().await?.team;
         let snapshot = page.desk.snapshot();
         let users = users_of(&snapshot, self.platform, &team).remove(person).unwrap_or_default();
-        let Some(name) = snapshot.directory.active(person).map(|_| snapshot.directory.name_of(person)) else { return Ok(()) };
+        let Some(name) = snapshot.directory.active(person).map(|_| snapshot.directory.name_of(person)) else { return Ok(Vec::new()) };
         let trouble = format!("{person}, not linked");
         let reply = said(page, person, self.titles);
         if users.is_empty() {
@@ -48,10 +48,10 @@ impl News {
                 );
                 page.desk.chat_trouble(NEWS, &trouble, Some(&words)).await.map_err(crate::desk::query::NoView::from)?;
             }
-            return Ok(());
+            return Ok(Vec::new());
         }
         page.desk.chat_trouble(NEWS, &trouble, None).await.map_err(crate::desk::query::NoView::from)?;
-        let Some(reply) = reply else { return Ok(()) };
+        let Some(reply) = reply else { return Ok(Vec::new()) };
         // The same numbers stand for what others are called for.
         let ticket = page.telling.as_ref().map(|telling| telling.ticket.number.to_string()).unwrap_or_default();
         let mark = Mark { ticket, what: format!("news-{}", page.due.id), again: page.due.attempts > 0 };
@@ -64,7 +64,7 @@ impl News {
                 failed = Some(error);
             }
         }
-        failed.map_or(Ok(()), |error| Err(error.into()))
+        failed.map_or_else(|| Ok(vec![person.to_owned()]), |error| Err(error.into()))
     }
 }
 

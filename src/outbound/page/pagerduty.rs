@@ -32,11 +32,11 @@ impl PagerDuty {
         Ok(Self { settings, console: console.to_owned(), titles, client })
     }
 
-    async fn post(&self, page: &Page<'_>) -> Result<(), NotPaged> {
-        let Some(body) = self.said(page) else { return Ok(()) };
+    async fn post(&self, page: &Page<'_>) -> Result<Vec<String>, NotPaged> {
+        let Some(body) = self.said(page) else { return Ok(Vec::new()) };
         let url = format!("{}/v2/enqueue", self.settings.url);
         let answered = self.client.post(&url, "application/json", body.to_string().into_bytes()).await?;
-        judged(answered.status, &answered.body)
+        judged(answered.status, &answered.body).map(|()| Vec::new())
     }
 
     fn said(&self, page: &Page<'_>) -> Option<Value> {

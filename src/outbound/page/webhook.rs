@@ -35,14 +35,15 @@ impl Webhook {
         Ok(Self { url, secret, console: console.to_owned(), titles, client })
     }
 
-    async fn post(&self, page: &Page<'_>) -> Result<(), NotPaged> {
-        let Some(body) = said(page, &self.console, self.titles) else { return Ok(()) };
+    async fn post(&self, page: &Page<'_>) -> Result<Vec<String>, NotPaged> {
+        let Some(body) = said(page, &self.console, self.titles) else { return Ok(Vec::new()) };
         let body = body.to_string();
         let (id, stamp) = (format!("page_{}", page.event.seq), page.desk.now().seconds().to_string());
         let headers =
             [("webhook-signature", signature(self.secret.expose(), &id, &stamp, &body)), ("webhook-id", id), ("webhook-timestamp", stamp)];
         let answered = self.client.post_with(self.url.expose(), "application/json", body.into_bytes(), &headers).await?;
-        judged(answered.status, &answered.body)
+        let ticket = page.telling.as_ref().map(|telling| &telling.ticket);
+        judged(answered.status, &answered.body).map(|()| page.desk.called_by(&page.event, ticket))
     }
 }
 
@@ -56,7 +57,11 @@ fn signature(secret: &str, id: &str, stamp: &str, body: &str) -> String {
 }
 
 fn said(page: &Page<'_>, console: &str, titles: bool) -> Option<Value> {
-    let Fact::Escalated { to, to_tier, person, next, .. } = &page.event.fact else { return None };
+    let (to, to_tier, person, next) = match &page.event.fact {
+        Fact::Escalated { to, to_tier, person, next, .. } => (to, Some(to_tier), person.as_ref(), next),
+        Fact::GroupNotified { group, due } => (group, None, None, due),
+        _ => return None,
+    };
     let ticket = &page.telling.as_ref()?.ticket;
     let directory = page.desk.snapshot().directory;
     let people: Vec<Value> = page

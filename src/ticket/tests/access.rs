@@ -75,7 +75,7 @@ fn the_manager_and_the_systems_owner_approve_as_they_stand_at_that_time() {
     assert_eq!(b.facts("Refused").len(), 2, "both attempts are on record");
 }
 
-// proves: ACC-05, ACC-06, ACC-07, ACC-10, BGL-04
+// proves: ACC-05, ACC-07, ACC-10, BGL-04
 #[test]
 fn a_grant_ends_by_itself_at_its_time_and_is_chased_until_a_record_shows_that_it_is_gone() {
     let mut b = bench("");
@@ -136,8 +136,7 @@ fn a_renewal_is_asked_for_in_one_step_and_goes_on_once_it_is_approved() {
 #[test]
 fn privileged_access_is_approved_twice_and_given_by_somebody_else() {
     let mut b = bench("");
-    let mut raw = wanted("admin", "p_ana", 20, &b);
-    raw["type"] = json!("privileged");
+    let raw = wanted("admin", "p_ana", 20, &b);
     let n = open(&mut b, "p_ana", "access", &raw).unwrap();
     say(&mut b, "p_dan", &n, "approve", true).unwrap();
     assert_eq!(b.ticket(&n).status, "requested");
@@ -170,6 +169,7 @@ fn an_emergency_use_is_given_at_once_where_it_is_allowed_ends_soon_is_told_to_al
     b.advance(4 * HOUR);
     assert_eq!(b.ticket(&n).status, "revoked");
     file(&mut b, "p_bo", &n, "deprovisioning");
+    file(&mut b, "p_bo", &n, "activity");
     let own = take(&mut b, "p_bo", &n, "confirm", &json!({})).unwrap_err();
     assert_eq!((own.code(), own.recorded()), ("DutiesApart", true));
     assert!(own.sentence().contains("ACC-000001 is about you, so “Confirm that it is gone” is somebody else's"), "{own}");

@@ -59,7 +59,7 @@ fn a_requester_cannot_approve_and_the_attempt_is_on_record() {
     let n = change(&mut b, "p_mia");
     let refusal = say(&mut b, "p_mia", &n, true).unwrap_err();
     assert_eq!(refusal.code(), "OwnRequest");
-    assert_eq!(refusal.sentence(), "You asked for CHG-000001, so somebody else must approve it.");
+    assert_eq!(refusal.sentence(), "You asked for CHG-000001, so somebody else must approve it. It waits for Max.");
     assert_eq!(b.facts("Refused").len(), 1);
     assert!(b.ticket(&n).approvals.is_empty());
     // By another route it is the same person.
@@ -136,6 +136,16 @@ fn a_passkey_step_is_not_taken_without_one() {
     assert_eq!((refusal.code(), refusal.recorded()), ("PasskeyNeeded", true));
     b.via.auth = "passkey".into();
     b.take("p_ana", &n, "acknowledge").unwrap();
+}
+
+#[test]
+fn an_approval_of_a_passkey_step_is_not_given_without_one() {
+    let mut b = Bench::changed_in("change", |kind| kind.transitions["start"].fresh_auth = true);
+    let n = change(&mut b, "p_ana");
+    let refusal = say(&mut b, "p_mia", &n, true).unwrap_err();
+    assert_eq!((refusal.code(), refusal.recorded()), ("PasskeyNeeded", true));
+    b.via.auth = "passkey".into();
+    say(&mut b, "p_mia", &n, true).unwrap();
 }
 
 #[test]

@@ -201,7 +201,7 @@ fn a_risky_change_is_approved_twice_and_reviewed_before_it_closes() {
     take(&mut b, "p_dan", &n, "verify", &outcome()).unwrap();
     let refusal = take(&mut b, "p_bo", &n, "close", &json!({})).unwrap_err();
     assert_eq!(refusal.code(), "RecordMissing", "{refusal}");
-    review(&mut b, "p_sec", &reviews[0]);
+    review(&mut b, "p_mia", &reviews[0]);
     take(&mut b, "p_bo", &n, "close", &json!({})).unwrap();
     b.assert_replay_equals_state();
 }
@@ -217,8 +217,16 @@ fn only_whoever_the_system_lists_carries_out_its_changes() {
     take(&mut b, "p_dan", &n, "assess", &judgement("low")).unwrap();
     say(&mut b, "p_chi", &n, "approve", true).unwrap();
     b.wait(day());
-    assert_eq!(take(&mut b, "p_mia", &n, "start", &json!({})).unwrap_err().code(), "NotAllowed");
+    let refused = take(&mut b, "p_ana", &n, "start", &json!({})).unwrap_err();
+    assert_eq!((refused.code(), refused.recorded()), ("NotAllowed", true), "a responder whom the system does not list");
     take(&mut b, "p_bo", &n, "start", &json!({})).unwrap();
+    assert_eq!(take(&mut b, "p_ana", &n, "finish", &json!({})).unwrap_err().code(), "NotAllowed");
+    assert_eq!(take(&mut b, "p_ana", &n, "roll_back", &json!({})).unwrap_err().code(), "NotAllowed");
+    take(&mut b, "p_bo", &n, "finish", &json!({})).unwrap();
+    // Where the system lists nobody, whoever responds may.
+    let n = approved(&mut b, "low", 24);
+    b.wait(day());
+    take(&mut b, "p_ana", &n, "start", &json!({})).unwrap();
 }
 
 fn model(b: &mut crate::ticket::bench::Bench, until: &str) -> crate::ticket::number::Number {
@@ -323,6 +331,7 @@ fn a_spoken_approval_is_not_confirmed_by_whoever_asks_for_it_by_then_or_wrote_it
     let incident = b.open("p_ana", "sev1");
     let n = emergency(&mut b);
     link(&mut b, "p_ana", &n, "change_for", Some(&incident));
+    reached(&mut b, &n);
     b.advance(15 * MINUTE);
     let reason = json!({ "emergency_reason": "Payments are down; every hour costs 40 orders." });
     take(&mut b, "p_all", &n, "start", &reason).unwrap();
@@ -386,6 +395,7 @@ fn when_nobody_answers_in_time_a_serious_incident_goes_on_and_the_record_says_so
     let reason = json!({ "emergency_reason": "Payments are down; every hour costs 40 orders." });
     link(&mut b, "p_ana", &n, "change_for", Some(&incident));
     assert_eq!(linked(&b, &incident, "changed_by"), std::slice::from_ref(&n));
+    reached(&mut b, &n);
     b.advance(15 * MINUTE - std::time::Duration::from_secs(1));
     assert_eq!(take(&mut b, "p_ana", &n, "start", &reason).unwrap_err().code(), "ApprovalMissing", "they still have a second");
     b.advance(std::time::Duration::from_secs(1));

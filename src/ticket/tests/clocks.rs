@@ -34,7 +34,7 @@ fn an_unanswered_sev1_reminds_is_missed_and_escalates_tier_by_tier_each_once() {
     7 acknowledge 50 %
     11 acknowledge 75 %
     15 acknowledge missed
-    15 0 → 1 on-call.next
+    15 0 → 1 responder
     30 1 → 2 incident-manager
     ");
     b.assert_replay_equals_state();
@@ -240,7 +240,7 @@ fn a_person_can_call_the_next_one_with_a_reason() {
             _ => unreachable!(),
         })
         .collect();
-    assert_eq!(tiers, [(0, 1, "on-call.next".into()), (1, 2, "legal".into())]);
+    assert_eq!(tiers, [(0, 1, "responder".into()), (1, 2, "legal".into())]);
 }
 
 // proves: INC-04

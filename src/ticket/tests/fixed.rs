@@ -35,7 +35,7 @@ fn a_live_model_is_what_was_approved_and_nobody_rewrites_it() {
     for other in [json!({ "system": "prod-db" }), json!({ "deployed_when": "reported" }), json!({ "expires_at": "2099-01-01T00:00:00Z" })] {
         let refused = set(&mut b, "p_ana", &m, &other).unwrap_err();
         assert_eq!(refused.code(), "Fixed", "{other}");
-        assert!(refused.sentence().contains("Open a new record"), "{refused}");
+        assert!(refused.sentence().contains("pen a new record"), "{refused}");
         assert!(refused.recorded());
     }
     assert_eq!(b.ticket(&m).plain("system"), Some(&json!("web-shop")));
@@ -105,7 +105,7 @@ fn what_went_ahead_as_an_emergency_does_not_become_ordinary_afterwards() {
     assert_eq!(set(&mut b, "p_ana", &n, &json!({ "type": "standard" })).unwrap_err().code(), "Fixed", "nor once it has ended");
 }
 
-// proves: ACC-12
+// proves: ACC-05
 #[test]
 fn access_that_was_given_ends_when_it_was_approved_to_end() {
     let mut b = bench("");

@@ -112,6 +112,7 @@ fn opened_and_taken() -> Vec<Fact> {
             alone: false,
             authored: false,
             approved: None,
+            levels: BTreeMap::new(),
         }),
     ]
 }
@@ -119,7 +120,12 @@ fn opened_and_taken() -> Vec<Fact> {
 fn on_tickets() -> Vec<Fact> {
     let group = || "legal".to_owned();
     vec![
-        Fact::FieldsSet { fields: BTreeMap::from([("hosts".into(), json!(null))]), sealed_fields: vec!["title".into()], authored: false },
+        Fact::FieldsSet {
+            fields: BTreeMap::from([("hosts".into(), json!(null))]),
+            sealed_fields: vec!["title".into()],
+            authored: false,
+            asks: None,
+        },
         Fact::NoteAdded { note: 1, occurred_at: Some(at()), late: false },
         Fact::NoteRevised { note: 1, removed: true, edited_at: None, superseded: false },
         Fact::ContentWithheld { found: vec!["card".into()], of: "note".into(), masked: true },
@@ -160,7 +166,7 @@ fn on_tickets() -> Vec<Fact> {
             person: None,
             morning: None,
         },
-        Fact::EscalationAcknowledged { tier: 1, morning: None },
+        Fact::EscalationAcknowledged { tier: 1, morning: None, next: None },
         Fact::PageAnswered { service: "pagerduty".into(), answer: "acknowledged".into() },
         Fact::PageMissed {
             tier: 0,
@@ -172,6 +178,7 @@ fn on_tickets() -> Vec<Fact> {
         },
         Fact::MorningTold { person: "p_1".into(), came_due: at() },
         Fact::GroupNotified { group: group(), due: Some(at()) },
+        Fact::GroupReached { group: group(), way: "chat".into(), people: vec!["p_1".into()] },
         Fact::NotificationAcknowledged { group: group() },
         Fact::NotificationOverdue { group: group(), due: at() },
         Fact::OwedReminded { owed: vec![owed()], came_due: at() },
@@ -305,7 +312,12 @@ fn with_what_was_added() -> Vec<Fact> {
     let deployment = seen.expect("a deployment");
     let people = DeployedBy { author: Some("p_1".into()), reviewers: vec![None, Some("p_2".into())] };
     vec![
-        Fact::TransitionTaken(TransitionTaken { authored: true, approved, ..taken.clone() }),
+        Fact::TransitionTaken(TransitionTaken {
+            authored: true,
+            approved,
+            levels: [("risk".into(), "low".into())].into(),
+            ..taken.clone()
+        }),
         Fact::TransitionTaken(TransitionTaken { alone: true, ..taken }),
         Fact::Linked { link: "reviewed_by".into(), to: Some(number(2)), made: true },
         Fact::UsersListed {
@@ -318,7 +330,7 @@ fn with_what_was_added() -> Vec<Fact> {
         Fact::LinesFrozen { lines: 1, from: BTreeMap::new(), as_of: 9, digest: "03".into(), scope: Some(scope) },
         Fact::LineDecided { line: 1, verdict: Verdict::Keep, reviewer: "p_1".into(), follow_up: None, alone: true },
         Fact::DeploymentSeen(DeploymentSeen { people: Some(people), ..deployment }),
-        Fact::FieldsSet { fields: BTreeMap::new(), sealed_fields: vec!["title".into()], authored: true },
+        Fact::FieldsSet { fields: BTreeMap::new(), sealed_fields: vec!["title".into()], authored: true, asks: Some("renew".into()) },
         Fact::NoteRevised { note: 1, removed: false, edited_at: Some(at()), superseded: true },
         Fact::Escalated {
             clock: None,
@@ -338,7 +350,7 @@ fn with_what_was_added() -> Vec<Fact> {
             person: Some("p_1".into()),
             morning: Some(at()),
         },
-        Fact::EscalationAcknowledged { tier: 0, morning: Some(at()) },
+        Fact::EscalationAcknowledged { tier: 0, morning: Some(at()), next: Some(at()) },
         Fact::KeyIssued { person: "p_1".into(), key: "c_1".into(), sha256: "5f".repeat(32), opens: Some("calendar".into()) },
         Fact::ApprovalDecided {
             transition: "approve".into(),

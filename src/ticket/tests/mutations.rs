@@ -96,6 +96,23 @@ fn emergency(b: &mut Bench, n: &Number, confirmed: bool, reviewed: bool) {
     go(b, n, &taken("p_ana", &["close"]));
 }
 
+/// What is refused is refused; the next thing is tried all the same.
+fn tries(b: &mut Bench, who: &str, n: &Number, raw: &Value) {
+    drop(set(b, who, n, raw));
+}
+
+/// Emergency use by Bo, that began.
+fn in_use(b: &mut Bench) -> Number {
+    let raw = json!({
+        "title": "Emergency on prod-db", "type": "break-glass", "system": "prod-db", "role": "read", "requested_for": "p_bo",
+        "justification": "Payments hang; a blocking query must be killed on prod-db now.",
+        "expires_at": b.now.plus(crate::ticket::bench::HOUR * 4).to_string(),
+    });
+    let n = open(b, "p_bo", "access", &raw).unwrap();
+    go(b, &n, &taken("p_bo", &["grant"]));
+    n
+}
+
 const UNFROZEN: &str =
     "      unfrozen: { system: system, window: [window_start, window_end], when: \"ticket.fields.type != 'emergency'\" }\n";
 const SECOND_STAGE: &str = "        - { by: [security-officer, executive], when: \"ticket.fields.type == 'privileged'\" }\n";
@@ -130,7 +147,7 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         rule: "whoever assesses a risky change does not approve it",
         file: "kinds/change.yaml",
-        edits: &[("  - { duties: [assess, approve], when: \"has(ticket.fields.risk) && ticket.fields.risk == 'high'\" }\n", "")],
+        edits: &[("  - { duties: [assess, approve], when: \"'high' in ticket.levels_seen.risk\" }\n", "")],
         attack: |b| {
             let n = change(b, "normal", "high");
             go(b, &n, &taken("p_ana", &["submit"]));
@@ -143,7 +160,7 @@ const MUTATIONS: &[Mutation] = &[
         rule: "whoever carries it out does not verify it",
         file: "kinds/change.yaml",
         edits: &[(
-            "  - { duties: [finish, verify], when: \"ticket.fields.type == 'emergency' || (has(ticket.fields.risk) && ticket.fields.risk == 'high')\" }\n",
+            "  - { duties: [finish, verify], when: \"ticket.fields.type == 'emergency' || 'high' in ticket.levels_seen.risk\" }\n",
             "",
         )],
         attack: |b| {
@@ -187,7 +204,7 @@ const MUTATIONS: &[Mutation] = &[
         rule: "an emergency is reviewed before it is closed",
         file: "kinds/change.yaml",
         edits: &[(
-            "      linked:\n        - link: reviewed_by\n          kind: review\n          standing: [completed]\n          when: \"ticket.fields.type == 'emergency' || (has(ticket.fields.risk) && ticket.fields.risk == 'high')\"\n          says: Its review must be completed first; it stands under the links.\n",
+            "      linked:\n        - link: reviewed_by\n          kind: review\n          standing: [completed]\n          own: true\n          when: \"ticket.fields.type == 'emergency' || 'high' in ticket.levels_seen.risk\"\n          says: Its review must be completed first; it stands under the links.\n",
             "",
         )],
         attack: |b| {
@@ -199,7 +216,7 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         rule: "a spoken approval is confirmed before it is closed",
         file: "kinds/change.yaml",
-        edits: &[("      confirmed: true\n", "")],
+        edits: &[("      confirmed: { or: [spoken-approval, no-answer] }\n", "")],
         attack: |b| {
             let n = change(b, "emergency", "low");
             emergency(b, &n, false, true);
@@ -381,6 +398,110 @@ const MUTATIONS: &[Mutation] = &[
             link(b, "p_ana", &n, "corrected_by", None);
             go(b, &n, &taken("p_sec", &["complete"]));
             n
+        },
+    },
+    Mutation {
+        rule: "what began as an emergency stays one",
+        file: "kinds/change.yaml",
+        edits: &[("    fixes: [type, system, verbal_approver]\n", "")],
+        attack: |b| {
+            let n = change(b, "emergency", "low");
+            go(b, &n, &taken("p_bo", &["start"]));
+            tries(b, "p_bo", &n, &json!({ "type": "normal" }));
+            n
+        },
+    },
+    Mutation {
+        rule: "what began as emergency use stays that",
+        file: "kinds/access.yaml",
+        edits: &[("    fixes: [type, system, role, requested_for]\n", "")],
+        attack: |b| {
+            let n = in_use(b);
+            tries(b, "p_bo", &n, &json!({ "type": "standard" }));
+            n
+        },
+    },
+    Mutation {
+        rule: "what was done in emergency use is on file",
+        file: "kinds/access.yaml",
+        edits: &[("      also:\n        - { when: \"ticket.fields.type == 'break-glass'\", evidence: [activity] }\n", "")],
+        attack: |b| {
+            let n = in_use(b);
+            go(b, &n, &[yes("p_dan", "endorse")]);
+            file(b, "p_bo", &n, "deprovisioning");
+            go(b, &n, &taken("p_bo", &["revoke"]));
+            go(b, &n, &[Settle]);
+            go(b, &n, &taken("p_ana", &["confirm"]));
+            n
+        },
+    },
+    Mutation {
+        rule: "a risk that was judged high is approved twice, however the answers are changed",
+        file: "kinds/change.yaml",
+        edits: &[(
+            "        - { by: [security-officer, executive], when: \"'high' in ticket.levels_seen.risk\" }\n",
+            "        - { by: [security-officer, executive], when: \"has(ticket.fields.risk) && ticket.fields.risk == 'high'\" }\n",
+        )],
+        attack: |b| {
+            let n = change(b, "normal", "high");
+            go(b, &n, &taken("p_ana", &["submit"]));
+            go(b, &n, &taken("p_bo", &["assess"]));
+            tries(b, "p_dan", &n, &json!({ "criticality": "low", "exposure": "low", "rollback_complexity": "low" }));
+            go(b, &n, &[yes("p_dan", "approve")]);
+            n
+        },
+    },
+    Mutation {
+        rule: "only whom its system lists carries out a change",
+        file: "kinds/change.yaml",
+        edits: &[(
+            "    to: implementing\n    by: [implementer-of-system]\n",
+            "    to: implementing\n    by: [implementer-of-system, responder]\n",
+        )],
+        attack: |b| {
+            let mut raw = full(b, "emergency", "low");
+            (raw["verbal_approver"], raw["system"]) = (json!("p_chi"), json!("web-shop"));
+            let n = changed_by(b, &raw);
+            go(b, &n, &taken("p_ana", &["start"]));
+            n
+        },
+    },
+    Mutation {
+        rule: "the review of one emergency closes no other",
+        file: "kinds/change.yaml",
+        edits: &[(
+            "          own: true\n          when: \"ticket.fields.type == 'emergency' ||",
+            "          when: \"ticket.fields.type == 'emergency' ||",
+        )],
+        attack: |b| {
+            let (one, other) = (change(b, "emergency", "low"), change(b, "emergency", "low"));
+            emergency(b, &one, true, true);
+            let reviewed = linked(b, &one, "reviewed_by").remove(0);
+            go(b, &other, &taken("p_bo", &["start"]));
+            go(b, &other, &[yes("p_chi", "approve")]);
+            go(b, &other, &taken("p_bo", &["finish"]));
+            go(b, &other, &taken("p_ana", &["verify"]));
+            // Its own one is voided, which is no review of it.
+            let own = linked(b, &other, "reviewed_by").remove(0);
+            go(b, &own, &taken("p_mia", &["void"]));
+            link(b, "p_ana", &other, "reviewed_by", Some(&reviewed));
+            go(b, &other, &taken("p_ana", &["close"]));
+            other
+        },
+    },
+    Mutation {
+        rule: "nobody looks back on what they had a part in",
+        file: "kinds/review.yaml",
+        edits: &[("  - { duties: [reviewed, complete] }\n", "")],
+        attack: |b| {
+            let n = ready(b, "high");
+            go(b, &n, &[Hours(27)]);
+            go(b, &n, &taken("p_bo", &["start", "finish"]));
+            let looked = linked(b, &n, "reviewed_by").remove(0);
+            link(b, "p_sec", &looked, "corrected_by", None);
+            tries(b, "p_sec", &looked, &json!({ "findings": "It went as planned; the window was long enough.", "outcome": "fine" }));
+            go(b, &looked, &taken("p_sec", &["complete"]));
+            looked
         },
     },
 ];

@@ -69,6 +69,7 @@ fn whoever_names_themselves_nobody_or_somebody_who_may_not_does_not_begin() {
     let n = change_of(&take_up(&mut b, "p_ana", &incident, "emergency-change", &asked).unwrap());
     assert_eq!((b.ticket(&n).status.as_str(), b.ticket(&n).notified.contains_key("approvers")), ("draft", true));
     assert_eq!(take(&mut b, "p_ana", &n, "start", &json!({})).unwrap_err().code(), "ApprovalMissing");
+    reached(&mut b, &n);
     b.advance(15 * MINUTE);
     take(&mut b, "p_ana", &n, "start", &json!({})).unwrap();
     let exceptions = linked(&b, &n, "excepted_by");

@@ -135,8 +135,8 @@ fn nobody_at_three_in_the_morning_is_called_tier_by_tier() {
             _ => unreachable!(),
         })
         .collect();
-    let round = ["on-call.next", "on-call.manager", "incident-manager"];
-    assert_eq!(called, round.into_iter().cycle().take(8).collect::<Vec<_>>(), "from 15 minutes on, one every 15, and round again");
+    // Without a rota nobody stands behind its places: they are passed over, and no time is lost.
+    assert_eq!(called, ["incident-manager"; 3], "from 15 minutes on, one every 15, three times");
 }
 
 #[test]

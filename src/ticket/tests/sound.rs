@@ -29,7 +29,7 @@ pub(super) fn unsound(b: &Bench, n: &Number) -> Option<String> {
         "exception" => seen.exception(),
         "change-model" => seen.model(),
         "finding" => seen.closed_with("settled", &["explanation"], Some("corrected_by")),
-        "review" => seen.closed_with("completed", &["findings", "outcome"], Some("corrected_by")),
+        "review" => seen.review(),
         _ => None,
     })
 }
@@ -91,6 +91,22 @@ impl Seen<'_> {
         records.iter().map(|n| self.b.ticket(n)).any(|t| t.kind == kind && standing.contains(&t.status.as_str()))
     }
 
+    /// The same, of records that were opened for this ticket: it was the first to be linked to them.
+    fn has_own(&self, link: &str, kind: &str, standing: &[&str]) -> bool {
+        let first = |t: &&Ticket| {
+            let word = crate::ticket::links::inverse(link);
+            t.links.iter().find(|l| l.link == word).is_some_and(|l| l.to.as_ref() == Some(&self.t.number))
+        };
+        let records = linked(self.b, &self.t.number, link);
+        let mut own = records.iter().map(|n| self.b.ticket(n)).filter(first);
+        own.any(|t| t.kind == kind && standing.contains(&t.status.as_str()))
+    }
+
+    /// Whether the risk was ever judged to be high.
+    fn high(&self) -> bool {
+        self.is("risk", "high") || self.t.levels.get("risk").is_some_and(|levels| levels.contains("high"))
+    }
+
     fn own_request(&self) -> Option<String> {
         let kind = self.b.kind(&self.t.kind_digest).expect("its procedure");
         let around = Around { now: self.b.now, organisation: &self.b.library.organisation, people: self.b, kind, response: None };
@@ -119,6 +135,14 @@ impl Seen<'_> {
 
     fn started(&self) -> Option<String> {
         let started = self.at("start")?;
+        let system = self.t.plain("system").and_then(Value::as_str).and_then(|name| self.b.library.organisation.estate.systems.get(name));
+        let lists = |person: &str| {
+            let email = format!("{}@example.com", person.trim_start_matches("p_"));
+            system.is_none_or(|s| s.implementers.is_empty() || s.implementers.contains(&email))
+        };
+        if self.took("start").iter().any(|person| !lists(person)) {
+            return self.says(true, "somebody started it whom its system does not list");
+        }
         let by_model = self.has_record("modelled_by", "change-model", &["live", "retired"]);
         let excused = self.t.spoken.is_some() && !linked(self.b, &self.t.number, "reviewed_by").is_empty();
         if !self.is("type", "normal") {
@@ -145,7 +169,7 @@ impl Seen<'_> {
     }
 
     fn apart(&self) -> Option<String> {
-        let high = self.is("risk", "high");
+        let high = self.high();
         let approvers = self.approved("approve");
         let both = |step: &str| self.took(step).iter().any(|person| approvers.contains(person));
         self.says(both("submit"), "somebody submitted and approved it")
@@ -167,12 +191,12 @@ impl Seen<'_> {
         let written = ["category", "description", "justification", "security_impact", "rollback_plan"];
         let judged = ["criticality", "exposure", "rollback_complexity"];
         let proved = ["before", "after"].iter().all(|proof| self.t.evidence_of(proof) > 0);
-        let reviewed = self.has_record("reviewed_by", "review", &["completed"]);
+        let reviewed = self.has_own("reviewed_by", "review", &["completed"]);
         let confirmed = self.t.spoken.as_ref().is_none_or(|s| s.confirmed == Some(true));
-        let excepted = self.has_record("excepted_by", "exception", &["active", "ended"]);
+        let excepted = self.has_own("excepted_by", "exception", &["active", "ended"]);
         let told = if standard { None } else { self.empty(&written).or_else(|| self.empty(&judged)) };
         told.or_else(|| self.says(!standard && self.is("category", "configuration") && !proved, "it was closed without its proof"))
-            .or_else(|| self.says((emergency || self.is("risk", "high")) && !reviewed, "it was closed without its review"))
+            .or_else(|| self.says((emergency || self.high()) && !reviewed, "it was closed without its review"))
             .or_else(|| self.says(!confirmed && !excepted, "it was closed on a word that nobody confirmed"))
     }
 
@@ -195,9 +219,12 @@ impl Seen<'_> {
             return told;
         }
         let endorsed = self.at("endorse").is_some() || self.at("endorse_late").is_some();
-        let excepted = self.has_record("excepted_by", "exception", &["active", "ended"]);
-        let reviewed = self.has_record("reviewed_by", "review", &["completed"]);
-        self.gone().or_else(|| self.says(broken && !(reviewed && (endorsed || excepted)), "emergency use was closed unjudged"))
+        let excepted = self.has_own("excepted_by", "exception", &["active", "ended"]);
+        let reviewed = self.has_own("reviewed_by", "review", &["completed"]);
+        let told = self.t.evidence_of("activity") > 0;
+        self.gone()
+            .or_else(|| self.says(broken && !(reviewed && (endorsed || excepted)), "emergency use was closed unjudged"))
+            .or_else(|| self.says(broken && !told, "nothing shows what was done in emergency use"))
     }
 
     /// What is said to be gone is shown to be, by somebody else than whose it was.
@@ -241,6 +268,22 @@ impl Seen<'_> {
         let live = self.t.status == "live";
         self.says(live && self.approved("approve").is_empty(), "nobody approved it")
             .or_else(|| self.says(live && self.time("expires_at") < Some(self.b.now), "its end has passed"))
+    }
+
+    /// Nobody ended it who had taken a step of what it reviews by then, or approved one.
+    fn review(&self) -> Option<String> {
+        let ends = |s: &&StepTaken| ["complete", "void"].contains(&s.transition.as_str());
+        let own = self.t.steps.iter().filter(ends).any(|end| {
+            let reviewed = linked(self.b, &self.t.number, "reviews");
+            reviewed.iter().map(|n| self.b.ticket(n)).any(|of| {
+                let before: Vec<&StepTaken> = of.steps.iter().filter(|s| s.seq < end.seq).collect();
+                let took = before.iter().any(|s| s.by.person().is_some() && s.by.person() == end.by.person());
+                let given = before.iter().filter_map(|s| of.granted.get(&s.transition)).flat_map(|g| &g.given);
+                took || given.into_iter().any(|a| a.approved && Some(a.person.as_str()) == end.by.person())
+            })
+        });
+        let told = self.says(own, "somebody looked back on what they had a part in");
+        told.or_else(|| self.closed_with("completed", &["findings", "outcome"], Some("corrected_by")))
     }
 
     fn closed_with(&self, status: &str, fields: &[&str], link: Option<&str>) -> Option<String> {

@@ -116,6 +116,20 @@ pub(super) fn link(b: &mut Bench, who: &str, n: &Number, word: &str, to: Option<
     b.ask(&person(who), &Command::Link { ticket: n.clone(), link: word.into(), to: to.cloned(), target: None, reason }).unwrap();
 }
 
+/// Everybody who may approve an emergency was reached in chat.
+pub(super) fn reached(b: &mut Bench, n: &Number) {
+    let kind = b.kind(&b.ticket(n).kind_digest).unwrap();
+    let around = crate::ticket::duties::Around { now: b.now, organisation: &b.library.organisation, people: &*b, kind, response: None };
+    let people = crate::ticket::spoken::waited_for(&around, b.ticket(n), "approvers");
+    notice(b, n, people);
+}
+
+/// These people were reached in chat.
+pub(super) fn notice(b: &mut Bench, n: &Number, people: Vec<String>) {
+    let command = Command::NoticeReached { ticket: n.clone(), group: "approvers".into(), way: "chat".into(), people };
+    b.ask(&crate::ticket::event::Actor::Scheduler, &command).unwrap();
+}
+
 /// Everything that a change says before it is judged, with a window from `hours` hours from now on, two hours long.
 pub(super) fn request(b: &Bench, hours: u32) -> Value {
     let from = b.now.plus(HOUR * hours);
