@@ -66,7 +66,10 @@ async fn the_log_of_changes_counts_what_the_ledger_counts_on_every_surface(w: &m
     assert!(ana.hears("/countersign report").await.contains("service-restored"));
     let said = ana.hears("/countersign report log").await;
     assert!(said.contains(&format!("{} rows to look at: CHG-{:06}", direct + 1, many / 3 + 1)), "with the incident: {said}");
-    assert!(said.contains("/console/reports/log"), "{said}");
+    assert!(
+        said.contains("and others.") && ana.types("/countersign report log").await.to_string().contains("/console/reports/log"),
+        "{said}"
+    );
     assert!(ana.hears("/countersign report log --since 30d").await.contains("Since"));
     assert!(ana.hears("/countersign report log --since soon").await.contains("How far back?"));
     assert!(ana.hears("/countersign report roles --since 1y").await.contains("takes no period"));

@@ -87,7 +87,10 @@ fn named(answer: &Value) -> Words {
     let words = Words::of(format!("{} to look at", count(all, "row", "rows")));
     let mut numbers: Vec<String> = rows.iter().filter_map(|row| row["ticket"].as_str()).map(str::to_owned).collect();
     numbers.dedup();
-    numbers.truncate(NAMED);
+    if numbers.len() > NAMED {
+        numbers.truncate(NAMED);
+        numbers.push("others".to_owned());
+    }
     if numbers.is_empty() { words.text(".") } else { words.text(format!(": {}.", list(&numbers, "and"))) }
 }
 
