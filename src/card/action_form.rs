@@ -3,6 +3,7 @@
 use super::approvals::{self, reason};
 use super::buttons::{self, Action};
 use super::form::{Choice, Form, FormField, Input, Needed};
+use super::freezes::EXCEPTION;
 use super::scene::{Scene, Taxonomies};
 use super::transition_form::transition_form;
 use super::words::{Words, humanise, uncapitalise};
@@ -169,8 +170,7 @@ fn person(people: &[Choice], current: Option<&str>) -> FormField {
 }
 
 fn link_fields(scene: &Scene<'_>, link: Option<&str>) -> Vec<FormField> {
-    let mut kinds: Vec<&str> = scene.kind.transitions.values().flat_map(|t| t.requires.links.keys().map(String::as_str)).collect();
-    kinds.extend(["alert", "dashboard", "related"]);
+    let kinds = link_words(scene.kind).into_iter().chain(link);
     let mut choices: Vec<Choice> = Vec::new();
     for kind in kinds {
         if !choices.iter().any(|c| c.value == kind) {
@@ -187,6 +187,25 @@ fn link_fields(scene: &Scene<'_>, link: Option<&str>) -> Vec<FormField> {
         FormField::plain("target", "Or an address outside", "A dashboard, a commit, a vendor's notice.", Input::Line(200), Needed::No),
         FormField::plain("reason", "Or why there is none", "A sentence on what was looked at.", Input::Text(2_000), Needed::No),
     ]
+}
+
+/// The words that a link of this kind of ticket may have: first what its steps ask for.
+fn link_words(kind: &Kind) -> Vec<&str> {
+    let mut out: Vec<&str> = Vec::new();
+    for step in kind.transitions.values() {
+        out.extend(step.requires.links.keys().map(String::as_str));
+        out.extend(step.requires.linked.iter().map(|rule| rule.link.as_str()));
+        out.extend(step.verbal.iter().filter_map(|verbal| verbal.silence.as_ref()).map(|silence| silence.link.as_str()));
+        if step.requires.confirmed.is_some() || !step.requires.unfrozen.is_empty() {
+            out.push(EXCEPTION);
+        }
+    }
+    // What is worked in a channel: what it came from, and what it led to.
+    if !kind.channel.own.is_empty() {
+        out.extend(["change", "corrected_by", "dr_test", "vuln"]);
+    }
+    out.extend(["alert", "dashboard", "related"]);
+    out
 }
 
 fn escalate(organisation: &Organisation) -> Vec<FormField> {

@@ -1,5 +1,7 @@
 //! Approvals on a card: what was decided, what still waits, and the forms to decide and to take a decision back.
 
+use std::collections::BTreeSet;
+
 use super::buttons::{Action, Button};
 use super::form::{Choice, Form, FormField, Input, Needed};
 use super::live::FactLine;
@@ -63,7 +65,16 @@ fn waiting_line(scene: &Scene<'_>) -> Option<Words> {
 /// The reader's own decisions, which can be taken back.
 pub(super) fn withdrawals(scene: &Scene<'_>) -> Vec<Button> {
     let Some(reader) = scene.reader().filter(|_| !scene.ticket.ended) else { return Vec::new() };
-    let mine = scene.ticket.approvals.iter().filter(|(_, given)| given.iter().any(|a| a.person == reader));
+    let pending = scene.ticket.approvals.iter().filter(|(_, given)| given.iter().any(|a| a.person == reader)).map(|(name, _)| name);
+    // What was granted can be taken back until a step was taken that relied on it.
+    let relies = |step: &str, name: &str| {
+        scene.kind.transitions.get(step).is_some_and(|t| t.requires.approved.iter().any(|approved| approved.by == name))
+    };
+    let granted = scene.ticket.granted.iter().filter(|(name, granted)| {
+        let used = scene.ticket.steps.iter().any(|step| step.at >= granted.at && relies(&step.transition, name));
+        !used && granted.given.iter().any(|a| a.person == reader)
+    });
+    let mine: BTreeSet<&String> = pending.chain(granted.map(|(name, _)| name)).collect();
     let button = |name: &String| {
         let label = scene.kind.transitions.get(name).map_or_else(|| name.clone(), |t| scene.label(t));
         Button::form(
@@ -72,7 +83,7 @@ pub(super) fn withdrawals(scene: &Scene<'_>) -> Vec<Button> {
             Action::Withdraw(name.clone()),
         )
     };
-    mine.map(|(name, _)| button(name)).collect()
+    mine.into_iter().map(button).collect()
 }
 
 /// What was decided on each step that needs approvals, and what it still waits for.

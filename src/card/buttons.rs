@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::approvals;
+use super::missing;
 use super::scene::Scene;
 use super::words::{any_of, humanise, uncapitalise};
 use crate::procedure::model::{Ask, Transition};
@@ -266,7 +267,9 @@ fn step<'k>(scene: &Scene<'k>, transition: &'k Transition) -> Button {
 /// A step of which the form would be empty takes effect at one click.
 fn opens_form<'k>(scene: &Scene<'k>, transition: &'k Transition) -> bool {
     let wants_fields = transition.wants.iter().any(|owed| matches!(owed.what, crate::procedure::model::OwedWhat::Field(_)));
-    !transition.asks.is_empty() || !transition.requires.fields.is_empty() || wants_fields || scene.asks_more(transition)
+    let asks = !transition.asks.is_empty() || !transition.requires.fields.is_empty() || wants_fields || scene.asks_more(transition);
+    // What has to be linked first is said before it is refused.
+    asks || !missing::links_wanted(scene, transition).is_empty()
 }
 
 /// It leads on along the procedure: nothing is merged or taken back. A reason alone marks a side exit (void); a step

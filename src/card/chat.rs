@@ -229,7 +229,7 @@ pub fn cannot_look_up() -> Words {
 }
 
 /// What every command of a kind of ticket knows beside its steps.
-const EVERYDAY: &str = " · list · log --since 6mo · show · note TEXT · evidence · edit · assign @somebody · lead @somebody · escalate WHY · page @somebody WHY";
+const EVERYDAY: &str = " · list · log --since 6mo · show · note TEXT · evidence · edit · link · withdraw WHY · assign @somebody · lead @somebody · escalate WHY · page @somebody WHY";
 
 /// The commands, for `help`. `kinds`: those that have a command of their own, with their steps' words.
 #[must_use]
@@ -241,7 +241,11 @@ pub fn help(kinds: &[(String, Vec<String>)]) -> Vec<Words> {
         let severity = if name == "incident" { " severity sev2 WHY ·" } else { "" };
         out.push(Words::of(format!("Steps of /{name}:{severity} {}.", steps.join(" · "))));
     }
-    out.push(Words::new().strong("/countersign").text(" link · whoami · inbox · oncall · audit · sla · trace CHG-000042 · help"));
+    out.push(
+        Words::new()
+            .strong("/countersign")
+            .text(" link · whoami · inbox · new · oncall · freezes · audit · report NAME · sla · trace CHG-000042 · help"),
+    );
     out.push(Words::of("Leave out what follows the word, and its form opens. In a ticket's channel you can leave out its number."));
     out
 }

@@ -71,6 +71,15 @@ impl Called {
         }
     }
 
+    /// Before a moment: `Acknowledge by `, `“Mitigated” is due by `, which is no report that it was reached.
+    #[must_use]
+    pub fn by(&self) -> String {
+        match self {
+            Self::Verb(_) => format!("{} by ", self.label()),
+            Self::Goal(_) => format!("{} is due by ", self.within()),
+        }
+    }
+
     /// What stands between [`Called::aim`] and a ticket: nothing, or `on `.
     #[must_use]
     pub fn on(&self) -> &'static str {
@@ -153,6 +162,8 @@ mod tests {
         let called = |response: Option<&Response>, clock: &str| Called::of(Some(&stage.kind), response, clock);
         assert_eq!(called(Some(&stage.response), "contain").aim(), "for “Mitigated”");
         assert_eq!(called(None, "contain").aim(), "to contain");
+        assert_eq!(called(Some(&stage.response), "contain").by(), "“Mitigated” is due by ");
+        assert_eq!(called(None, "contain").by(), "Contain by ");
         assert_eq!(called(Some(&stage.response), "acknowledge").label(), "Acknowledge");
         assert_eq!(Called::of(None, None, "time_to_fix").within(), "time to fix");
     }

@@ -13,6 +13,7 @@
 //! | [`approvals`] | what was decided on steps that need approvals, and the form to decide |
 //! | [`buttons`] | which steps and actions are offered, and in which order |
 //! | [`form`], [`transition_form`], [`action_form`] | forms generated from the procedure |
+//! | [`freezes`] | freezes, on forms on which a time is chosen |
 //! | [`missing`] | what a step still waits for, and what to do about it |
 //! | [`story`] | one message per event; the conversation of a channel |
 //! | [`sentences`] | the sentence for each kind of fact |
@@ -29,6 +30,7 @@ pub mod buttons;
 pub mod chat;
 pub mod clocks;
 pub mod form;
+pub mod freezes;
 pub mod live;
 pub mod missing;
 pub mod replies;

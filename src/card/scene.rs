@@ -216,11 +216,17 @@ impl<'a> Scene<'a> {
         self
     }
 
+    /// The organisation, where the scene knows it.
+    #[must_use]
+    pub fn organisation(&self) -> Option<&'a Organisation> {
+        let of_library = || self.library.map(|library| library.organisation.as_ref());
+        self.viewer.as_ref().map(|(_, organisation)| *organisation).or_else(of_library)
+    }
+
     /// Whose decision the ticket waits for; none where the scene knows no organisation.
     #[must_use]
     pub fn waits(&self) -> Option<Waits> {
-        let of_library = || self.library.map(|library| library.organisation.as_ref());
-        let organisation = self.viewer.as_ref().map(|(_, organisation)| *organisation).or_else(of_library)?;
+        let organisation = self.organisation()?;
         nudge::waits(&self.around(organisation), self.ticket)
     }
 

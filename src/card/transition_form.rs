@@ -2,6 +2,7 @@
 
 use super::buttons::Action;
 use super::form::{Choice, FIELD, Form, FormField, Input, Needed};
+use super::freezes;
 use super::missing;
 use super::scene::Scene;
 use super::words::{Words, any_of, list};
@@ -81,7 +82,7 @@ fn asked(scene: &Scene<'_>, ask: &Ask) -> Option<FormField> {
 }
 
 fn notices(scene: &Scene<'_>, transition: &Transition) -> Vec<Words> {
-    let mut out = Vec::new();
+    let mut out = freezes::in_the_way(scene, transition);
     for owed in &transition.wants {
         if let OwedWhat::Evidence(_) = owed.what {
             let by = scene.kind.transitions.get(&owed.by).map_or_else(|| owed.by.clone(), |t| scene.label(t));
@@ -89,8 +90,8 @@ fn notices(scene: &Scene<'_>, transition: &Transition) -> Vec<Words> {
         }
     }
     if let Some(approval) = &transition.approval {
-        let roles: Vec<String> = approval.stages.iter().flat_map(|s| s.by.iter().map(|r| r.replace('-', " "))).collect();
-        out.push(Words::of(format!("It needs the approval of: {}.", list(&roles, "or"))));
+        let stages: Vec<String> = approval.stages.iter().map(|stage| any_of(&stage.by)).collect();
+        out.push(Words::of(format!("It needs the approval of {}.", list(&stages, "and then"))));
     }
     out
 }

@@ -291,6 +291,7 @@ pub fn any_of(roles: &[String]) -> String {
         "requester" => "whoever asked for it".to_owned(),
         "owner-of-system" => "the system's owner".to_owned(),
         "manager-of-subject" => "the manager of whoever it is for".to_owned(),
+        "implementer-of-system" => "whoever may change the system".to_owned(),
         role => with_article(&role.replace(['-', '.', '_'], " ")),
     };
     list(&roles.iter().map(word).collect::<Vec<_>>(), "or")

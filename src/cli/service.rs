@@ -15,6 +15,7 @@ use crate::config::{Config, Database};
 use crate::desk::chat::Chat;
 use crate::desk::founding::{self, Founding};
 use crate::desk::heartbeat::Expected;
+use crate::desk::news::NEWS;
 use crate::desk::publish::Publisher;
 use crate::desk::{Desk, StoreError};
 use crate::env::Env;
@@ -24,6 +25,7 @@ use crate::inbound::{App, router, slack, witness as witness_service};
 use crate::ledger::key::VerifierKey;
 use crate::outbound::http::{Client, host_of};
 use crate::outbound::page::chat::Direct;
+use crate::outbound::page::news::News;
 use crate::outbound::page::pagerduty::PagerDuty;
 use crate::outbound::page::webhook::Webhook;
 use crate::outbound::page::{Pager, deliver_once};
@@ -151,7 +153,8 @@ impl Service {
         }
         let chat = slack.clone().map(|slack| slack as Arc<dyn Chat>);
         let pagers = pagers_of(&config, chat.as_ref())?;
-        for pager in &pagers {
+        // What concerns people goes the way of their calls, and is none of its own by which they are called.
+        for pager in pagers.iter().filter(|pager| pager.channel() != NEWS) {
             desk.pages_by(pager.channel());
         }
         let shifts = config.on_call.calendar.clone().map(Shifts::new).transpose()?.map(Arc::new);
@@ -319,6 +322,7 @@ fn pagers_of(config: &Config, chat: Option<&Arc<dyn Chat>>) -> anyhow::Result<Ve
     let titles = !config.slack.as_ref().is_some_and(|slack| slack.minimal_content);
     if let Some(chat) = chat {
         pagers.push(Arc::new(Direct::new(SLACK, Arc::clone(chat))));
+        pagers.push(Arc::new(News::new(SLACK, Arc::clone(chat), titles)));
     }
     if let Some((url, secret)) = config.on_call.webhook.clone() {
         pagers.push(Arc::new(Webhook::new(url, secret, &config.public_url, titles)?));

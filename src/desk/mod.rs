@@ -45,6 +45,7 @@ pub mod heartbeat;
 pub mod known;
 pub mod matching;
 mod moved;
+pub mod news;
 pub mod obligations;
 pub mod oncall;
 mod outcome;

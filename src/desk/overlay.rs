@@ -8,7 +8,7 @@ use super::append::{Rows, not_before, render};
 use super::known::Known;
 use super::projections::{alert_row, latest_of, ticket_row};
 use super::request::{Answer, Request, Unanswered};
-use super::{paging, rooms};
+use super::{news, paging, rooms};
 use crate::env::Timestamp;
 use crate::ledger::merkle::Hash;
 use crate::people::{self, accounts};
@@ -167,8 +167,10 @@ impl<'k> Overlay<'k> {
         if let (Some(number), Some(urgent)) = (&event.ticket, rooms::loudness(event)) {
             *self.loud.entry(number.clone()).or_default() |= urgent;
         }
+        let waited = news::waited(event.ticket.as_ref(), &event.fact, self.known, &self.pagers, self.now);
         self.known.apply(event, &rows.sealed);
-        for row in paging::pages(event, self.known, &self.pagers, self.now) {
+        let pages = paging::pages(event, self.known, &self.pagers, self.now);
+        for row in pages.into_iter().chain(news::news(event, self.known, &waited, &self.pagers, self.now)) {
             self.batch.tell(row);
         }
         if let Some(id) = people::directory::subject(&event.fact) {

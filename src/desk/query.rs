@@ -130,6 +130,16 @@ impl Desk {
         rows.iter().map(placed).collect()
     }
 
+    /// Tickets whose work goes on, the latest opened first; of one kind, or of all when it is empty.
+    ///
+    /// # Errors
+    /// When the person may not look.
+    pub async fn tickets_open_latest(&self, viewer: &Person, kind: &str, at_most: i64) -> Result<Vec<(i64, Ticket)>, NoView> {
+        self.allow(viewer, Permission::Read)?;
+        let rows = self.store().tickets_open_latest(kind, at_most).await?;
+        rows.iter().map(placed).collect()
+    }
+
     /// Tickets whose work has ended, opened before position `before`, the latest opened first: a cursor that stays right
     /// while others write.
     ///

@@ -8,6 +8,8 @@
 //! - [`api`]: the desk for programs;
 //! - [`log`]: the log as C2SP tiles; [`witness`]: we cosign somebody else's;
 //! - [`health`]: liveness, readiness, metrics;
+//! - `inbox`: what waits for somebody, for every surface;
+//! - `stand_ins`: who stands in for whom now;
 //! - [`slack`]: commands, buttons, forms and messages of Slack;
 //! - [`console`]: the desk for people in a browser.
 //!
@@ -23,6 +25,7 @@ pub mod console;
 pub mod deliver;
 pub mod health;
 pub mod hooks;
+mod inbox;
 pub mod intake;
 pub mod listen;
 pub mod log;
@@ -30,6 +33,7 @@ pub mod pagerduty;
 pub mod problem;
 pub mod reports;
 pub mod slack;
+mod stand_ins;
 pub mod witness;
 
 pub use app::{App, router};

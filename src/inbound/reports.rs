@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncReadExt;
 
+use crate::card::words::humanise;
 use crate::desk::Desk;
 use crate::desk::query::NoView;
 use crate::env::Timestamp;
@@ -18,6 +19,8 @@ use crate::ticket::state::Ticket;
 
 /// Rows read at a time.
 const PAGE: i64 = 1000;
+/// Reports on what is not finished: the oldest of it weighs most, so that they look at all of it.
+const OF_ALL: [&str; 3] = ["corrective-actions", "deployments", "reviews"];
 
 /// What is asked of a report.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +41,25 @@ pub struct Wanted {
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Report> {
     ALL.iter().find(|report| report.name == name)
+}
+
+/// How far back a report looks where people read it, unless they say otherwise; none when it looks at everything.
+#[must_use]
+pub fn usual(report: &Report) -> Option<&'static str> {
+    (report.takes.contains(&"from") && !OF_ALL.contains(&report.name)).then_some("6mo")
+}
+
+/// A value of an answer as one reads it.
+#[must_use]
+pub fn words(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::Bool(yes) => if *yes { "yes" } else { "no" }.to_owned(),
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => text.clone(),
+        Value::Array(all) => all.iter().map(words).collect::<Vec<_>>().join(", "),
+        Value::Object(all) => all.iter().map(|(name, value)| format!("{} {}", humanise(name), words(value))).collect::<Vec<_>>().join("; "),
+    }
 }
 
 /// That there is no such report, and which there are.

@@ -320,3 +320,38 @@ impl Batch {
             && !self.trial
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(queued_at: i64, not_before: i64) -> OutboxRow {
+        OutboxRow { channel: "slack".to_owned(), id: 7, queued_at, not_before, payload: format!("queued at {queued_at}") }
+    }
+
+    #[test]
+    fn of_one_subject_a_commit_says_the_newest_as_early_as_any_of_them_was_to_be_said() {
+        for (told, not_before) in [
+            (vec![row(1, 500)], 500),
+            (vec![row(1, 500), row(2, 900)], 500),
+            (vec![row(1, 500), row(2, 0)], 0),
+            (vec![row(1, 0), row(2, 900)], 0),
+        ] {
+            let mut batch = Batch::default();
+            let newest = told.last().unwrap().payload.clone();
+            told.into_iter().for_each(|row| batch.tell(row));
+            let said: Vec<&OutboxRow> = batch.outbox.values().collect();
+            assert_eq!(said.len(), 1);
+            assert_eq!((said[0].payload.as_str(), said[0].not_before), (newest.as_str(), not_before));
+        }
+    }
+
+    #[test]
+    fn two_subjects_and_two_channels_are_said_apart() {
+        let mut batch = Batch::default();
+        batch.tell(row(1, 0));
+        batch.tell(OutboxRow { id: 8, ..row(1, 0) });
+        batch.tell(OutboxRow { channel: "discord".to_owned(), ..row(1, 0) });
+        assert_eq!(batch.outbox.len(), 3);
+    }
+}

@@ -196,6 +196,15 @@ impl Store {
         rows.into_iter().map(held).collect()
     }
 
+    /// Tickets whose work goes on, the latest opened first; of one kind, or of all when it is empty.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn tickets_open_latest(&self, kind: &str, at_most: i64) -> Result<Vec<HeldTicket>, StoreError> {
+        let rows = sqlx::query(sql::TICKETS_OPEN_LATEST).bind(kind).bind(at_most).fetch_all(self.readers()).await?;
+        rows.into_iter().map(held).collect()
+    }
+
     /// Tickets whose work has ended, opened before position `before`, the latest opened first.
     ///
     /// # Errors

@@ -56,6 +56,8 @@ pub const TICKETS_OF: &str = "SELECT t.number, t.opened_seq, t.state, l.rev, l.s
 pub const TICKETS_OF_IN: &str = "SELECT t.number, t.opened_seq, t.state, l.rev, l.seq, l.updated_at, l.attached, l.firing, l.repeats FROM (SELECT number, opened_seq FROM ticket WHERE kind = $1 AND status = $4 AND opened_seq > $2 ORDER BY opened_seq LIMIT $3) f JOIN ticket t ON t.number = f.number JOIN ticket_latest l ON l.number = f.number ORDER BY f.opened_seq";
 /// Tickets whose work goes on, in the order of their opening, after a position.
 pub const TICKETS_OPEN: &str = "SELECT t.number, t.opened_seq, t.state, l.rev, l.seq, l.updated_at, l.attached, l.firing, l.repeats FROM ticket t JOIN ticket_latest l ON l.number = t.number WHERE t.ended = 0 AND t.opened_seq > $1 ORDER BY t.opened_seq LIMIT $2";
+/// Tickets whose work goes on, the latest opened first; `$1`: of this kind, of every kind when it is empty.
+pub const TICKETS_OPEN_LATEST: &str = "SELECT t.number, t.opened_seq, t.state, l.rev, l.seq, l.updated_at, l.attached, l.firing, l.repeats FROM ticket t JOIN ticket_latest l ON l.number = t.number WHERE t.ended = 0 AND ($1 = '' OR t.kind = $1) ORDER BY t.opened_seq DESC LIMIT $2";
 /// Tickets whose work has ended, the latest opened first, before a position.
 pub const TICKETS_ENDED: &str = "SELECT t.number, t.opened_seq, t.state, l.rev, l.seq, l.updated_at, l.attached, l.firing, l.repeats FROM ticket t JOIN ticket_latest l ON l.number = t.number WHERE t.ended = 1 AND t.opened_seq < $1 ORDER BY t.opened_seq DESC LIMIT $2";
 /// Tickets of one kind opened in a range of positions, the latest first.
@@ -358,6 +360,7 @@ pub const ALL: &[&str] = &[
     TICKETS_OF,
     TICKETS_OF_IN,
     TICKETS_OPEN,
+    TICKETS_OPEN_LATEST,
     TICKETS_ENDED,
     TICKETS_LATEST,
     TICKETS_LATEST_IN,

@@ -11,6 +11,7 @@ use super::number::Number;
 use super::spoken;
 use super::state::Ticket;
 use crate::env::Timestamp;
+use crate::procedure::model::{Permission, Role};
 
 /// Why a ticket waits for somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +28,8 @@ pub enum Why {
     Owed,
     /// The person owns it.
     Own,
+    /// Nobody owns it, and the person may.
+    Nobodys,
 }
 
 impl Why {
@@ -40,6 +43,7 @@ impl Why {
             Self::Called => "called",
             Self::Owed => "owed",
             Self::Own => "own",
+            Self::Nobodys => "nobodys",
         }
     }
 }
@@ -98,7 +102,17 @@ pub fn waiting(around: &Around<'_>, ticket: &Ticket, actor: &Actor) -> Vec<Waiti
     if ticket.owner.as_deref() == Some(person) {
         out.push(of(Why::Own, None, clock));
     }
+    // Whoever is called for it knows that.
+    if out.is_empty() && waits_for_anybody(around, ticket, actor) {
+        out.push(of(Why::Nobodys, None, clock));
+    }
     out
+}
+
+/// Whether somebody has to take it, and this person may: what is talked about in a channel of its own waits for nobody else.
+fn waits_for_anybody(around: &Around<'_>, ticket: &Ticket, actor: &Actor) -> bool {
+    let works = |(name, role): (&String, &Role)| role.may.contains(&Permission::Work) && actor.has_role(name);
+    ticket.owner.is_none() && !around.kind.channel.own.is_empty() && around.organisation.roles.iter().any(works)
 }
 
 /// How many lines of a review wait for this person: those that the person is asked about, by name or by a role, and

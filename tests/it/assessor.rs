@@ -62,6 +62,18 @@ async fn the_log_of_changes_counts_what_the_ledger_counts_on_every_surface(w: &m
     assert!(ana.hears("/change log").await.contains(&format!("{direct} changes")), "six months unless another time is said");
     assert!(ana.hears("/change log --since 1y").await.contains(&format!("{many} changes")));
     assert!(ana.hears("/change log --since soon").await.contains("How far back?"));
+    // A report in chat: what it counts, the first tickets that it names, and the page that has all of them.
+    assert!(ana.hears("/countersign report").await.contains("service-restored"));
+    let said = ana.hears("/countersign report log").await;
+    assert!(said.contains(&format!("{} rows to look at: CHG-{:06}", direct + 1, many / 3 + 1)), "with the incident: {said}");
+    assert!(said.contains("/console/reports/log"), "{said}");
+    assert!(ana.hears("/countersign report log --since 30d").await.contains("Since"));
+    assert!(ana.hears("/countersign report log --since soon").await.contains("How far back?"));
+    assert!(ana.hears("/countersign report roles --since 1y").await.contains("takes no period"));
+    assert!(ana.hears("/countersign report weather").await.contains("There are: approvals"));
+    let nil = slack.joins("nil");
+    w.links("nil", &nil).await;
+    assert!(!Hand::of(w, &slack, &nil).hears("/countersign report log").await.contains("CHG-"), "whoever may not read hears nothing");
     let page = w.signed_in("aud").await.gets("/console/reports/log?kind=change").await.text();
     assert!(page.contains(&format!("CHG-{many:06}")) || many > 500, "{page}");
     // At the command line, and in what is handed out.

@@ -370,7 +370,7 @@ const act = async () => {
   await be('Dana');
   const review = await post('', { kind: 'review', fields: { title: 'Who may see payments', type: 'access', system: 'payments-db' } });
   const users = 'account,name,email,role,last_used\nana.moreau,Ana Moreau,ana@demo.invalid,read,2026-11-20\nsvc_reports,Report job,,read,2026-11-21\nj.novak,Jan Novak,,admin,2025-02-11\n';
-  // Somebody else's list: nobody decides on the lines of their own.
+  // Whoever hands in a list decides nothing that stands on it.
   await be('Bo');
   await post('/' + review + '/users?system=payments-db', users);
   await be('Dana');
@@ -394,6 +394,12 @@ async fn what_waits_what_is_reviewed_and_what_to_try_are_open_to_everybody() {
     look_at(&browser, "inbox").await;
     browser.open(&demo.page("list/change")).await;
     look_at(&browser, "changes").await;
+    browser.open(&demo.page("reports")).await;
+    look_at(&browser, "reports").await;
+    browser.open(&demo.page("reports/deployments")).await;
+    look_at(&browser, "report-deployments").await;
+    browser.open(&demo.page("reports/dispositions")).await;
+    look_at(&browser, "report-dispositions").await;
     browser.open(&demo.page("try")).await;
     look_at(&browser, "try").await;
     browser.open(&demo.page(&format!("c/{review}"))).await;

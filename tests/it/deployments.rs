@@ -215,6 +215,7 @@ async fn who_wrote_and_who_reviewed_is_verified_where_the_login_is_somebodys_and
         "deployed_when": "verified",
         "description": "Deploy a merged and reviewed pull request of web-shop with the pipeline, between 08:00 and 16:00.",
         "justification": "Forty such deployments went well since January; each alone is of low risk.",
+        "security_impact": "None: nothing is open that was closed before.",
         "rollback_plan": "The pipeline deploys the version before; three minutes.",
     });
     let ana = w.person("ana");
@@ -240,6 +241,21 @@ async fn a_change_that_no_deployment_ever_confirmed_is_listed(w: &mut World) {
     assert_eq!(rows(&listed(w).await), [(chg.clone(), "unconfirmed".to_owned())]);
     assert_eq!(tells(&w.tool("pipeline"), "9", "failed", json!({ "change": chg })).await, std::slice::from_ref(&chg));
     assert_eq!(rows(&listed(w).await), [(chg.clone(), "failed".to_owned()), (chg.clone(), "unconfirmed".to_owned())]);
+    // The console shows the same, the unconfirmed ones first; and every other report in the same way.
+    let aud = w.signed_in("aud").await;
+    let page = aud.gets("/console/reports/deployments").await.text();
+    let cell = |what: &str| page.find(&format!("<td>{what}</td>")).unwrap_or_else(|| panic!("no {what} in {page}"));
+    assert!(cell("unconfirmed") < cell("failed") && page.contains(&format!("<a href=\"/console/c/{chg}\">{chg}</a>")), "{page}");
+    let all = aud.gets("/console/reports").await.text();
+    let (first, other) = (all.find("reports/deployments"), all.find("reports/dispositions"));
+    assert!(first.is_some() && first < other, "{all}");
+    for report in countersign::evidence::report::ALL {
+        let name = report.name;
+        assert_eq!(aud.gets(&format!("/console/reports/{name}?from=2026-01-01&to=2026-12-31")).await.status, 200, "{name}");
+    }
+    assert!(aud.gets("/console/list/change").await.text().contains("/console/reports/deployments"));
+    assert_eq!(aud.gets("/console/reports/nothing").await.status, 404);
+    assert_eq!(w.signed_in("nil").await.gets("/console/reports/deployments").await.status, 403);
     assert_eq!(tells(&w.tool("pipeline"), "9", "succeeded", json!({ "change": chg })).await, std::slice::from_ref(&chg));
     assert_eq!(rows(&listed(w).await), []);
 }

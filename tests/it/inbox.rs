@@ -170,3 +170,24 @@ async fn the_lines_of_a_review_are_decided_on_their_page_without_a_script(w: &mu
     assert!(table.headers["content-type"].to_str().is_ok_and(|t| t.starts_with("text/csv")) && table.text().contains("Gone since May"));
 }
 on_both!(the_lines_of_a_review_are_decided_on_their_page_without_a_script);
+
+async fn who_stands_in_for_whom_is_shown_as_long_as_it_counts(w: &mut World) {
+    let more = format!(
+        "delegations: [{{ of: ora@example.com, by: ben@example.com, roles: [system-owner], from: \"{}\", to: \"{}\" }}]\n",
+        w.now(),
+        w.now().plus(days(7))
+    );
+    with_systems(w, &more).await;
+    let people = w.signed_in("aud").await.gets("/console/people").await.text();
+    assert!(
+        people.contains("ben</b> stands in as system owner until") || people.contains("ben</span> stands in as system owner until"),
+        "{people}"
+    );
+    let inbox = w.signed_in("ora").await.gets("/console/inbox").await.text();
+    assert!(inbox.contains("stands in for you as system owner until"), "{inbox}");
+    let inbox = w.signed_in("ben").await.gets("/console/inbox").await.text();
+    assert!(inbox.contains("You stand in for"), "{inbox}");
+    w.advance(days(8)).await;
+    assert!(!w.signed_in("aud").await.gets("/console/people").await.text().contains("stands in as"), "it is over");
+}
+on_both!(who_stands_in_for_whom_is_shown_as_long_as_it_counts);

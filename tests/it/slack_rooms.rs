@@ -451,6 +451,8 @@ async fn a_storm_ends_with_every_card_true_while_slack_limits_every_other_reques
     assert!(parents.is_sorted(), "threads stand in the order in which they were opened: {parents:?}");
     assert!(took / 200 <= 20 && asked / 200 <= 45, "{asked} requests, {took} taken");
     well_formed(&slack);
+    // Whoever is on call is called again and again by all of them, and that is to come to an end.
+    slack.limits_every(0);
 }
 
 mod a_storm_ends_with_every_card_true_while_slack_limits_every_other_request {

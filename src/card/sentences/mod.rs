@@ -194,7 +194,7 @@ impl Teller<'_> {
         };
         let running = self.heard.clocks.iter().filter(|(clock, _)| !stops(clock, taken));
         let next = running.min_by_key(|(_, (_, due))| *due);
-        next.map_or_else(Words::new, |(name, (_, due))| Words::of(format!(" {} by ", self.clock_called(name).label())).time(*due).text("."))
+        next.map_or_else(Words::new, |(name, (_, due))| Words::of(format!(" {}", self.clock_called(name).by())).time(*due).text("."))
     }
 
     // ── families of facts ───────────────────────────────────────────────────────────────────────────────

@@ -3,7 +3,7 @@
 use super::Teller;
 use super::said;
 use crate::card::story::{Said, Tone};
-use crate::card::words::{Span, Words, capitalise, count, duration, list, number_word, one_line, remaining, seconds};
+use crate::card::words::{Span, Words, capitalise, count, duration, list, number_word, one_line, remaining, seconds, uncapitalise};
 use crate::ticket::alert::AlertStatus;
 use crate::ticket::deployment::DeploymentState;
 use crate::ticket::event::{AlertSeen, DeploymentSeen, Fact};
@@ -170,11 +170,9 @@ impl Teller<'_> {
 
     pub(super) fn clock(&self) -> Said {
         match &self.event.fact {
-            Fact::ClockStarted { clock, due, .. } => {
-                said(Tone::Quiet, Words::of(format!("{} by ", self.clock_called(clock).label())).time(*due).text("."))
-            }
+            Fact::ClockStarted { clock, due, .. } => said(Tone::Quiet, Words::of(self.clock_called(clock).by()).time(*due).text(".")),
             Fact::ClockRetargeted { clock, due, .. } => {
-                let text = format!("The severity changed, and with it the time: {} by ", self.clock_called(clock).within());
+                let text = format!("The severity changed, and with it the time: {}", uncapitalise(&self.clock_called(clock).by()));
                 said(Tone::Step, Words::of(text).time(*due).text("."))
             }
             Fact::ClockPaused { clock } => {

@@ -132,8 +132,8 @@ fn steps_say_who_when_what_was_done_and_what_comes_next() {
     insta::assert_snapshot!(told(&events), @r#"
     INC-000042 · sev1 · payments-api is down. Opened by alertmanager.
     Acknowledge by 03:17.
-    Mitigated by 07:02.
-    Acknowledged at 03:04 by Ana Lima. Mitigated by 07:02.
+    “Mitigated” is due by 07:02.
+    Acknowledged at 03:04 by Ana Lima. “Mitigated” is due by 07:02.
     Acknowledge: in time, after 2 min.
     Mitigated at 03:20 by Ana Lima, recorded 03:31: “drained zone b”. Needed before “Close”: evidence. This is a late entry.
     Mitigated: in time, after 29 min.

@@ -54,12 +54,12 @@ pub const ALL: &[Report] = &[
     Report { name: "latency", answers: "How long alerts took to reach us, to become tickets, and to be acknowledged", takes: PERIOD },
     Report {
         name: "log",
-        answers: "Every ticket of a kind (`kind`) that was opened in the period; `since` reads like 6mo, 30d or 1y",
+        answers: "Every ticket that was opened in the period, of one kind or of all",
         takes: &["from", "to", "kind", "since"],
     },
     Report { name: "mismatches", answers: "Closed while its alerts still fire, or open while they are over", takes: PERIOD },
     Report { name: "reviews", answers: "Reviews that are not completed, of what, by when, and how late", takes: PERIOD },
-    Report { name: "roles", answers: "Who held which role at a moment: `at`, `role`", takes: &["at", "role"] },
+    Report { name: "roles", answers: "Who held which role at a moment", takes: &["at", "role"] },
     Report { name: "self-approvals", answers: "Approvals by whoever asked, found by reading the log again", takes: &[] },
     Report {
         name: "service-restored",

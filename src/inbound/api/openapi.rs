@@ -14,7 +14,12 @@ pub type Operation = (&'static str, &'static str, &'static str, &'static str);
 /// Every operation of the API.
 pub const OPERATIONS: &[Operation] = &[
     ("get", "/api/v1/me", "Who you are and what you may do", ""),
-    ("get", "/api/v1/inbox", "What waits for you: decisions, spoken approvals to confirm, what is owed; by deadline and risk", ""),
+    (
+        "get",
+        "/api/v1/inbox",
+        "What waits for you: decisions, spoken approvals to confirm, what is owed, by deadline and risk; and your access that ends soon",
+        "",
+    ),
     ("get", "/api/v1/kinds", "The kinds of ticket: fields with their help texts, statuses, transitions", ""),
     ("get", "/api/v1/people", "The directory", ""),
     ("get", "/api/v1/freezes", "When nothing is changed: the freezes of the last month and the next thirteen", ""),

@@ -14,6 +14,8 @@ use crate::desk::query::NoView;
 use crate::env::Timestamp;
 use crate::inbound::app::App;
 use crate::inbound::caller::Caller;
+use crate::inbound::console::view_of::Look;
+use crate::inbound::inbox;
 use crate::inbound::problem::Problem;
 use crate::procedure::model::Permission;
 
@@ -115,7 +117,8 @@ pub(super) async fn inbox(State(app): State<App>, uri: Uri, caller: Caller) -> R
         let texts = app.desk.title_texts(&caller.person, &ticket).await?;
         waiting.push(shown::waiting(&one, &ticket, &texts));
     }
-    Ok(Json(json!({ "waiting": waiting })))
+    let ending: Vec<Value> = inbox::ending(&Look::new(&app, &caller.person)?).await?.iter().map(shown::ending).collect();
+    Ok(Json(json!({ "waiting": waiting, "ending": ending })))
 }
 
 pub(super) async fn ticket(State(app): State<App>, Path(ticket): Path<String>, uri: Uri, caller: Caller) -> Result<Json<Value>, Problem> {

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::desk::Snapshot;
 use crate::desk::query::Texts;
+use crate::inbound::inbox::Ending;
 use crate::ticket::binding::binding;
 use crate::ticket::inbox::Waiting;
 use crate::ticket::missing::{Missing, missing};
@@ -157,6 +158,17 @@ pub(super) fn waiting(waiting: &Waiting, ticket: &Ticket, texts: &Texts) -> Valu
         "since": waiting.since,
         "level": waiting.level,
         "ticket": summary(ticket, texts),
+    })
+}
+
+/// Access of the caller that ends soon; `renew_until`: what one step asks for.
+pub(super) fn ending(ending: &Ending) -> Value {
+    json!({
+        "ticket": ending.number,
+        "title": ending.title,
+        "ends": ending.ends,
+        "renew_until": ending.until,
+        "renewal_asked": ending.asked,
     })
 }
 

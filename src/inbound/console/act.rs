@@ -13,6 +13,7 @@ use super::views::{FormView, ROOT};
 use crate::card::action_form;
 use crate::card::buttons::Action;
 use crate::card::form::{Choice, Form, Typed};
+use crate::card::freezes;
 use crate::desk::query::NoView;
 use crate::desk::request::Ask;
 use crate::inbound::app::App;
@@ -156,7 +157,8 @@ fn declare_view(look: &Look<'_>, kind: &Kind) -> FormView {
         .filter(|response| response.kind == kind.name)
         .map(|response| Choice { value: response.name.clone(), label: response.title.clone() })
         .collect();
-    let form = action_form::declare_form(kind, &look.library.taxonomies, &look.people(), &responses);
+    let mut form = action_form::declare_form(kind, &look.library.taxonomies, &look.people(), &responses);
+    form.notices.extend(freezes::ahead(kind, &look.library.organisation, look.now));
     let others = look.declarable().into_iter().filter(|other| other.name != kind.name);
     let kinds = others.map(|other| (other.title.clone(), format!("{ROOT}/declare/{}", other.name))).collect();
     FormView { kinds, ..view_of(look, form, None) }

@@ -23,7 +23,9 @@ pub(super) struct Cards {
 impl Cards {
     /// Cards of open tickets, worst and then oldest first.
     pub(super) async fn open(&mut self, look: &Look<'_>) -> Result<Vec<Card>, NoView> {
-        let found = look.app.desk.tickets_open(look.viewer, -1, MOST_OPEN).await?;
+        // Of more than are shown, the latest: what has just been opened stands on the board, whatever lies there for long.
+        let mut found = look.app.desk.tickets_open_latest(look.viewer, "", MOST_OPEN).await?;
+        found.reverse();
         self.rebase(look);
         let order: Vec<Number> = found.iter().map(|(_, ticket)| ticket.number.clone()).collect();
         let changed: Vec<Ticket> = found.into_iter().map(|(_, ticket)| ticket).filter(|ticket| self.lacks(ticket)).collect();

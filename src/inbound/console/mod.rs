@@ -9,7 +9,7 @@
 //! | [`typed`] | what was typed into a form becomes a command |
 //! | [`routes`] | the addresses and the pages that only look; `act`, `evidence`, `link`, `session`, `stream` do the rest |
 //! | `inbox`, `lines`, `lists` | what waits for the reader; the lines of a review; every ticket of a kind |
-//! | `record` | the way of one ticket, reports over many, what is promised |
+//! | `record`, `reports` | the way of one ticket, what is promised; reports over many |
 //! | `tour` | what to try in a demonstration |
 //! | [`assets`] | the style sheet, the script and the icon, inside the binary |
 //!
@@ -31,6 +31,7 @@ mod lists;
 mod record;
 pub mod render;
 mod reply;
+mod reports;
 pub mod routes;
 mod session;
 mod stream;

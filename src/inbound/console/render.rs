@@ -266,6 +266,12 @@ struct PeoplePage<'a> {
     people: &'a [PersonLine],
 }
 
+impl PeoplePage<'_> {
+    fn said<'w>(&self, words: &'w Words) -> Sentence<'w> {
+        Sentence { words, now: self.shell.now }
+    }
+}
+
 #[derive(Template)]
 #[template(path = "console/sign_in.html")]
 struct SignInPage<'a> {

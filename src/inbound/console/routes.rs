@@ -11,11 +11,13 @@ use serde::Deserialize;
 use super::render::{desk_page, ended_page, people_page, timeline_page};
 use super::view_of::{LATEST, Look};
 use super::views::{Desk, Ended, Entry, Notice, People, PersonLine, ROOT, Room, Timeline};
-use super::{act, assets, calendar, evidence, inbox, lines, link, lists, record, reply, session, stream, tour};
+use super::{act, assets, calendar, evidence, inbox, lines, link, lists, record, reply, reports, session, stream, tour};
 use crate::card::words::humanise;
+use crate::desk::news::NEWS;
 use crate::desk::query::NoView;
 use crate::inbound::app::App;
 use crate::inbound::caller::Caller;
+use crate::inbound::stand_ins;
 use crate::procedure::model::Permission;
 use crate::ticket::event::{Actor, Event};
 use crate::ticket::number::Number;
@@ -42,13 +44,13 @@ pub fn routes() -> Router<App> {
         .route("/console/ended", get(ended))
         .route("/console/inbox", get(inbox::inbox))
         .route("/console/list/{kind}", get(lists::list))
+        .route("/console/reports", get(reports::list))
+        .route("/console/reports/{name}", get(reports::show))
         .route("/console/c/{number}/lines", get(lines::show).post(lines::decide))
         .route("/console/c/{number}/lines.csv", get(lines::table))
         .route("/console/c/{number}/lines/freeze", post(lines::freeze))
         .route("/console/c/{number}/trace", get(record::traced))
         .route("/console/targets", get(record::promised))
-        .route("/console/reports", get(record::list))
-        .route("/console/reports/{report}", get(record::report))
         .route("/console/try", get(tour::show))
         .route("/console/try/pass", post(tour::pass))
         .route("/console/people", get(people))
@@ -133,7 +135,9 @@ async fn chat_notice(app: &App, number: &str) -> Option<Notice> {
     app.chat.as_ref()?;
     let troubles = app.desk.chat_troubles().await.ok()?;
     let of_ticket = |subject: &str| subject.parse::<Number>().is_ok();
-    let mine = troubles.into_iter().find(|t| if number.is_empty() { !of_ticket(&t.subject) } else { t.subject == number });
+    // Of those who are not linked yet, `doctor` tells.
+    let mut troubles = troubles.into_iter().filter(|t| t.platform != NEWS);
+    let mine = troubles.find(|t| if number.is_empty() { !of_ticket(&t.subject) } else { t.subject == number });
     mine.map(|trouble| Notice { refused: true, text: trouble.words })
 }
 
@@ -209,6 +213,7 @@ async fn people(State(app): State<App>, Visitor(caller): Visitor, headers: Heade
                 email: person.email.clone(),
                 roles: person.state.roles.iter().map(|role| role.replace('-', " ")).collect(),
                 disabled: person.state.disabled,
+                stand_ins: stand_ins::of(&look, &person.email, false),
             })
             .collect();
         people.sort_by(|a, b| (a.disabled, &a.name).cmp(&(b.disabled, &b.name)));

@@ -228,13 +228,16 @@ pub(super) fn people() -> People {
         email: email.into(),
         roles: roles.iter().map(|r| (*r).to_owned()).collect(),
         disabled,
+        stand_ins: Vec::new(),
     };
+    let mut away = line("Dana Okafor", "dana@example.com", &["incident manager", "administrator"], false);
+    away.stand_ins.push(Words::new().name("Bo Chen").text(" stands in as incident manager until ").time(at("18:00")).text("."));
     People {
         shell: shell(None),
         people: vec![
             line("Ana Lima", "ana@example.com", &["responder"], false),
             line("Bo Chen", "bo@example.com", &["responder", "on call"], false),
-            line("Dana Okafor", "dana@example.com", &["incident manager", "administrator"], false),
+            away,
             line("Eli Marsh", "eli@example.com", &[], true),
         ],
     }

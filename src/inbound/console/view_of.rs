@@ -108,6 +108,15 @@ impl<'a> Look<'a> {
         Cards::default().open(self).await
     }
 
+    /// Cards of open tickets of one kind, worst and then latest first.
+    pub(in crate::inbound) async fn open_of(&self, kind: &str) -> Result<Vec<Card>, NoView> {
+        let found = self.app.desk.tickets_open_latest(self.viewer, kind, MOST_OPEN).await?;
+        let pinned = self.pin_all(found.into_iter().map(|(_, ticket)| ticket).collect()).await?;
+        let mut cards: Vec<Card> = pinned.iter().map(|pinned| self.card(pinned)).collect();
+        cards.sort_by_key(|card| card.severity.as_ref().map_or(u8::MAX, |s| s.level));
+        Ok(cards)
+    }
+
     /// Tickets that ended, opened before position `before`, the latest opened first; and where the older ones begin.
     pub(in crate::inbound) async fn ended(&self, before: i64, at_most: i64) -> Result<(Vec<ChannelLink>, Option<i64>), NoView> {
         let mut found = self.app.desk.tickets_ended(self.viewer, before, at_most + 1).await?;

@@ -221,6 +221,8 @@ pub struct PersonLine {
     pub roles: Vec<String>,
     /// The accounts were stopped.
     pub disabled: bool,
+    /// Who stands in for the person now, and for whom the person does.
+    pub stand_ins: Vec<Words>,
 }
 
 /// The page on which somebody links a chat account.

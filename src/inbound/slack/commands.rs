@@ -13,13 +13,15 @@ use super::speaker::{Origin, Speaker, person_by_user, speaker, text};
 use super::state::Filled;
 use super::window::Window;
 use super::{lines, linking, lookups, models, record};
-use crate::card::buttons::Action;
+use crate::card::buttons::{Action, more, possible};
 use crate::card::chat;
 use crate::card::form::{FIELD, Form, Needed, Typed};
 use crate::card::words::Words;
 use crate::desk::chat::Reply;
+use crate::desk::query::NoView;
 use crate::desk::request::Ask;
 use crate::inbound::app::App;
+use crate::inbound::console::view_of::Look;
 use crate::people::Person;
 use crate::procedure::model::{Kind, Transition};
 use crate::ticket::command::Command;
@@ -28,14 +30,16 @@ use crate::ticket::nearest::nearest;
 use crate::ticket::number::Number;
 
 /// What every kind of ticket knows beside its own steps.
-const WORDS: [&str; 16] = [
+const WORDS: [&str; 18] = [
     "declare", "request", "list", "log", "show", "trace", "note", "assign", "lead", "severity", "evidence", "escalate", "page", "edit",
-    "nudge", "help",
+    "nudge", "link", "withdraw", "help",
 ];
+/// Lists the freezes, for kinds of ticket that may not pass through one.
+const FREEZES: &str = "freezes";
 /// Kinds of ticket that have a command in `deploy/slack-manifest.yaml`.
-pub(super) const COMMANDS: [&str; 4] = ["incident", "change", "access", "review"];
+pub const COMMANDS: [&str; 8] = ["incident", "change", "access", "review", "exception", "change-model", "corrective-action", "finding"];
 /// What `/countersign` knows.
-const HOUSE: [&str; 8] = ["link", "whoami", "inbox", "oncall", "help", "audit", "sla", "trace"];
+const HOUSE: [&str; 11] = ["link", "whoami", "inbox", "new", "oncall", "freezes", "help", "audit", "report", "sla", "trace"];
 /// The command for emergency use of access, and what its form says of that already.
 const BREAK_GLASS: (&str, &str, &str) = ("breakglass", "access", "break-glass");
 /// Bytes of a command's text at most.
@@ -71,7 +75,7 @@ impl<'p> Typing<'p> {
 
     /// Whether a form may come of it: everything else is said.
     fn may_open_a_form(&self) -> bool {
-        self.command != "/countersign" && !matches!(self.word.as_str(), "list" | "log" | "show" | "trace" | "help")
+        self.command != "/countersign" && !matches!(self.word.as_str(), "list" | "log" | "show" | "trace" | "help" | FREEZES)
     }
 }
 
@@ -118,12 +122,15 @@ async fn house(app: &App, speaker: &Speaker, typing: &Typing<'_>) -> Outcome {
         "link" => linking::link(app, speaker, typing.rest).await,
         "whoami" => lookups::whoami(app, speaker),
         "inbox" => lookups::inbox(app, speaker).await,
+        "new" => lookups::new(app, speaker),
         "oncall" => lookups::oncall(app, speaker),
+        "report" | "reports" => record::report(app, speaker, typing.rest).await,
         "sla" => record::promised(app, speaker, typing.rest),
         "trace" => match typing.rest.to_uppercase().parse() {
             Ok(number) => record::trace_of(app, speaker, &number).await,
             Err(_) => Outcome::says(chat::which_ticket(typing.command, "trace")),
         },
+        FREEZES => lookups::freezes(app, speaker),
         "audit" => lookups::audit(app, speaker, typing.channel).await,
         word => Outcome::says(chat::unknown_word(typing.command, word, &near(word, &HOUSE))),
     }
@@ -134,10 +141,11 @@ fn help(app: &App) -> Outcome {
     let library = app.desk.snapshot().procedures.current().cloned();
     let kinds = library.iter().flat_map(|library| COMMANDS.iter().filter_map(|name| library.kinds.get(*name)));
     let steps = |kind: &Kind| {
-        let lines =
-            kind.lines.is_some().then(|| "lines".to_owned()).into_iter().chain(models::any(app, kind).then(|| "standard".to_owned()));
+        let lines = kind.lines.is_some().then(|| "lines".to_owned());
+        let freezes = is_frozen(kind).then(|| FREEZES.to_owned());
+        let standard = models::any(app, kind).then(|| "standard".to_owned());
         let steps = kind.transitions.values().filter(|t| takes(t) || decides(t)).map(|t| t.name.clone());
-        lines.chain(steps).collect()
+        lines.into_iter().chain(freezes).chain(standard).chain(steps).collect()
     };
     let kinds: Vec<(String, Vec<String>)> = kinds.map(|kind| (kind.name.clone(), steps(kind))).collect();
     Outcome::Says(Reply { paragraphs: chat::help(&kinds), ..Reply::default() })
@@ -161,7 +169,8 @@ async fn of_kind(app: &App, speaker: &Speaker, kind: &Kind, typing: &Typing<'_>)
     match word {
         "" | "declare" | "request" => return declare(app, speaker, kind, typing).await,
         "help" => return help(app),
-        "list" => return lookups::list(app, speaker, &kind.prefix).await,
+        FREEZES if is_frozen(kind) => return lookups::freezes(app, speaker),
+        "list" => return lookups::list(app, speaker, &kind.name).await,
         "log" => return record::log(app, speaker, kind, rest).await,
         "standard" if models::any(app, kind) => return models::list(app, speaker, kind).await,
         "lines" if kind.lines.is_some() => {
@@ -177,7 +186,8 @@ async fn of_kind(app: &App, speaker: &Speaker, kind: &Kind, typing: &Typing<'_>)
     let known = WORDS.contains(&word) || kind.transitions.get(word).is_some_and(|t| takes(t) || decides(t));
     if !known {
         let steps = kind.transitions.values().filter(|t| takes(t) || decides(t)).map(|t| t.name.as_str());
-        let known: Vec<&str> = WORDS.into_iter().chain(steps).collect();
+        let freezes = is_frozen(kind).then_some(FREEZES);
+        let known: Vec<&str> = WORDS.into_iter().chain(freezes).chain(steps).collect();
         return Outcome::says(chat::unknown_word(typing.command, word, &near(word, &known)));
     }
     let (named, text) = number_and_text(&kind.prefix, rest);
@@ -201,6 +211,11 @@ async fn of_kind(app: &App, speaker: &Speaker, kind: &Kind, typing: &Typing<'_>)
 /// Whether somebody takes the step; others take themselves.
 fn takes(step: &Transition) -> bool {
     !step.automatic
+}
+
+/// Whether freezes keep tickets of this kind from going on.
+fn is_frozen(kind: &Kind) -> bool {
+    kind.transitions.values().any(|step| !step.requires.unfrozen.is_empty())
 }
 
 /// Whether its word asks for a decision: the step takes itself once all have agreed. What is approved is always shown first.
@@ -327,6 +342,25 @@ fn meaning(app: &App, speaker: &Speaker, kind: &Kind, word: &str, text: &str) ->
             put("reason", others);
             Action::Escalate
         }
+        "link" => {
+            // `modelled_by MOD-000001`, `dashboard https://…`, `caused_by It was a drill.`; a number alone is simply related.
+            let numbered = |text: &str| text.to_uppercase().parse::<Number>().is_ok();
+            let (link, to) = if numbered(first) { ("related", text) } else { (first, others) };
+            put("link", &link.to_lowercase());
+            let name = if numbered(to) {
+                "to"
+            } else if to.starts_with("https://") || to.starts_with("http://") {
+                "target"
+            } else {
+                "reason"
+            };
+            put(name, &if name == "to" { to.to_uppercase() } else { to.to_owned() });
+            Action::Link(Some(link.to_lowercase()).filter(|link| !link.is_empty()))
+        }
+        "withdraw" => {
+            put("reason", text);
+            Action::Withdraw(String::new())
+        }
         "merge" => {
             put("other", &first.to_uppercase());
             put("reason", others);
@@ -349,8 +383,39 @@ async fn on_ticket(app: &App, speaker: &Speaker, kind: &Kind, typing: &Typing<'_
         Ok(meaning) => meaning,
         Err(nobody) => return Outcome::says(nobody),
     };
+    let action = match as_it_stands(app, speaker, kind, &number, action).await {
+        Ok(action) => action,
+        Err(error) => return Outcome::says(Words::of(error.to_string())),
+    };
     let context = Context { ticket: Some(number), action: action.to_string(), binding: None, key: speaker.form_key() };
     filled_in(app, speaker, typing, context, values).await
+}
+
+/// What a word means on the ticket as it stands: what is proposed first is asked for until it was, and decided after that; and
+/// a decision that is taken back is the one that whoever types it made.
+async fn as_it_stands(app: &App, speaker: &Speaker, kind: &Kind, number: &Number, action: Action) -> Result<Action, NoView> {
+    let proposes = |step: &String| kind.transitions.get(step).is_some_and(|t| t.proposes);
+    let open = match &action {
+        Action::Decide(step) => proposes(step),
+        Action::Withdraw(_) => true,
+        _ => false,
+    };
+    let Some(person) = speaker.person.as_ref().filter(|_| open) else { return Ok(action) };
+    let look = Look::new(app, person)?;
+    let pinned = look.ticket(number).await?;
+    Ok(look.scene(&pinned, |scene| match action {
+        Action::Decide(step) if possible(scene).iter().any(|t| t.name == step) => Action::Step(step),
+        Action::Withdraw(_) => {
+            let offered = more(scene).into_iter().map(|button| button.action).find(|action| matches!(action, Action::Withdraw(_)));
+            // Where nothing can be taken back any more, the desk says why.
+            let given = || scene.ticket.granted.iter().find(|(_, g)| g.given.iter().any(|a| a.person == person.state.id));
+            let of = given()
+                .map(|(name, _)| name.clone())
+                .or_else(|| kind.transitions.values().find(|t| t.approval.is_some()).map(|t| t.name.clone()));
+            offered.unwrap_or_else(|| Action::Withdraw(of.unwrap_or_default()))
+        }
+        action => action,
+    }))
 }
 
 /// Sends a form that a command filled in; where something is still needed, or nothing was said, it opens.

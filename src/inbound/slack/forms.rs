@@ -14,16 +14,18 @@ use super::arrival::Outcome;
 use super::speaker::Speaker;
 use super::state::Filled;
 use super::window::Window;
-use super::{files, lines, linking};
+use super::{files, lines, linking, press};
 use crate::card::action_form::{declare_form, form};
 use crate::card::buttons::Action;
 use crate::card::chat;
 use crate::card::form::{Choice, Form, Typed};
+use crate::card::freezes;
 use crate::card::scene::{Known, Scene};
 use crate::card::words::Words;
 use crate::desk::chat::{Does, Offer, Reply, Sheet};
 use crate::desk::query::NoView;
 use crate::desk::request::{Answer, Ask, Refused, Unanswered};
+use crate::env::Timestamp;
 use crate::inbound::app::App;
 use crate::inbound::console::act::form_of;
 use crate::inbound::console::typed::{self, Data, Reading};
@@ -95,7 +97,7 @@ pub(super) async fn make<'a>(
         (Action::Declare(kind), _, _) => {
             let kind = library.kinds.get(kind).cloned().ok_or_else(no_such)?;
             let people = person.map(|person| Look::new(app, person)).transpose()?.map(|look| look.people()).unwrap_or_default();
-            (declare(&kind, &library, &people), Shown::Declare(kind))
+            (declare(&kind, &library, &people, app.desk.now()), Shown::Declare(kind))
         }
         (action, Some(number), Some(person)) => {
             let look = Look::new(app, person)?;
@@ -135,10 +137,12 @@ fn in_the_console(app: &App, number: &Number, action: &Action) -> Sheet {
     says(vec![chat::decided_in_the_console(number)], vec![button])
 }
 
-fn declare(kind: &Kind, library: &Library, people: &[Choice]) -> Form {
+fn declare(kind: &Kind, library: &Library, people: &[Choice], now: Timestamp) -> Form {
     let responses = library.responses.iter().filter(|response| response.kind == kind.name);
     let responses: Vec<Choice> = responses.map(|r| Choice { value: r.name.clone(), label: r.title.clone() }).collect();
-    declare_form(kind, &library.taxonomies, people, &responses)
+    let mut form = declare_form(kind, &library.taxonomies, people, &responses);
+    form.notices.extend(freezes::ahead(kind, &library.organisation, now));
+    form
 }
 
 /// The form as the procedure has it, with nothing of the ticket in it.
@@ -312,6 +316,9 @@ async fn done(app: &App, made: &Made<'_>, context: &Context, filled: &Filled, an
         Ok(answer) => recorded(app, context, &answer),
         Err(Unanswered::Refused(Refused::NotLinked)) => Outcome::Says(not_linked(app, false)),
         Err(Unanswered::Refused(Refused::KeyReused)) => Outcome::says(chat::form_recorded_before()),
+        Err(Unanswered::Refused(Refused::Ticket(refusal))) if made.form.fields.is_empty() && press::wants_a_link(&refusal) => {
+            Outcome::Says(press::refused(&Refused::Ticket(refusal).into(), context.ticket.as_ref()))
+        }
         Err(Unanswered::Refused(Refused::Ticket(refusal))) => {
             let stale = matches!(refusal, Refusal::Stale { .. });
             let errors = refusal.fields();

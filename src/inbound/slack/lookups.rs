@@ -1,19 +1,25 @@
 //! Answers that change nothing: what is open, one ticket's card, what waits for me, who I am, who is called.
 
+use std::collections::BTreeSet;
+
 use super::arrival::Outcome;
 use super::forms;
 use super::speaker::Speaker;
 use crate::card::buttons::{Action, Button};
+use crate::card::freezes;
 use crate::card::live::Card;
-use crate::card::words::{Words, count, list as listed};
+use crate::card::words::{Words, count, list as listed, uncapitalise};
 use crate::desk::chat::{Deed, Does, Home, Offer, Pressed, Reply};
 use crate::desk::query::NoView;
+use crate::env::Timestamp;
 use crate::inbound::app::App;
-use crate::inbound::console::inbox;
-use crate::inbound::console::view_of::{Look, Pinned};
+use crate::inbound::calendar::freezes_around;
+use crate::inbound::console::view_of::Look;
 use crate::inbound::console::views::ROOT;
+use crate::inbound::{inbox, stand_ins};
 use crate::people::Person;
 use crate::procedure::model::Permission;
+use crate::ticket::inbox::Why;
 use crate::ticket::number::Number;
 use crate::ticket::rota;
 
@@ -21,6 +27,8 @@ use crate::ticket::rota;
 const MOST: usize = 20;
 /// Tickets of a list that have a button.
 const OFFERED: usize = 5;
+/// Kinds of ticket that are offered to be opened.
+const MOST_KINDS: usize = 15;
 
 pub(super) fn says(text: impl Into<String>) -> Outcome {
     Outcome::says(Words::of(text))
@@ -36,26 +44,28 @@ pub(super) fn as_shown(app: &App, card: Card) -> Card {
     Card { bare: card.bare || forms::minimal(app), ..card }
 }
 
-pub(super) fn line(app: &App, card: &Card) -> Words {
-    if card.bare || forms::minimal(app) {
-        let severity = card.severity.as_ref().map_or_else(String::new, |s| format!(" · {}", s.name));
-        return Words::new().strong(&card.number).text(format!("{severity} · {}", card.status));
-    }
-    let severity = card.severity.as_ref().map_or_else(String::new, |s| format!("{} · ", s.name));
-    Words::new().strong(&card.number).text(format!(" · {severity}{} · ", card.title)).then(card.state.clone())
+/// What a ticket is: its number, how bad it is, its title or (without content) where it stands.
+fn headline(app: &App, card: &Card) -> Words {
+    let severity = card.severity.as_ref().map_or_else(String::new, |s| format!(" · {}", s.name));
+    let what = if card.bare || forms::minimal(app) { &card.status } else { &card.title };
+    Words::new().strong(&card.number).text(format!("{severity} · {what}"))
 }
 
-/// Open tickets with this prefix, the worst first.
-pub(super) async fn list(app: &App, speaker: &Speaker, prefix: &str) -> Outcome {
+pub(super) fn line(app: &App, card: &Card) -> Words {
+    let words = headline(app, card);
+    if card.bare || forms::minimal(app) { words } else { words.text(" · ").then(card.state.clone()) }
+}
+
+/// Open tickets of this kind, the worst and then the latest first.
+pub(super) async fn list(app: &App, speaker: &Speaker, kind: &str) -> Outcome {
     let person = match reader(app, speaker) {
         Ok(person) => person,
         Err(outcome) => return outcome,
     };
-    let found = async { Look::new(app, person)?.open().await };
+    let found = async { Look::new(app, person)?.open_of(kind).await };
     match found.await {
         Err(error) => says(error.to_string()),
-        Ok(cards) => {
-            let of_kind: Vec<&Card> = cards.iter().filter(|card| card.number.starts_with(prefix)).collect();
+        Ok(of_kind) => {
             let mut paragraphs: Vec<Words> = of_kind.iter().take(MOST).map(|card| line(app, card)).collect();
             if paragraphs.is_empty() {
                 paragraphs.push(Words::of("Nothing is open."));
@@ -114,9 +124,11 @@ pub(super) async fn more(app: &App, speaker: &Speaker, number: &Number) -> Outco
 /// Who I am here.
 pub(super) fn whoami(app: &App, speaker: &Speaker) -> Outcome {
     let Some(person) = &speaker.person else { return Outcome::Says(forms::not_linked(app, false)) };
+    let stand_ins = Look::new(app, person).map(|look| stand_ins::of(&look, &person.email, true)).unwrap_or_default();
     let roles: Vec<String> = person.state.roles.iter().map(|role| role.replace('-', " ")).collect();
     let roles = if roles.is_empty() { "no role".to_owned() } else { listed(&roles, "and") };
-    Outcome::says(Words::of("You are ").strong(&person.name).text(format!(" ({}), as {roles}.", person.email)))
+    let me = Words::of("You are ").strong(&person.name).text(format!(" ({}), as {roles}.", person.email));
+    Outcome::Says(Reply { paragraphs: std::iter::once(me).chain(stand_ins).collect(), ..Reply::default() })
 }
 
 /// Whose turn it is by the rota, and who comes after; nothing without a rota.
@@ -179,6 +191,27 @@ pub(super) fn oncall(app: &App, speaker: &Speaker) -> Outcome {
     Outcome::Says(Reply { paragraphs, ..Reply::default() })
 }
 
+/// When nothing is changed, from now on.
+pub(super) fn freezes(app: &App, speaker: &Speaker) -> Outcome {
+    let person = match reader(app, speaker) {
+        Ok(person) => person,
+        Err(outcome) => return outcome,
+    };
+    if let Err(error) = app.desk.allow(person, Permission::Read) {
+        return says(error.to_string());
+    }
+    let (snapshot, now) = (app.desk.snapshot(), app.desk.now());
+    let declared = snapshot.procedures.current().map(|library| library.organisation.estate.freezes.clone()).unwrap_or_default();
+    let ahead = freezes_around(&declared, now).into_iter().filter(|freeze| freeze.ends > now);
+    let mut paragraphs: Vec<Words> = ahead.take(MOST).map(freezes::freeze).collect();
+    if paragraphs.is_empty() {
+        paragraphs.push(Words::of("No freeze is ahead."));
+    }
+    let calendar = Does::Open(format!("{}{ROOT}/calendar", app.config.public_url));
+    let buttons = vec![Offer { label: "Calendar".to_owned(), does: calendar, primary: false }];
+    Outcome::Says(Reply { paragraphs, buttons, ..Reply::default() })
+}
+
 /// Where an assessor looks: the record of this channel's ticket, or of everything.
 pub(super) async fn audit(app: &App, speaker: &Speaker, channel: &str) -> Outcome {
     let person = match reader(app, speaker) {
@@ -205,100 +238,114 @@ pub(super) async fn audit(app: &App, speaker: &Speaker, channel: &str) -> Outcom
     Outcome::Says(Reply { paragraphs, buttons, ..Reply::default() })
 }
 
-/// What waits for me: by deadline, then by how bad it is.
+/// What waits for me: by deadline, then by how bad it is; and access of mine that ends soon.
 pub(super) async fn inbox(app: &App, speaker: &Speaker) -> Outcome {
     let person = match reader(app, speaker) {
         Ok(person) => person,
         Err(outcome) => return outcome,
     };
-    match waiting(app, person).await {
+    let found = async {
+        let look = Look::new(app, person)?;
+        let (waiting, more) = inbox::read(&look, MOST, MOST).await?;
+        Ok::<_, NoView>((told(app, &look, waiting), more, inbox::ending(&look).await?))
+    };
+    match found.await {
         Err(error) => says(error.to_string()),
-        Ok(found) if found.is_empty() => says("Nothing waits for you."),
-        Ok(found) => {
-            let offers = found.iter().take(OFFERED).filter_map(offered).collect();
-            let said = found.iter().take(MOST).flat_map(|one| [line(app, &one.card), one.differs.clone()]);
-            Outcome::Says(Reply { paragraphs: said.filter(|words| !words.is_empty()).collect(), buttons: offers, ..Reply::default() })
+        Ok((found, _, ending)) if found.is_empty() && ending.is_empty() => says("Nothing waits for you."),
+        Ok((found, more, ending)) => {
+            let mut offers: Vec<Offer> = found.iter().filter_map(offered).take(OFFERED).collect();
+            offers.extend(ending.iter().filter_map(renewal).take(OFFERED));
+            let said = |one: &Mine| {
+                let due = one.due.map_or_else(Words::new, |due| Words::of(" ").left(due).text("."));
+                [headline(app, &one.card).text(format!(" · {}", one.why)).then(due), one.differs.clone()]
+            };
+            let mut paragraphs: Vec<Words> = found.iter().flat_map(said).filter(|words| !words.is_empty()).collect();
+            paragraphs.extend(ending.iter().take(MOST).map(|one| ends(app, one)));
+            if more {
+                paragraphs.push(Words::of("There is more; it comes up as these are done."));
+            }
+            Outcome::Says(Reply { paragraphs, buttons: offers, ..Reply::default() })
         }
     }
 }
 
-/// Something that waits for somebody.
-pub(super) struct Mine {
+/// Something that waits for somebody, as chat shows it.
+struct Mine {
     card: Card,
+    why: String,
+    due: Option<Timestamp>,
     /// What differs from the last one like it, when it is to be decided.
     differs: Words,
-    /// It is decided where it is listed.
-    quick: bool,
+    /// What is to be decided, and whether it is decided where it is listed.
+    decides: Option<(Button, bool)>,
+}
+
+/// What waits, without content where chat shows none: then nothing is decided on unread.
+fn told(app: &App, look: &Look<'_>, waiting: Vec<inbox::Entry>) -> Vec<Mine> {
+    let mine = |entry: inbox::Entry| {
+        let card = as_shown(app, look.card(&entry.pinned));
+        let decision = entry.waiting.transition.as_ref().filter(|_| matches!(entry.waiting.why, Why::Decide | Why::Confirm));
+        let action = decision.map(|name| Action::Decide(name.clone()));
+        let button = action.and_then(|action| card.buttons.iter().find(|button| button.action == action)).cloned();
+        let quick = entry.low && !card.bare;
+        let differs = match &entry.differs {
+            _ if card.bare || entry.waiting.why != Why::Decide => Words::new(),
+            None => Words::of("Nothing like it was approved lately."),
+            Some((number, differ)) if differ.is_empty() => Words::of(format!("As {number}, which was approved.")),
+            Some((number, differ)) => Words::of(format!("Since {number}, which was approved: {}.", differ.join("; "))),
+        };
+        Mine { why: entry.words, due: entry.waiting.due, differs, decides: button.map(|button| (button, quick)), card }
+    };
+    waiting.into_iter().map(mine).collect()
 }
 
 /// The button of something that waits: to decide it at once where the risk is low, otherwise to look at it.
 fn offered(one: &Mine) -> Option<Offer> {
     let number: Number = one.card.number.parse().ok()?;
-    let decides = one.card.buttons.iter().find(|button| matches!(button.action, Action::Decide(_)));
-    let (label, pressed) = match decides.filter(|_| one.quick) {
-        Some(button) => (format!("Decide on {number}"), Pressed::of(&number, &one.card.stands_at, button)),
-        None => (format!("Show {number}"), Pressed::plain(Some(&number), Deed::Show)),
+    let (label, pressed) = match &one.decides {
+        Some((button, true)) => (format!("Decide on {number}"), Pressed::of(&number, &one.card.stands_at, button)),
+        _ => (format!("Show {number}"), Pressed::plain(Some(&number), Deed::Show)),
     };
     Some(Offer { label, does: Does::Press(pressed), primary: false })
 }
 
-/// What differs from the last request like this one: what an approver looks at first.
-async fn told(look: &Look<'_>, pinned: &Pinned, transition: &str, similar: &mut inbox::Similar) -> Result<Words, NoView> {
-    let Some(transition) = pinned.kind().transitions.get(transition) else { return Ok(Words::new()) };
-    Ok(match inbox::differs(look, pinned, transition, similar).await? {
-        None => Words::of("Nothing like it was approved lately."),
-        Some((number, differ)) if differ.is_empty() => Words::of(format!("As {number}, which was approved.")),
-        Some((number, differ)) => Words::of(format!("Since {number}, which was approved: {}.", differ.join("; "))),
-    })
+/// Access of the reader that ends soon, in words.
+fn ends(app: &App, ending: &inbox::Ending) -> Words {
+    let words = Words::new().strong(&ending.number);
+    let words = if forms::minimal(app) { words } else { words.text(" · ").text(&ending.title) };
+    let words = words.text(" · your access ends ").time(ending.ends).text(".");
+    if ending.asked { words.text(" Its renewal was asked for.") } else { words }
 }
 
-/// What waits for somebody.
-pub(super) async fn waiting(app: &App, person: &Person) -> Result<Vec<Mine>, NoView> {
-    let look = Look::new(app, person)?;
-    let open = app.desk.tickets_open(person, -1, crate::inbound::console::view_of::MOST_OPEN).await?;
-    let pinned = look.pin_all(open.into_iter().map(|(_, ticket)| ticket).collect()).await?;
-    let mut mine: Vec<(i64, u8, Card, &Pinned)> = Vec::new();
-    for pinned in &pinned {
-        let card = look.card(pinned);
-        if let Some(due) = waits(person, pinned, &card) {
-            let level = card.severity.as_ref().map_or(u8::MAX, |s| s.level);
-            mine.push((due, level, card, pinned));
-        }
-    }
-    mine.sort_by_key(|(due, level, _, _)| (*due, *level));
-    let (mut out, mut similar) = (Vec::new(), inbox::Similar::default());
-    for (place, (_, _, card, pinned)) in mine.into_iter().enumerate() {
-        let decides = card.buttons.iter().find_map(|button| match &button.action {
-            Action::Decide(transition) => Some(transition.clone()),
-            _ => None,
-        });
-        let (mut differs, mut quick) = (Words::new(), false);
-        // Where no content is wanted in chat, neither is what differs, nor anything that could be decided on unread.
-        let card = as_shown(app, card);
-        if let Some(transition) = decides.filter(|_| place < MOST && !card.bare) {
-            differs = told(&look, pinned, &transition, &mut similar).await?;
-            quick = inbox::is_low(&pinned.ticket);
-        }
-        out.push(Mine { card, differs, quick });
-    }
-    Ok(out)
+/// The press that asks for it as long again.
+fn renewal(ending: &inbox::Ending) -> Option<Offer> {
+    let number: Number = ending.number.parse().ok()?;
+    ending.until?;
+    let pressed = Pressed::plain(Some(&number), Deed::Act(Action::Step(inbox::RENEW.to_owned())));
+    Some(Offer { label: format!("Renew {number}"), does: Does::Press(pressed), primary: false })
 }
 
-/// By when a ticket waits for somebody, microseconds; none when it does not.
-fn waits(person: &Person, pinned: &Pinned, card: &Card) -> Option<i64> {
-    let (ticket, id) = (&pinned.ticket, person.state.id.as_str());
-    let mine = |who: &str| who == id || person.state.roles.iter().any(|role| role == who);
-    let owed = ticket.owed.iter().filter(|owed| mine(&owed.who)).map(|owed| owed.due.micros()).min();
-    let has_it = ticket.owner.as_deref() == Some(id) || ticket.lead.as_deref() == Some(id);
-    let called =
-        ticket.escalation.as_ref().is_some_and(|e| e.acknowledged_by.is_none() && e.person.as_deref().map_or_else(|| mine(&e.to), mine));
-    let nobodys = ticket.owner.is_none() && card.may_work;
-    let decides = card.buttons.iter().any(|button| matches!(button.action, Action::Decide(_)));
-    if owed.is_none() && !(has_it || called || nobodys || decides) {
-        return None;
+/// The kinds of ticket that the reader may open, each with its button.
+pub(super) fn new(app: &App, speaker: &Speaker) -> Outcome {
+    let person = match reader(app, speaker) {
+        Ok(person) => person,
+        Err(outcome) => return outcome,
+    };
+    let buttons = kinds(app, person);
+    if buttons.is_empty() {
+        return says("Your roles let you open nothing here. Ask an administrator.");
     }
-    let clock = ticket.clocks.values().filter(|c| c.stopped.is_none() && c.paused.is_none()).map(|c| c.due.micros()).min();
-    Some(owed.into_iter().chain(clock).min().unwrap_or(i64::MAX))
+    Outcome::Says(Reply { paragraphs: vec![Words::of("What is to be opened?")], buttons, ..Reply::default() })
+}
+
+fn kinds(app: &App, person: &Person) -> Vec<Offer> {
+    let Ok(look) = Look::new(app, person) else { return Vec::new() };
+    let offer = |kind: &crate::procedure::model::Kind| Offer {
+        label: format!("New {}", uncapitalise(&kind.title)),
+        does: Does::Press(Pressed::plain(None, Deed::Act(Action::Declare(kind.name.clone())))),
+        primary: false,
+    };
+    look.declarable().into_iter().map(offer).take(MOST_KINDS).collect()
 }
 
 /// What somebody sees who opens the app itself.
@@ -307,21 +354,24 @@ pub(super) async fn home(app: &App, speaker: &Speaker) -> Home {
         let reply = forms::not_linked(app, false);
         return Home { paragraphs: reply.paragraphs, buttons: reply.buttons, waiting: Vec::new() };
     };
-    let waiting = waiting(app, person).await.unwrap_or_default();
-    let kinds = Look::new(app, person)
-        .map(|look| look.declarable().into_iter().map(|kind| (kind.name.clone(), kind.title.clone())).collect::<Vec<_>>());
-    let buttons = kinds.unwrap_or_default().into_iter().take(4).map(|(name, title)| Offer {
-        label: format!("New {}", title.to_lowercase()),
-        does: Does::Press(Pressed::plain(None, Deed::Act(Action::Declare(name)))),
-        primary: false,
-    });
+    let found = async {
+        let look = Look::new(app, person)?;
+        let (waiting, _) = inbox::read(&look, MOST, OFFERED).await?;
+        Ok::<_, NoView>((told(app, &look, waiting), inbox::ending(&look).await?))
+    };
+    let (mut waiting, ending) = found.await.unwrap_or_default();
+    // A ticket may wait for more than one reason; its card stands there once.
+    let mut seen = BTreeSet::new();
+    waiting.retain(|one| seen.insert(one.card.number.clone()));
     let words = match waiting.len() {
         0 => Words::of("Nothing waits for you."),
         n => Words::of(format!("{} for you.", count(i64::try_from(n).unwrap_or(i64::MAX), "thing waits", "things wait"))),
     };
     let mut paragraphs = vec![Words::new().strong(&person.name).text(". ").then(words)];
+    paragraphs.extend(ending.iter().take(OFFERED).map(|one| ends(app, one)));
     // The cards below hold the buttons; what an approver looks at first stands above them.
-    let told = waiting.iter().filter(|one| !one.differs.is_empty()).take(OFFERED);
-    paragraphs.extend(told.map(|one| Words::new().strong(&one.card.number).text(": ").then(one.differs.clone())));
-    Home { paragraphs, buttons: buttons.collect(), waiting: waiting.into_iter().map(|one| one.card).collect() }
+    let differ = waiting.iter().filter(|one| !one.differs.is_empty()).take(OFFERED);
+    paragraphs.extend(differ.map(|one| Words::new().strong(&one.card.number).text(": ").then(one.differs.clone())));
+    let buttons = ending.iter().filter_map(renewal).take(OFFERED).chain(kinds(app, person)).collect();
+    Home { paragraphs, buttons, waiting: waiting.into_iter().map(|one| one.card).collect() }
 }

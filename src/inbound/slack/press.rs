@@ -19,6 +19,7 @@ use crate::desk::request::{Ask, Refused, Unanswered};
 use crate::inbound::app::App;
 use crate::ticket::command::{Command, Step, Take};
 use crate::ticket::number::Number;
+use crate::ticket::refusal::Refusal;
 
 /// Takes an interaction.
 pub async fn interaction(app: &App, payload: &Value, auth: &'static str) -> Outcome {
@@ -139,10 +140,20 @@ async fn asked(app: &App, speaker: &Speaker, command: Command, (made, ticket): (
 /// A refusal, with a way to look again.
 pub(super) fn refused(error: &Unanswered, ticket: Option<&Number>) -> Reply {
     let reply = Reply::of(error.to_string());
-    match ticket {
-        Some(number) => reply.offering("Show", Does::Press(Pressed::plain(Some(number), Deed::Show))),
-        None => reply,
+    let Some(number) = ticket else { return reply };
+    let press = |deed: Deed| Does::Press(Pressed::plain(Some(number), deed));
+    match error {
+        Unanswered::Refused(Refused::Ticket(refusal)) if wants_a_link(refusal) => {
+            reply.offering("Link", press(Deed::Act(Action::Link(None)))).offering("Show", press(Deed::Show))
+        }
+        _ => reply.offering("Show", press(Deed::Show)),
     }
+}
+
+/// Whether a link to another record answers the refusal.
+pub(super) fn wants_a_link(refusal: &Refusal) -> bool {
+    let Refusal::Missing { missing, .. } = refusal else { return false };
+    missing.iter().any(|lack| matches!(lack.code(), "RecordMissing" | "LinkMissing" | "Frozen" | "Unconfirmed"))
 }
 
 /// The fields of an open form are kept without taking its step.

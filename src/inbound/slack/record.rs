@@ -1,4 +1,7 @@
-//! What an assessor asks in chat: every change of the last six months, one change's way from end to end, what is promised.
+//! What an assessor asks in chat: every change of the last six months, one change's way from end to end, what is promised,
+//! and what a report counts.
+
+use serde_json::Value;
 
 use super::arrival::Outcome;
 use super::forms;
@@ -7,11 +10,13 @@ use super::speaker::Speaker;
 use crate::card::chat;
 use crate::card::live::card;
 use crate::card::trace;
-use crate::card::words::Words;
+use crate::card::words::{Words, count, humanise, list, one_line};
 use crate::desk::chat::{Does, Offer, Reply};
+use crate::evidence::report::ALL;
 use crate::inbound::app::App;
 use crate::inbound::console::view_of::Look;
 use crate::inbound::console::views::ROOT;
+use crate::inbound::reports::{self, Wanted};
 use crate::procedure::model::{Kind, Permission};
 use crate::procedure::targets::{render, targets};
 use crate::ticket::number::Number;
@@ -21,11 +26,69 @@ use crate::ticket::period::since;
 const MOST: i64 = 10;
 /// How far back one looks unless something else is said.
 const USUAL: &str = "6mo";
+/// Tickets that a report names, and characters of one thing that it counts.
+const NAMED: usize = 10;
+const SUMMARY: usize = 300;
 /// Bytes of one paragraph with targets.
 const PARAGRAPH: usize = 2_500;
 
 fn open(app: &App, label: &str, path: &str) -> Vec<Offer> {
     vec![Offer { label: label.to_owned(), does: Does::Open(format!("{}{ROOT}/{path}", app.config.public_url)), primary: false }]
+}
+
+/// What follows `--since`; none when nothing does.
+fn length(asked: &str) -> Option<&str> {
+    let asked = asked.strip_prefix("--since").unwrap_or(asked).trim_start_matches('=').trim();
+    Some(asked).filter(|asked| !asked.is_empty())
+}
+
+/// `report reviews --since 30d`: what a report counts, and which tickets it names; without a name, the reports that there are.
+pub(super) async fn report(app: &App, speaker: &Speaker, asked: &str) -> Outcome {
+    let person = match reader(app, speaker) {
+        Ok(person) => person,
+        Err(outcome) => return outcome,
+    };
+    if let Err(error) = app.desk.allow(person, Permission::Read) {
+        return says(error.to_string());
+    }
+    let (name, rest) = asked.split_once(char::is_whitespace).unwrap_or((asked, ""));
+    if name.is_empty() {
+        let paragraphs = ALL.iter().map(|report| Words::new().strong(report.name).text(format!(": {}.", report.answers))).collect();
+        return Outcome::Says(Reply { paragraphs, buttons: open(app, "All reports", "reports"), ..Reply::default() });
+    }
+    let Some(report) = reports::find(name) else { return says(reports::none_of_that_name()) };
+    let asked = length(rest.trim());
+    if asked.is_some() && !report.takes.contains(&"from") {
+        return says(format!("The report {name} is of this moment, and takes no period."));
+    }
+    let back = asked.or(reports::usual(report));
+    let from = back.and_then(|back| since(back, app.desk.now()));
+    if back.is_some() && from.is_none() {
+        return says(format!("How far back? Like this: /countersign report {name} --since 6mo, 30d, 2w, 1y, or a day like 2026-03-01."));
+    }
+    let answer = match reports::report(&app.desk, person, report, &Wanted { from, ..Wanted::default() }).await {
+        Ok(answer) => answer,
+        Err(error) => return says(error.to_string()),
+    };
+    let first = Words::of(format!("{}.", report.answers));
+    let mut paragraphs = vec![from.map_or_else(|| first.clone(), |from| first.clone().text(" Since ").time(from).text("."))];
+    let summary = answer["summary"].as_object().into_iter().flatten().map(|(name, value)| (humanise(name), reports::words(value)));
+    let summary = summary.filter(|(_, value)| !value.is_empty());
+    paragraphs.extend(summary.map(|(name, value)| Words::of(format!("{name}: ")).strong(one_line(&value, SUMMARY))));
+    paragraphs.push(named(&answer));
+    let buttons = open(app, "Open the report", &format!("reports/{name}"));
+    Outcome::Says(Reply { paragraphs, buttons, ..Reply::default() })
+}
+
+/// How many rows there are, and the first tickets among them.
+fn named(answer: &Value) -> Words {
+    let rows = answer["rows"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let all = i64::try_from(rows.len()).unwrap_or(i64::MAX).saturating_add(answer["rows_left_out"].as_i64().unwrap_or(0));
+    let words = Words::of(format!("{} to look at", count(all, "row", "rows")));
+    let mut numbers: Vec<String> = rows.iter().filter_map(|row| row["ticket"].as_str()).map(str::to_owned).collect();
+    numbers.dedup();
+    numbers.truncate(NAMED);
+    if numbers.is_empty() { words.text(".") } else { words.text(format!(": {}.", list(&numbers, "and"))) }
 }
 
 /// `log --since 6mo`: how many tickets of a kind were opened since then, and the latest of them.
@@ -34,8 +97,7 @@ pub(super) async fn log(app: &App, speaker: &Speaker, kind: &Kind, asked: &str) 
         Ok(person) => person,
         Err(outcome) => return outcome,
     };
-    let asked = asked.strip_prefix("--since").unwrap_or(asked).trim_start_matches('=').trim();
-    let asked = if asked.is_empty() { USUAL } else { asked };
+    let asked = length(asked).unwrap_or(USUAL);
     let Some(from) = since(asked, app.desk.now()) else { return Outcome::says(chat::how_far_back(&kind.name)) };
     let found = async {
         let look = Look::new(app, person)?;

@@ -1,11 +1,13 @@
 //! People are paged: by direct message in chat, by a signed webhook, by PagerDuty. Each way has its own channel of the
 //! outbox, so that one that does not answer holds no other back.
 //!
-//! - [`chat`]: direct messages; [`webhook`]: a signed request; [`pagerduty`]: Events API v2.
+//! - [`chat`]: direct messages to whoever is called; [`news`]: on what else concerns somebody;
+//! - [`webhook`]: a signed request; [`pagerduty`]: Events API v2.
 //!
 //! To page one more way: a file here that makes [`Page`]s into requests, its channel in `desk::paging`.
 
 pub mod chat;
+pub mod news;
 pub mod pagerduty;
 pub mod webhook;
 
@@ -18,7 +20,7 @@ use crate::desk::paging::Entry;
 use crate::desk::query::NoView;
 use crate::desk::request::Unanswered;
 use crate::desk::rooms::{Due, Telling};
-use crate::desk::{Desk, StoreError};
+use crate::desk::{Desk, Snapshot, StoreError};
 use crate::ticket::event::{Event, Fact};
 use crate::ticket::spoken;
 
@@ -71,6 +73,8 @@ pub struct Page<'d> {
     pub person: Option<String>,
     /// The entry of the outbox, taken until some moment; it was taken before, if it was tried.
     pub due: Due,
+    /// Who people are.
+    pub snapshot: Snapshot,
 }
 
 impl Page<'_> {
@@ -171,7 +175,7 @@ async fn page(pager: &dyn Pager, desk: &Desk, entry: &Entry, due: &Due) -> Resul
         Some(number) => Some(desk.telling(number).await?),
         None => None,
     };
-    let page = Page { desk, event, telling, person: entry.person.clone(), due: due.clone() };
+    let page = Page { desk, event, telling, person: entry.person.clone(), due: due.clone(), snapshot: desk.snapshot() };
     match pager.send(&page).await {
         Ok(reached) => page.record(pager.channel(), reached).await,
         // That is an event of its own, and nothing is left to try.

@@ -89,7 +89,9 @@ mod tests {
         ];
         assert_eq!(events, heard, "Slack tells us of what we hear, and of nothing else");
         assert!(MANIFEST.contains("message_menu_options_url"), "long lists are searched over HTTP as well");
-        for command in ["/incident", "/change", "/access", "/review", "/countersign"] {
+        for command in
+            ["/incident", "/change", "/access", "/review", "/exception", "/change-model", "/corrective-action", "/finding", "/countersign"]
+        {
             assert!(MANIFEST.contains(&format!("command: {command}\n")), "{command}");
         }
     }

@@ -73,6 +73,7 @@ async fn a_standard_change_is_two_taps_in_slack(w: &mut World) {
         "title": "Rotate the web certificates", "system": "other", "expires_at": w.now().plus(days(60)).to_string(),
         "description": "Run the rotation script on the two web servers and reload nginx on both.",
         "justification": "It was done twelve times without any trouble; each takes five minutes.",
+        "security_impact": "None: nothing is open that was closed before.",
         "rollback_plan": "Put the old certificate back from the folder old and reload nginx.",
     });
     let model = w.person("ana").posts("/api/v1/tickets", json!({ "kind": "change-model", "fields": raw })).await.number();

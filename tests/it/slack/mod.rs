@@ -11,6 +11,7 @@ pub mod hand;
 mod held;
 mod minimal;
 mod order;
+mod requests;
 mod reviews;
 mod said;
 mod sensitive;

@@ -203,7 +203,12 @@ async fn the_transcript_is_filed_with_its_hash_when_the_work_ends(w: &mut World)
     w.person("ana").acknowledges("INC-000001").await.done();
     w.readies("INC-000001", "remediated").await;
     w.person("mia").closes("INC-000001", "Fixed, and confirmed.").await.done();
-    until("the transcript is filed", async || !w.log_of("EvidenceAttached").await.is_empty()).await;
+    until("the transcript is filed", async || {
+        // It is tried again when some time has passed.
+        w.clock.advance(std::time::Duration::from_millis(500));
+        !w.log_of("EvidenceAttached").await.is_empty()
+    })
+    .await;
     let file = w.events("INC-000001").await.into_iter().find(|e| e["kind"] == "EvidenceAttached").expect("a file");
     assert!(file["texts"]["name"].as_str().is_some_and(|name| name.starts_with("transcript-INC-000001")), "{file}");
     assert_eq!(file["actor"]["type"], "scheduler");

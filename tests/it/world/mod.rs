@@ -174,13 +174,13 @@ pub fn days(n: u64) -> Duration {
 
 /// Waits until `what` holds: bounded, and without guessing how long it takes.
 pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    for _ in 0..1000 {
+    for _ in 0..3000 {
         if holds().await {
             return;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    panic!("after twenty seconds: {what} did not happen");
+    panic!("after a minute: {what} did not happen");
 }
 
 /// Somebody on the staff.
@@ -767,6 +767,10 @@ impl World {
         }
         if !self.closed && !self.replicas.is_empty() && (self.settings.contains("[slack]") || self.settings.contains("[on_call]")) {
             self.pages_are_sent().await;
+        }
+        // Time passed while they were sent, and something may have come due by then.
+        if !self.closed && !self.replicas.is_empty() && self.settings.contains("[slack]") {
+            self.slack_is_told().await;
         }
         self.stops().await;
         if !self.closed {

@@ -144,6 +144,46 @@ fn whatever_is_changed_in_a_bundle_is_named_and_nothing_else_is_needed_to_see_it
     });
 }
 
+/// Several threads read a long log. Whichever of them comes upon a damage first, the one that stands first is named.
+#[test]
+fn of_two_damages_in_a_long_log_the_first_is_named_whoever_reads_it() {
+    tell(Kind::Sqlite, async |w: &mut World| {
+        let tool = w.alertmanager();
+        for part in 0..4 {
+            let names: Vec<String> = (0..400).map(|n| format!("checkout-{part}-{n}")).collect();
+            let alerts: Vec<_> = names.iter().map(|name| labels("HighErrorRate", "checkout", name, "critical")).collect();
+            tool.fires(&alerts).await.done();
+        }
+        w.signed().await;
+        w.stops().await;
+        let (code, words) = w.runs(&["export", "--all", "--folder", "--out", "bundle"]).await;
+        assert_eq!(code, 0, "{words}");
+        let root = w.path("bundle");
+        let outside = Outside { log: None, witnesses: Vec::new(), quorum: None, anchor: None, anchor_beside: false };
+        assert_ne!(verify_path(&root, &outside).verdict.exit_code(), 1, "it is sound");
+        let tiles: Vec<PathBuf> = files_below(&root.join("log/tile/entries")).into_iter().filter(|path| path.is_file()).collect();
+        assert!(tiles.len() > 5, "{tiles:?}");
+        let name_of = |path: &Path| path.strip_prefix(&root).expect("a file of the bundle").display().to_string();
+        let flip = |path: &Path| {
+            let mut bytes = fs::read(path).expect("a file");
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            fs::write(path, bytes).expect("a file");
+        };
+        for (n, one) in tiles.iter().enumerate() {
+            for two in &tiles[n + 1..] {
+                [one, two].into_iter().for_each(|tile| flip(tile));
+                let report = verify_path(&root, &outside);
+                let Verdict::Damaged { first } = &report.verdict else { panic!("{}: {report}", name_of(one)) };
+                let inside = first.seq.is_some_and(|seq| seq / 256 == u64::try_from(n).expect("few tiles"));
+                assert!(inside || first.file.as_deref() == Some(&name_of(one)), "{} and {}: {report}", name_of(one), name_of(two));
+                [one, two].into_iter().for_each(|tile| flip(tile));
+            }
+        }
+        assert_ne!(verify_path(&root, &outside).verdict.exit_code(), 1, "everything was put back");
+    });
+}
+
 /// Each file in the place of the next one.
 fn swaps(files: &[PathBuf], root: &Path, outside: &Outside) {
     for pair in files.windows(2) {

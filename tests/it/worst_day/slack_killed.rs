@@ -17,7 +17,7 @@ const LIFE: u64 = 900;
 
 /// The turns of the one that was killed are over: nobody waits the minute and a half for that.
 async fn no_turn_stands(w: &World) {
-    let waiting = "UPDATE outbox SET lease_until = 0, not_before = 0 WHERE channel IN ('slack', 'page:chat')";
+    let waiting = "UPDATE outbox SET lease_until = 0, not_before = 0 WHERE channel = 'slack' OR channel LIKE 'page:%'";
     w.database.execute(waiting).await.expect("the outbox");
 }
 
@@ -56,7 +56,7 @@ async fn thirty_kills_while_slack_is_told_lose_and_double_nothing(w: &mut World)
     }
     process.starts().await;
     for _ in 0..600 {
-        if w.database.number("SELECT COUNT(*) FROM outbox WHERE channel IN ('slack', 'page:chat')").await == 0 {
+        if w.database.number("SELECT COUNT(*) FROM outbox WHERE channel = 'slack' OR channel LIKE 'page:%'").await == 0 {
             break;
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -71,12 +71,16 @@ async fn thirty_kills_while_slack_is_told_lose_and_double_nothing(w: &mut World)
     for text in &noted {
         assert_eq!(times.get(&format!("ana noted: {text}")), Some(&1), "{text}: {times:?}");
     }
-    let calls = w.log_of("Escalated").await.len();
-    assert_eq!(calls, KILLS);
+    // Ana called them each time; nobody took the first incident, so that the clock called them as well.
+    let calls = w.log_of("Escalated").await.iter().filter(|e| e["data"]["to"] == "incident-manager").count();
+    assert!(calls >= KILLS, "{calls} calls");
     for user in &called {
         let direct = slack.lock().channels.values().find(|c| c.im && c.members.contains(user)).cloned().expect("a conversation");
-        let marks: BTreeSet<String> = direct.messages.iter().map(|m| m["metadata"]["event_payload"]["what"].to_string()).collect();
-        assert_eq!((direct.messages.len(), marks.len()), (calls, calls), "each call reached each of them, once");
+        let what = |m: &Value| m["metadata"]["event_payload"]["what"].as_str().unwrap_or_default().to_owned();
+        let (news, told): (Vec<String>, Vec<String>) = direct.messages.iter().map(what).partition(|what| what.starts_with("news-"));
+        let once = |told: &[String]| told.iter().collect::<BTreeSet<_>>().len();
+        assert_eq!((told.len(), once(&told)), (calls, calls), "each call reached each of them, once");
+        assert_eq!(once(&news), news.len(), "what else concerns them as well");
     }
     let cards = said.iter().filter(|m| m["metadata"]["event_payload"]["what"] == "card").count();
     assert_eq!((cards, slack.violations()), (2, Vec::new()));
