@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::reviews::{approves, with_systems};
+use super::reviews::{approves, granted, with_systems};
 use super::slack::hand::{Hand, words};
 use super::world::{World, days, hours, on_both};
 
@@ -203,3 +203,34 @@ async fn whoever_is_waited_for_is_asked_once_more_by_direct_message_once_a_day(w
     assert!(slack.violations().is_empty(), "{:?}", slack.violations());
 }
 on_both!(whoever_is_waited_for_is_asked_once_more_by_direct_message_once_a_day);
+
+async fn a_save_of_another_field_leaves_a_time_with_seconds_as_it_stands(w: &mut World) {
+    with_systems(w, "").await;
+    w.advance(std::time::Duration::from_millis(41_123)).await;
+    let acc = granted(w, "ana", "read").await;
+    let before = w.person("ana").sees(&acc).await["fields"].clone();
+    let text = |name: &str| before[name].as_str().unwrap_or_default().to_owned();
+    let ends = text("expires_at");
+    assert!(!ends.ends_with("00.000000Z"), "it has seconds: {ends}");
+    // The form shows minutes, and sends back every field.
+    let seat = w.signed_in("max").await;
+    let mut typed: Vec<(String, String)> =
+        ["title", "type", "system", "role", "requested_for", "justification"].map(|name| (format!("field.{name}"), text(name))).to_vec();
+    typed.push(("field.expires_at".to_owned(), ends[..16].to_owned()));
+    typed.push(("field.revocation".to_owned(), "Drop the role on prod-db, and end its sessions.".to_owned()));
+    let saved = async |typed: &[(String, String)]| {
+        let pairs: Vec<(&str, &str)> = typed.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        seat.submits(&format!("/console/c/{acc}/do/edit"), &pairs).await
+    };
+    let answer = saved(&typed).await;
+    assert!(answer.status < 400, "{}", answer.text());
+    let after = w.person("ana").sees(&acc).await["fields"].clone();
+    assert_eq!((&after["expires_at"], &after["justification"]), (&json!(ends), &before["justification"]));
+    assert_eq!(after["revocation"], "Drop the role on prod-db, and end its sessions.");
+    assert!(w.log_of("Refused").await.is_empty(), "nobody tried anything");
+    // Another minute is another time, to which nobody agreed.
+    typed[6].1 = "2026-12-01T10:00".to_owned();
+    let answer = saved(&typed).await;
+    assert!(answer.status >= 400 && answer.text().contains("people agreed to this as it stands"), "{}", answer.text());
+}
+on_both!(a_save_of_another_field_leaves_a_time_with_seconds_as_it_stands);

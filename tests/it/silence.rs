@@ -82,7 +82,7 @@ async fn an_emergency_goes_on_in_silence_once_everybody_who_may_approve_was_told
     // Who may approve is asked for the click; who asked for it is not.
     let asked = async |who: &str| {
         let waiting = w.person(who).gets("/api/v1/inbox").await.done();
-        waiting["waiting"].as_array().into_iter().flatten().any(|e| e["why"] == "confirm" && e["ticket"] == json!(chg))
+        waiting["waiting"].as_array().into_iter().flatten().any(|e| e["why"] == "confirm" && e["ticket"]["number"] == json!(chg))
     };
     assert!(asked("chi").await && !asked("ana").await);
     decides(w, "chi", &chg).await.done();

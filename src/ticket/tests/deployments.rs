@@ -268,3 +268,28 @@ fn only_a_tool_reports_and_only_for_itself() {
     let seen = b.facts("DeploymentSeen").iter().filter(|e| matches!(&e.fact, Fact::DeploymentSeen(s) if s.cover == "approval")).count();
     assert_eq!(seen, 1);
 }
+
+#[test]
+fn a_change_that_somebody_began_covers_nothing_without_the_review_that_its_model_wants_or_after_its_giver_said_no() {
+    let mut b = bench("");
+    let m = model(&mut b, "reviewed");
+    let n = open(&mut b, "p_bo", "change", &json!({ "title": "Deploy", "type": "standard", "system": "prod-db" })).unwrap();
+    link(&mut b, "p_bo", &n, "modelled_by", Some(&m));
+    take(&mut b, "p_bo", &n, "start", &json!({})).unwrap();
+    let mut alone = report(&b, "1", Started, &n.to_string());
+    alone.deployment.reviewers.clear();
+    told(&mut b, alone).unwrap();
+    assert_eq!((findings(&b).len(), lacks(&b)), (1, vec!["NotReviewed".to_owned()]), "to name the change is no way around it");
+    tell(&mut b, "2", Started, &n.to_string());
+    assert_eq!(findings(&b).len(), 1, "a review is named");
+    // An emergency that a person began, until its giver says that it was not so.
+    let n = open(&mut b, "p_ana", "change", &json!({ "title": "Restart", "type": "emergency", "system": "prod-db" })).unwrap();
+    let agreed = json!({ "emergency_reason": "Payments are down; every hour costs 40 orders.", "verbal_approver": "p_chi" });
+    take(&mut b, "p_ana", &n, "start", &agreed).unwrap();
+    tell(&mut b, "3", Started, &n.to_string());
+    assert_eq!(findings(&b).len(), 1);
+    say(&mut b, "p_chi", &n, "approve", false).unwrap();
+    tell(&mut b, "4", Started, &n.to_string());
+    assert_eq!((findings(&b).len(), lacks(&b)), (2, vec!["NotApproved".to_owned()]));
+    b.assert_replay_equals_state();
+}

@@ -35,6 +35,12 @@ fn who_had_another_part_or_has_left_did_not_agree_to_an_emergency() {
     assert!(refused.sentence().contains("had another part in this, which is kept apart from approving"), "{refused}");
     b.disabled = vec!["p_chi".to_owned()];
     let refused = take(&mut b, "p_ana", &n, "start", &agreed("p_chi")).unwrap_err();
+    assert!(refused.sentence().contains("Who agreed must be an active person"), "{refused}");
+    // Named in time, and gone when it is to start.
+    b.disabled.clear();
+    set(&mut b, "p_ana", &n, &json!({ "verbal_approver": "p_chi" })).unwrap();
+    b.disabled = vec!["p_chi".to_owned()];
+    let refused = take(&mut b, "p_ana", &n, "start", &json!({})).unwrap_err();
     assert!(refused.sentence().contains("may not approve this; name somebody who may"), "{refused}");
     b.disabled.clear();
     take(&mut b, "p_ana", &n, "start", &agreed("p_chi")).unwrap();
