@@ -52,6 +52,10 @@ pub(super) fn decide(
     if shown != now {
         return Err(Refusal::Stale { ticket: number.clone(), status: ticket.status.clone(), changed: Vec::new() });
     }
+    let unwritten = judge::unwritten(&around, ticket, transition);
+    if approve && !unwritten.is_empty() {
+        return Err(Refusal::Missing { ticket: Some(number.clone()), verb: name.to_owned(), missing: unwritten });
+    }
     let variables = view::variables(ticket, pin.kind, pin.response);
     let Some((stage, _)) = approval::open_stage(rule, &standing, &variables) else { return Err(Refusal::NothingToDo) };
     if reason.bytes.is_empty() {

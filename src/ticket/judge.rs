@@ -5,6 +5,7 @@ use super::approval;
 use super::authority::{self, NoAuthority};
 use super::duties::{Around, held_apart, part_of};
 use super::event::Actor;
+use super::missing::{Missing, missing};
 use super::offer::starts;
 use super::refusal::Refusal;
 use super::spoken;
@@ -85,7 +86,16 @@ pub(super) fn is_used(standing: &[&ApprovalGiven], authority: &str) -> bool {
     standing.iter().any(|a| a.approved && approval::authority_of(a) == authority)
 }
 
-/// Whether the step waits for decisions: it can be taken from here, is not approved, and nobody said no.
+/// What the approval is to cover and the step wants, and nobody has written: nobody can agree to that.
+pub(super) fn unwritten(around: &Around<'_>, ticket: &Ticket, transition: &Transition) -> Vec<Missing> {
+    let bound = |name: &String| transition.approval.iter().any(|rule| rule.of.contains(name));
+    let mut lacking = missing(ticket, around.kind, around.response, transition, around.people);
+    lacking.retain(|m| matches!(m, Missing::Field { name, .. } if bound(name)));
+    lacking
+}
+
+/// Whether the step waits for decisions: it can be taken from here, what is to be agreed to is written, it is not approved,
+/// and nobody said no.
 #[must_use]
 pub fn waits(around: &Around<'_>, ticket: &Ticket, transition: &Transition) -> bool {
     let Some(rule) = &transition.approval else { return false };
@@ -93,7 +103,9 @@ pub fn waits(around: &Around<'_>, ticket: &Ticket, transition: &Transition) -> b
         return false;
     }
     let standing = approval::standing(ticket, transition, around.people);
-    standing.iter().all(|a| a.approved) && open_stage(around, ticket, rule, &standing).is_some()
+    standing.iter().all(|a| a.approved)
+        && open_stage(around, ticket, rule, &standing).is_some()
+        && unwritten(around, ticket, transition).is_empty()
 }
 
 /// Whether this person can approve the step now, or is asked whether it was approved.

@@ -173,7 +173,9 @@ pub(super) fn oncall(app: &App, speaker: &Speaker) -> Outcome {
             let linked = snapshot.directory.accounts_of(&p.state.id).next().is_some();
             if linked { p.name.clone() } else { format!("{} (not linked in chat)", p.name) }
         };
-        held.map(name).collect()
+        let mut names: Vec<String> = held.map(name).collect();
+        names.sort_unstable_by_key(|name| name.to_lowercase());
+        names
     };
     let mut paragraphs: Vec<Words> = turns(app).into_iter().collect();
     for kind in library.kinds.values().filter(|kind| kind.escalate.is_some()) {

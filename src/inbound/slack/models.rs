@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::arrival::Outcome;
-use super::commands::COMMANDS;
 use super::lookups::{as_shown, reader, says};
 use super::speaker::Speaker;
 use crate::card::buttons::Action;
@@ -20,15 +19,16 @@ const MOST: usize = 20;
 /// Characters of a button's text: as many as Slack takes.
 const LABEL: usize = 75;
 
-/// Whether records of this kind are begun from records of another kind that has no command of its own: standard changes from
-/// their models.
+/// Whether records of this kind are begun from records of another kind that are approved once and for all: standard changes
+/// from their models.
 pub(super) fn any(app: &App, kind: &Kind) -> bool {
     let library = app.desk.snapshot().procedures.current().cloned();
     library.is_some_and(|library| library.kinds.values().any(|model| begins(model, kind)))
 }
 
 fn begins(model: &Kind, kind: &Kind) -> bool {
-    !COMMANDS.contains(&model.name.as_str()) && model.offers.values().any(|offer| offer.kind == kind.name)
+    let approved = model.transitions.values().any(|step| step.approval.is_some());
+    approved && model.name != kind.name && model.offers.values().any(|offer| offer.kind == kind.name)
 }
 
 /// The models by which one of this kind is begun at one press.

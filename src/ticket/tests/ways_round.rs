@@ -605,3 +605,26 @@ fn how_long_a_role_is_given_is_said_in_a_unit_that_fits() {
     let refused = open(&mut b, "p_ana", "access", &raw).unwrap_err();
     assert_eq!(refused.sentence(), "The role “read” on prod-db is given for 12 hours at most; choose an earlier end.");
 }
+
+#[test]
+fn nobody_agrees_to_what_is_not_written_yet_and_nobody_is_asked_to() {
+    let mut b = bench("");
+    let raw = json!({ "title": "Port 8443 stays open", "scope": "Only the load balancer, until it is replaced." });
+    let n = open(&mut b, "p_ana", "exception", &raw).unwrap();
+    assert!(!inbox(&b, &n, "p_sec").contains(&Why::Decide), "it is not asked for yet");
+    let refused = say(&mut b, "p_sec", &n, "approve", true).unwrap_err();
+    assert_eq!(refused.code(), "FieldMissing");
+    assert!(refused.sentence().contains("justification"), "{refused}");
+    let rest = json!({
+        "justification": "The new load balancer arrives in May; the old one cannot close it.",
+        "compensation": "The firewall lets in our two offices only.", "expires_at": "2026-06-01T00:00:00Z",
+    });
+    set(&mut b, "p_ana", &n, &rest).unwrap();
+    assert!(inbox(&b, &n, "p_sec").contains(&Why::Decide));
+    say(&mut b, "p_sec", &n, "approve", true).unwrap();
+    assert_eq!(b.ticket(&n).status, "active");
+    // To say no needs no more than the request.
+    let n = open(&mut b, "p_ana", "exception", &json!({ "title": "No logs on the build host" })).unwrap();
+    say(&mut b, "p_sec", &n, "approve", false).unwrap();
+    assert_eq!(b.ticket(&n).status, "rejected");
+}

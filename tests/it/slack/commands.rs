@@ -101,7 +101,7 @@ async fn what_waits_for_me_who_is_called_and_the_record_are_looked_up(w: &mut Wo
     let inbox = ben.hears("/countersign inbox").await;
     assert!(inbox.contains("INC-000001") && !inbox.contains("INC-000002"), "ana has the other one: {inbox}");
     let oncall = ana.hears("/countersign oncall").await;
-    assert!(oncall.contains("Incident: ") && oncall.contains("; then incident manager: mia"), "{oncall}");
+    assert!(oncall.contains("Incident: ") && oncall.contains("; then incident manager: max (not linked in chat) and mia."), "{oncall}");
     let audit = ana.types("/countersign audit").await;
     assert!(
         words(&audit).contains("events") && button(&audit, "Open the record").starts_with("https://countersign.example.com/console/"),
