@@ -3,6 +3,7 @@
 pub mod calendar;
 mod check;
 mod check_graph;
+pub mod clocks;
 mod duration;
 pub mod estate;
 pub mod expression;
@@ -26,6 +27,7 @@ mod load_transition;
 mod mistakes;
 pub mod model;
 mod nearest;
+pub mod organisation;
 mod patterns;
 mod reader;
 mod remembered;

@@ -9,15 +9,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{NaiveDate, NaiveTime};
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::estate::Estate;
+pub use super::clocks::{Clock, ClockStart, Escalate, Hours, OwedTo, Pages};
 use super::expression::{Expression, Template};
+pub use super::organisation::{Calendar, Organisation, Permission, Role};
 use super::rules::{
-    Also, Approved, Confirmed, Deployments, LinesRule, Linked, Offered, Score, Separate, Substance, TemplateRule, Then, Timing, Unfrozen,
-    Verbal, Window,
+    Also, Approved, Confirmed, Deployments, LinesRule, Linked, Offered, Score, Separate, Substance, TemplateRule, Then, Unfrozen, Verbal,
+    Window,
 };
 
 /// Everything that a folder of playbooks says, checked as a whole.
@@ -374,96 +374,6 @@ pub struct ApprovalStage {
     pub otherwise: Vec<String>,
 }
 
-/// A clock on a ticket.
-#[derive(Debug)]
-pub struct Clock {
-    /// `acknowledge`
-    pub name: String,
-    /// What people read: "acknowledge", "contain".
-    pub label: String,
-    /// When it starts.
-    pub starts: ClockStart,
-    /// Transitions that stop it.
-    pub stops: Vec<String>,
-    /// Targets by severity (`sev1`…), and perhaps `default`.
-    pub within: BTreeMap<String, Duration>,
-    /// Which hours count, by severity and perhaps `default`.
-    pub hours: BTreeMap<String, Hours>,
-    /// It only runs while this holds (on `ticket` and `phases`).
-    pub when: Option<Expression>,
-    /// Statuses in which it is paused.
-    pub pauses: BTreeSet<String>,
-    /// What more it says of its target.
-    pub timing: Timing,
-}
-
-impl Clock {
-    /// The target for a severity, or the default one.
-    #[must_use]
-    pub fn target(&self, severity: Option<&str>) -> Option<Duration> {
-        severity.and_then(|s| self.within.get(s)).or_else(|| self.within.get("default")).copied()
-    }
-
-    /// The hours that count for a severity; every hour when nothing is said.
-    #[must_use]
-    pub fn hours_for(&self, severity: Option<&str>) -> &Hours {
-        severity.and_then(|s| self.hours.get(s)).or_else(|| self.hours.get("default")).unwrap_or(&Hours::Always)
-    }
-}
-
-/// What starts a clock.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ClockStart {
-    /// The ticket's opening.
-    Open,
-    /// A transition.
-    Transition(String),
-}
-
-/// Which hours of the week count for a clock.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Hours {
-    /// Every hour.
-    Always,
-    /// Those of the organisation's calendar with this name (`business`).
-    Calendar(String),
-}
-
-/// Whom a breach is taken to.
-#[derive(Debug, Clone)]
-pub struct Escalate {
-    /// Tiers in order: a role name, `on-call`, `on-call.next`, `on-call.manager`.
-    pub to: Vec<String>,
-    /// How long each tier has before the next is called.
-    pub every: Duration,
-    /// The status that ends it (a status name; leaving the status in which it began also ends it).
-    pub until: String,
-    /// How often the tiers are gone through, from 1; none: again and again, until `until`.
-    pub rounds: Option<u32>,
-    /// Whoever said that they have seen it is called again after this long, while what was missed is still missed.
-    pub again: Option<Duration>,
-    /// Who is on call is called at once.
-    pub pages: Option<Pages>,
-}
-
-/// Who is on call hears at once, without any target having been missed.
-#[derive(Debug, Clone)]
-pub struct Pages {
-    /// On `ticket`: as soon as this holds, while the ticket stands where it was opened.
-    pub when: Expression,
-    /// How long each of those who are called has before the next one is.
-    pub answer: Duration,
-}
-
-/// Who owes what was left for later, and by when.
-#[derive(Debug, Clone)]
-pub struct OwedTo {
-    /// `owner` or a role.
-    pub who: String,
-    /// Local time on the next working day by which it is asked for.
-    pub at: NaiveTime,
-}
-
 /// Groups that hear of a ticket when something becomes true.
 #[derive(Debug)]
 pub struct Notify {
@@ -534,65 +444,4 @@ pub struct Response {
     pub labels: BTreeMap<String, String>,
     /// Status → tasks that appear on reaching it, in order.
     pub tasks: IndexMap<String, Vec<String>>,
-}
-
-/// `organisation.yaml`
-#[derive(Debug)]
-pub struct Organisation {
-    /// The organisation's name.
-    pub name: String,
-    /// IANA zone in which days begin and end when nothing else says so.
-    pub zone: chrono_tz::Tz,
-    /// Role → what it may do, in words. A role that is not here cannot be given.
-    pub roles: IndexMap<String, Role>,
-    /// Working hours by name.
-    pub calendars: BTreeMap<String, Calendar>,
-    /// Notify groups: name → roles or person e-mails, as written.
-    pub groups: BTreeMap<String, Vec<String>>,
-    /// A note whose claimed time differs from the recorded one by more than this is a late entry and needs a reason.
-    pub late_after: Duration,
-    /// Identical repeats of an alert become one event at most this often.
-    pub repeats_every: Duration,
-    /// Refusals that are recorded one by one per person and hour; beyond it they are summarised.
-    pub refusals_per_hour: u32,
-    /// The log may be read without signing in.
-    pub public_log: bool,
-    /// What it has and has agreed.
-    pub estate: Estate,
-    /// SHA-256 (hex) of the file.
-    pub digest: String,
-}
-
-/// One role.
-#[derive(Debug, Clone)]
-pub struct Role {
-    /// What the role is for.
-    pub purpose: String,
-    /// What its holders may do beyond procedures: see [`Permission`].
-    pub may: BTreeSet<Permission>,
-}
-
-/// Permissions that are not transitions. Default deny.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Permission {
-    /// See tickets.
-    Read,
-    /// Add notes, evidence, links and ticks to tickets, set fields, take ownership.
-    Work,
-    /// Manage people, keys and playbooks.
-    Administer,
-    /// Export bundles and read the log.
-    Export,
-}
-
-/// Working hours.
-#[derive(Debug, Clone)]
-pub struct Calendar {
-    /// IANA zone.
-    pub zone: chrono_tz::Tz,
-    /// Monday (0) to Sunday (6): local intervals, in order, not overlapping.
-    pub week: [Vec<(NaiveTime, NaiveTime)>; 7],
-    /// Days without work, or with other hours (a half day).
-    pub holidays: BTreeMap<NaiveDate, Vec<(NaiveTime, NaiveTime)>>,
 }

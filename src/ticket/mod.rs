@@ -29,6 +29,8 @@ mod entry;
 pub mod escalate;
 pub mod event;
 pub mod evolve;
+pub mod fact;
+pub mod facts;
 pub mod fields;
 mod fixed;
 pub mod followed;
