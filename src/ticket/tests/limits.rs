@@ -217,7 +217,9 @@ fn an_exception_to_a_freeze_is_approved_with_the_system_and_the_window_that_it_c
     b.now = at("2026-12-26T09:00:00Z");
     let lacking = |b: &mut Bench, more: &Value| {
         let e = except(b, more);
-        say(b, "p_exe", &e, "approve", true).unwrap();
+        if let Err(refusal) = say(b, "p_exe", &e, "approve", true) {
+            assert_eq!(refusal.code(), "FieldMissing", "nobody agrees to what is not written");
+        }
         let held = b.ticket(&e).status == "requested";
         let kind = b.library.kinds["exception"].clone();
         let around = Around { now: b.now, organisation: &b.library.organisation, people: b, kind: &kind, response: None };
