@@ -12,6 +12,7 @@ use crate::procedure::model::{Library, Permission};
 use crate::procedure::rules::applies;
 use crate::store::StoreError;
 use crate::ticket::audit::{ACCOUNTS, Audit, DECISIONS, Rules, SelfApproval};
+use crate::ticket::duties;
 use crate::ticket::event::Checked;
 use crate::ticket::number::Number;
 use crate::ticket::view;
@@ -83,8 +84,9 @@ impl Desk {
                 let found: BTreeSet<Number> = found.into_iter().filter(|f| !f.excepted).map(|f| f.ticket).collect();
                 Ok(Checked { looked_at, as_of, found: found.into_iter().collect(), opened: Vec::new() })
             }
-            Check::Tickets { kind, when } => {
+            Check::Tickets { kind, when, left } => {
                 let (mut after, mut looked_at, mut found) = (-1, 0, Vec::new());
+                let people = self.snapshot().directory;
                 loop {
                     let rows = self.store().tickets_open(after, PAGE).await?;
                     let Some(last) = rows.last() else { break };
@@ -94,7 +96,8 @@ impl Desk {
                         let pinned = self.snapshot().procedures.kind(&ticket.kind_digest).cloned();
                         let Some(pinned) = pinned.filter(|_| ticket.kind == *kind) else { continue };
                         looked_at += 1;
-                        if applies(Some(when), &view::variables(&ticket, &pinned, None)) {
+                        let has_left = || duties::subject(&pinned, &ticket).is_some_and(|id| people.active(id).is_none());
+                        if (!left || has_left()) && applies(Some(when), &view::variables(&ticket, &pinned, None)) {
                             found.push(ticket.number);
                         }
                     }

@@ -209,6 +209,8 @@ pub enum Check {
         kind: String,
         /// On `ticket`.
         when: Expression,
+        /// Only those whose subject has left.
+        left: bool,
     },
 }
 

@@ -240,7 +240,7 @@ fn obligations(page: &Page, node: &Node, here: chrono_tz::Tz) -> Vec<Obligation>
     out
 }
 
-/// `self-approvals`, or `{ kind: …, when: … }`.
+/// `self-approvals`, or `{ kind: …, when: … }`, perhaps with `left: true`.
 fn check(page: &Page, node: &Node, at: At) -> Option<Check> {
     if let Yaml::Scalar(scalar) = &node.value {
         if scalar.text != "self-approvals" {
@@ -252,6 +252,7 @@ fn check(page: &Page, node: &Node, at: At) -> Option<Check> {
     let section = Section::of(page, node, at, "`check`")?;
     let kind = section.need("kind", "the kind of the tickets that are looked at").and_then(|n| page.word(n));
     let when = section.need("when", "what is looked for").and_then(|n| page.expression(n, TICKET));
+    let left = section.get("left").and_then(|n| page.truth(n)).unwrap_or(false);
     section.done();
-    Some(Check::Tickets { kind: kind?, when: when? })
+    Some(Check::Tickets { kind: kind?, when: when?, left })
 }

@@ -121,6 +121,59 @@ async fn each_risky_change_past_due_becomes_one_finding_however_often_one_looks(
 }
 on_both!(each_risky_change_past_due_becomes_one_finding_however_often_one_looks);
 
+const LEAVERS: &str = "systems: { logs: { title: Logs, owner: chi@example.com, roles: { read: { title: Reads, most: 90d } } } }
+obligations:
+  leavers:
+    title: Access of somebody who has left
+    cron: \"0 8 * * *\"
+    check: { kind: access, when: \"ticket.status in ['approved', 'granted', 'revoked']\", left: true }
+    type: left
+    due: 1d
+";
+
+// proves: ACC-06
+async fn access_of_somebody_who_has_left_stays_open_until_it_is_shown_to_be_gone_and_is_found_by_the_next_morning(w: &mut World) {
+    with_controls(w, LEAVERS).await;
+    let access = async |w: &World, subject: &str| {
+        let wanted = json!({
+            "title": format!("{subject} reads the logs"), "system": "logs", "role": "read", "requested_for": w.id_of(subject),
+            "justification": "They look after the nightly jobs of the shop from March on.", "expires_at": w.now().plus(hours(24 * 60)).to_string(),
+        });
+        let acc = w.person("mia").posts("/api/v1/tickets", json!({ "kind": "access", "fields": wanted })).await.number();
+        decides(w, "chi", &acc).await.done();
+        w.person("ana").takes("grant", &acc, json!({ "line": "Given." })).await.done();
+        acc
+    };
+    let (gone, stays) = (access(w, "ben").await, access(w, "max").await);
+    w.advance_to("2026-03-03T08:00:00Z").await;
+    w.tick().await;
+    let run = w.log_of("ObligationRun").await.pop().expect("a run");
+    assert_eq!((&run["data"]["checked"]["looked_at"], &run["data"]["checked"]["found"]), (&json!(2), &json!([])), "both are here");
+    w.disables("ben").await;
+    w.advance_to("2026-03-04T08:00:00Z").await;
+    w.tick().await;
+    let run = w.log_of("ObligationRun").await.pop().expect("another run");
+    assert_eq!(run["data"]["checked"]["found"], json!([gone]));
+    let finding = w.person("aud").sees("FND-000001").await;
+    assert_eq!((&finding["fields"]["type"], &finding["links"][0]["to"]), (&json!("left"), &json!(gone)));
+    // It is live until a record shows that it is gone: till then it stands in the list, as the other does.
+    let open = async |w: &World| {
+        let listed = w.person("aud").gets("/api/v1/tickets?kind=access&open=true").await.done();
+        let mut numbers: Vec<String> =
+            listed["tickets"].as_array().into_iter().flatten().filter_map(|t| t["number"].as_str().map(str::to_owned)).collect();
+        numbers.sort();
+        numbers
+    };
+    assert_eq!(open(w).await, [gone.clone(), stays.clone()]);
+    w.person("ana").takes("revoke", &gone, json!({ "reason": "Ben has left." })).await.done();
+    w.person("ana").takes("confirm", &gone, json!({})).await.refused("EvidenceMissing");
+    assert_eq!(open(w).await, [gone.clone(), stays.clone()]);
+    w.person("ana").files(&gone, "users.csv", b"account,role\nmax,read\n", Some("deprovisioning"), None).await.done();
+    w.person("ana").takes("confirm", &gone, json!({})).await.done();
+    assert_eq!(open(w).await, [stays]);
+}
+on_both!(access_of_somebody_who_has_left_stays_open_until_it_is_shown_to_be_gone_and_is_found_by_the_next_morning);
+
 const SELF_APPROVALS: &str = "obligations:
   self-approvals: { title: Approvals by whoever asked, cron: \"0 6 * * *\", check: self-approvals, type: self-approval, due: 3d }
 ";
