@@ -53,7 +53,7 @@ impl Rebuilt {
     }
 
     /// A projection as the database should hold it.
-    fn table(&self, which: Projection) -> Table {
+    pub(super) fn table(&self, which: Projection) -> Table {
         let text = |value: &dyn ToString| Some(value.to_string());
         match which {
             Projection::Tickets => {
@@ -166,7 +166,7 @@ fn tells_of(told: &Told, row: &DeliveryRow) -> bool {
         && told.alerts.iter().all(|mark| marks.contains(mark))
 }
 
-async fn read_all(store: &Store, which: Projection) -> Result<Table, StoreError> {
+pub(super) async fn read_all(store: &Store, which: Projection) -> Result<Table, StoreError> {
     let mut all = Table::new();
     let mut after = String::new();
     loop {

@@ -60,6 +60,7 @@ pub mod reachable;
 pub mod rebuild;
 pub mod refusals;
 pub mod request;
+mod reshape;
 pub mod rooms;
 pub mod tick;
 pub mod turn;
@@ -210,6 +211,10 @@ impl Desk {
     /// # Errors
     /// When the database does not answer or the log does not read back.
     pub async fn open(store: Store, attachments: Attachments, env: Env) -> Result<Self, DeskError> {
+        if let Err(error) = reshape::reshape(&store).await {
+            // What an earlier program kept goes on being used; `verify` says what is wrong with the log.
+            tracing::error!(%error, "what an earlier version kept could not be made anew; it is tried again at the next start");
+        }
         let known = known::Known::load(&store, &Procedures::default()).await?;
         let clocks = health::clock_of(&store, &env, known.last_at).await?;
         let snapshot = known.snapshot();

@@ -152,14 +152,23 @@ impl Rebuilt {
     /// When the database does not answer or an event does not read back.
     pub async fn of(store: &Store) -> Result<Self, DeskError> {
         let mut rebuilt = Self::default();
+        rebuilt.catch_up(store).await?;
+        Ok(rebuilt)
+    }
+
+    /// Reads what was recorded since.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub async fn catch_up(&mut self, store: &Store) -> Result<(), DeskError> {
         loop {
-            let page = store.events_from(rebuilt.size, PAGE).await?;
-            let Some((last, _)) = page.last() else { return Ok(rebuilt) };
+            let page = store.events_from(self.size, PAGE).await?;
+            let Some((last, _)) = page.last() else { return Ok(()) };
             let next = last + 1;
             for (seq, bytes) in &page {
-                rebuilt.take(&read_event(*seq, bytes)?);
+                self.take(&read_event(*seq, bytes)?);
             }
-            rebuilt.size = next;
+            self.size = next;
         }
     }
 }
