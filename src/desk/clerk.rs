@@ -44,6 +44,8 @@ const MOST_REQUESTS: usize = 256;
 const GATHER_FROM: usize = 8;
 /// Gathering takes at most this part of what the last commit took.
 const GATHER_PART: u32 = 3;
+/// And never longer than this: after one commit that hung, nobody is to wait once more.
+const GATHER_MOST: Duration = Duration::from_millis(25);
 /// How long reading everybody and all procedures may take.
 const LOADING: Duration = Duration::from_secs(60);
 /// How long a connection that rested may take to say that it is still there.
@@ -94,7 +96,7 @@ pub(super) async fn run(inner: Weak<Inner>, known: Known, mut people: mpsc::Rece
         };
         if last.requests >= GATHER_FROM {
             let Some(desk) = inner.upgrade() else { return };
-            gather(&desk, last.took / GATHER_PART, last.asked.min(MOST_REQUESTS)).await;
+            gather(&desk, (last.took / GATHER_PART).min(GATHER_MOST), last.asked.min(MOST_REQUESTS)).await;
         }
         let mut batch = vec![first];
         while batch.len() < MOST_REQUESTS {
