@@ -39,7 +39,9 @@ pub fn beside_fields(scene: &Scene<'_>, transition: &Transition) -> Vec<Missing>
 #[must_use]
 pub fn links_wanted(scene: &Scene<'_>, transition: &Transition) -> Vec<Missing> {
     let linked = |word: &str| scene.ticket.links.iter().any(|link| link.link == word && link.to.is_some());
-    let rules = transition.requires.linked.iter().filter(|rule| applies(rule.when.as_ref(), scene.variables()) && !linked(&rule.link));
+    // Of what may be left out nothing is wanted.
+    let needed = transition.requires.linked.iter().filter(|rule| !rule.if_any);
+    let rules = needed.filter(|rule| applies(rule.when.as_ref(), scene.variables()) && !linked(&rule.link));
     let wanted = rules.map(|rule| {
         let standing: Vec<String> = rule.standing.iter().map(|status| humanise(status).to_lowercase()).collect();
         let kind = with_article(&humanise(&rule.kind).to_lowercase());
