@@ -260,7 +260,7 @@ fn resolve(reference: Reference, module: &[&str]) -> Reference {
     Reference { line, path }
 }
 
-/// The module that a file holds: `src/ticket/event.rs` is `["ticket", "event"]`, `src/ticket/mod.rs` is `["ticket"]`.
+/// The module that a file holds: `src/ticket/fact.rs` is `["ticket", "fact"]`, `src/ticket/mod.rs` is `["ticket"]`.
 pub fn module_of(file: &Path) -> Vec<String> {
     let below_src = file.strip_prefix("src").unwrap_or(file).with_extension("");
     let mut parts: Vec<_> = below_src.iter().map(|part| part.to_string_lossy().into_owned()).collect();

@@ -387,7 +387,7 @@ fn no_kind_of_event_is_left_out() {
     let covered: std::collections::BTreeSet<_> = facts.iter().map(|f| format!("{:?}", std::mem::discriminant(f))).collect();
     assert_eq!(covered.len(), facts.len(), "each once");
     // The variants as they are written: a new one makes this fail until it has its golden line.
-    let source = include_str!("../event.rs");
+    let source = include_str!("../fact.rs");
     let body = source.split("pub enum Fact {").nth(1).and_then(|s| s.split("\n}\n").next()).unwrap();
     let variants = body.lines().filter(|l| l.starts_with("    ") && l.as_bytes()[4].is_ascii_uppercase()).count();
     assert_eq!(facts.len(), variants);
