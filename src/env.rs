@@ -280,6 +280,7 @@ impl Entropy for SystemEntropy {
 }
 
 /// A clock for tests and simulations: it stands still until [`ManualClock::advance`] moves it.
+#[derive(Debug)]
 pub struct ManualClock {
     micros: AtomicI64,
     monotonic: AtomicI64,

@@ -211,9 +211,12 @@ impl Desk {
     /// # Errors
     /// When the database does not answer or the log does not read back.
     pub async fn open(store: Store, attachments: Attachments, env: Env) -> Result<Self, DeskError> {
-        if let Err(error) = reshape::reshape(&store).await {
-            // What an earlier program kept goes on being used; `verify` says what is wrong with the log.
-            tracing::error!(%error, "what an earlier version kept could not be made anew; it is tried again at the next start");
+        match reshape::reshape(&store).await {
+            // One event that does not read back stops nobody who does not need it; `verify` says which one it is.
+            Err(error @ DeskError::Log(_)) => {
+                tracing::error!(%error, "what an earlier version kept could not be made anew; it is tried again at the next start");
+            }
+            made => made?,
         }
         let known = known::Known::load(&store, &Procedures::default()).await?;
         let clocks = health::clock_of(&store, &env, known.last_at).await?;

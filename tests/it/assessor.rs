@@ -7,8 +7,9 @@ use countersign::env::Timestamp;
 use countersign::procedure::targets;
 use serde_json::{Value, json};
 
-use super::controls::{approved, assessed};
+use super::controls::approved;
 use super::slack::hand::Hand;
+use super::world::change::assessed;
 use super::world::slack::FakeSlack;
 use super::world::{World, days, hours, on_both};
 
@@ -170,7 +171,7 @@ async fn one_change_is_followed_on_one_screen_wherever_one_asks(w: &mut World) {
         assert!(plain.contains(name), "{name}: {plain}");
     }
     // What is not done is said to be missing; what has no parts is no way to follow; who may not read learns nothing.
-    let half = assessed(w, "New balancer", "low").await;
+    let half = assessed(w, "New balancer", "other", "low").await;
     let told = w.person("aud").gets(&format!("/api/v1/tickets/{half}/trace")).await.done();
     assert_eq!((&told["complete"], &told["lacks"]), (&json!(false), &json!(["approval", "implementation", "verification"])));
     let inc = w.person("ana").declares("Down", "sev3").await;

@@ -1,7 +1,9 @@
 //! When nothing is changed, from a calendar file; and the calendar that people subscribe to.
 
+use countersign::env::Timestamp;
 use serde_json::{Value, json};
 
+use super::world::change::described;
 use super::world::{Pass, World, days, hours, on_both};
 
 const MONTH_END: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Test//EN\r\nBEGIN:VEVENT\r\nUID:month-end\r\nSUMMARY:Month-end\r\nDESCRIPTION:The books close.\r\nCATEGORIES:orders\r\nDTSTART;VALUE=DATE:20260131\r\nRRULE:FREQ=MONTHLY;BYMONTHDAY=-1\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
@@ -19,23 +21,17 @@ async fn adopts_freezes(w: &mut World) {
     w.adopts(files, "The calendar of this year's freezes.").await;
 }
 
-fn request(system: &str, from: &str, to: &str) -> Value {
-    json!({ "kind": "change", "fields": {
-        "title": "More connections for the database", "category": "configuration", "system": system,
-        "description": "Raise the connection limit of prod-db from 100 to 200 in postgresql.conf and reload it.",
-        "justification": "Checkout fails at peak since all 100 connections are taken; sales asked on 3 March.",
-        "security_impact": "None: the port stays closed to the internet, no controlled information moves.",
-        "rollback_plan": "Restore the saved postgresql.conf and reload; takes two minutes.",
-        "window_start": from, "window_end": to,
-    } })
+fn request(system: &str, from: Timestamp, to: Timestamp) -> Value {
+    json!({ "kind": "change", "fields": described("More connections for the database", system, from, to) })
 }
 
 // proves: FRZ-01
 async fn a_change_on_a_frozen_system_is_refused_to_the_second_and_another_is_not(w: &mut World) {
     adopts_freezes(w).await;
     let ana = w.person("ana");
+    let at = |moment: &str| Timestamp::parse(moment).expect("a moment");
     let submits = async |system: &str, from: &str, to: &str| {
-        let chg = ana.posts("/api/v1/tickets", request(system, from, to)).await.number();
+        let chg = ana.posts("/api/v1/tickets", request(system, at(from), at(to))).await.number();
         ana.takes("submit", &chg, json!({})).await
     };
     let frozen = submits("orders", "2026-03-31T23:59:59Z", "2026-04-01T04:00:00Z").await;
@@ -62,8 +58,8 @@ async fn a_calendar_subscribes_to_freezes_and_planned_changes_by_a_secret_addres
     adopts_freezes(w).await;
     let ana = w.person("ana");
     let from = w.now().plus(hours(48));
-    let chg = ana.posts("/api/v1/tickets", request("wiki", &from.to_string(), &from.plus(hours(2)).to_string())).await.number();
-    let draft = ana.posts("/api/v1/tickets", request("wiki", &from.to_string(), &from.plus(hours(2)).to_string())).await.number();
+    let chg = ana.posts("/api/v1/tickets", request("wiki", from, from.plus(hours(2)))).await.number();
+    let draft = ana.posts("/api/v1/tickets", request("wiki", from, from.plus(hours(2)))).await.number();
     ana.takes("submit", &chg, json!({})).await.done();
 
     let address = ana.posts("/api/v1/calendar", json!({})).await.done()["address"].as_str().expect("an address").to_owned();

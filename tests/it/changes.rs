@@ -3,35 +3,17 @@
 
 use serde_json::{Value, json};
 
+use super::world::change::{decides, tomorrow};
 use super::world::{Answered, World, days, hours, on_both};
-
-fn request(w: &World) -> Value {
-    let from = w.now().plus(hours(24));
-    json!({
-        "title": "More connections for the database", "category": "configuration", "system": "other",
-        "description": "Raise the connection limit of prod-db from 100 to 200 in postgresql.conf and reload it.",
-        "justification": "Checkout fails at peak since all 100 connections are taken; sales asked on 3 March.",
-        "security_impact": "None: the port stays closed to the internet, no controlled information moves.",
-        "rollback_plan": "Restore the saved postgresql.conf and reload; takes two minutes.",
-        "window_start": from.to_string(), "window_end": from.plus(hours(4)).to_string(),
-    })
-}
-
-/// Decides at the console, on exactly what stands there.
-pub async fn decides(w: &World, who: &str, ticket: &str) -> Answered {
-    let person = w.signed_in(who).await;
-    let seen = person.sees(ticket).await;
-    let can = seen["can"].as_array().into_iter().flatten();
-    let digest = can.filter_map(|c| c["approval"].as_str()).next().unwrap_or_default().to_owned();
-    let body = json!({ "decision": "approve", "reason": "Looked at it.", "digest": digest });
-    person.posts(&format!("/api/v1/tickets/{ticket}/approvals"), body).await
-}
 
 async fn a_risky_change_walks_from_its_request_to_its_review(w: &mut World) {
     w.hires("chi", &["approver"]).await;
     w.hires("sec", &["security-officer"]).await;
     let ana = w.person("ana");
-    let chg = ana.posts("/api/v1/tickets", json!({ "kind": "change", "fields": request(w) })).await.number();
+    let chg = ana
+        .posts("/api/v1/tickets", json!({ "kind": "change", "fields": tomorrow(w, "More connections for the database", "other") }))
+        .await
+        .number();
     ana.takes("submit", &chg, json!({})).await.done();
     let judged = json!({ "fields": {
         "assessment": "Feasible; tested on staging yesterday, memory suffices for 200 connections.",

@@ -4,46 +4,12 @@ use countersign::desk::request::Ask;
 use countersign::people::PeopleCommand;
 use serde_json::{Value, json};
 
-use super::world::{Answered, Kind, World, hours, minutes, on_both};
+use super::world::change::{assessed, decides};
+use super::world::{Kind, World, hours, minutes, on_both};
 
-fn request(w: &World, title: &str) -> Value {
-    let from = w.now().plus(hours(24));
-    json!({
-        "title": title, "category": "configuration", "system": "other",
-        "description": "Raise the connection limit of prod-db from 100 to 200 in postgresql.conf and reload it.",
-        "justification": "Checkout fails at peak since all 100 connections are taken; sales asked on 3 March.",
-        "security_impact": "None: the port stays closed to the internet, no controlled information moves.",
-        "rollback_plan": "Restore the saved postgresql.conf and reload; takes two minutes.",
-        "window_start": from.to_string(), "window_end": from.plus(hours(4)).to_string(),
-    })
-}
-
-/// Decides at the console, on exactly what stands there.
-pub async fn decides(w: &World, who: &str, ticket: &str) -> Answered {
-    let person = w.signed_in(who).await;
-    let seen = person.sees(ticket).await;
-    let can = seen["can"].as_array().into_iter().flatten();
-    let digest = can.filter_map(|c| c["approval"].as_str()).next().unwrap_or_default().to_owned();
-    let body = json!({ "decision": "approve", "reason": "Looked at it.", "digest": digest });
-    person.posts(&format!("/api/v1/tickets/{ticket}/approvals"), body).await
-}
-
-/// A change that Ana asked for and Ben judged.
-pub async fn assessed(w: &World, title: &str, level: &str) -> String {
-    let ana = w.person("ana");
-    let chg = ana.posts("/api/v1/tickets", json!({ "kind": "change", "fields": request(w, title) })).await.number();
-    ana.takes("submit", &chg, json!({})).await.done();
-    let judged = json!({ "fields": {
-        "assessment": "Feasible; tested on staging yesterday, memory suffices for 200 connections.",
-        "criticality": level, "exposure": level, "rollback_complexity": level,
-    } });
-    w.person("ben").takes("assess", &chg, judged).await.done();
-    chg
-}
-
-/// The same, approved by everybody who must agree.
+/// A change that Ana asked for and Ben judged, approved by everybody who must agree.
 pub async fn approved(w: &World, title: &str, level: &str) -> String {
-    let chg = assessed(w, title, level).await;
+    let chg = assessed(w, title, "other", level).await;
     decides(w, "chi", &chg).await.done();
     if level == "high" {
         decides(w, "sec", &chg).await.done();
@@ -182,7 +148,7 @@ const SELF_APPROVALS: &str = "obligations:
 async fn an_approval_by_whoever_asked_that_was_put_past_every_refusal_is_found_by_reading_the_log_again(w: &mut World) {
     with_controls(w, SELF_APPROVALS).await;
     let (fine, forged) = (approved(w, "Larger pool", "low").await, approved(w, "New balancer", "low").await);
-    decides(w, "ana", &assessed(w, "Other disk", "low").await).await.refused("OwnRequest");
+    decides(w, "ana", &assessed(w, "Other disk", "other", "low").await).await.refused("OwnRequest");
     w.advance_to("2026-03-03T06:00:00Z").await;
     w.tick().await;
     // A clean run is on record, in the signed log, with how much it looked at.

@@ -4,28 +4,11 @@ use serde_json::{Value, json};
 
 use super::reviews::{approves, granted, with_systems};
 use super::slack::hand::{Hand, words};
-use super::world::{World, days, hours, on_both};
+use super::world::change::{assessed, tomorrow};
+use super::world::{World, days, on_both};
 
 fn request(w: &World, system: &str) -> Value {
-    let from = w.now().plus(hours(24));
-    json!({ "kind": "change", "fields": {
-        "title": "More connections for the database", "category": "configuration", "system": system,
-        "description": "Raise the connection limit of prod-db from 100 to 200 in postgresql.conf and reload it.",
-        "justification": "Checkout fails at peak since all 100 connections are taken; sales asked on 3 March.",
-        "security_impact": "None: the port stays closed to the internet, no controlled information moves.",
-        "rollback_plan": "Restore the saved postgresql.conf and reload; takes two minutes.",
-        "window_start": from.to_string(), "window_end": from.plus(hours(4)).to_string(),
-    } })
-}
-
-/// A change by Ana that its owner approved, a day too early to start.
-async fn approved(w: &World) -> String {
-    let ana = w.person("ana");
-    let chg = ana.posts("/api/v1/tickets", request(w, "prod-db")).await.number();
-    ana.takes("submit", &chg, json!({})).await.done();
-    let judged = json!({ "assessment": "Feasible; tested on staging yesterday, all is well.", "criticality": "low", "exposure": "low", "rollback_complexity": "low" });
-    w.person("ben").takes("assess", &chg, json!({ "fields": judged })).await.done();
-    chg
+    json!({ "kind": "change", "fields": tomorrow(w, "More connections for the database", system) })
 }
 
 /// The latest refusal on record: its code, and where it was asked.
@@ -45,7 +28,7 @@ async fn a_refusal_says_what_to_do_and_is_on_record_by_api_console_and_slack(w: 
     let slack = w.uses_slack().await;
     let user = slack.joins("ana");
     w.links("ana", &user).await;
-    let chg = approved(w).await;
+    let chg = assessed(w, "More connections for the database", "prod-db", "low").await;
     // A step that is another's, and an own request.
     let aud = w.person("aud");
     aud.takes("start", &chg, json!({})).await.refused("NotAllowed").says("one needs to be").says("Ask one of them");

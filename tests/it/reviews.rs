@@ -5,6 +5,7 @@ use countersign::ledger::verify::Outside;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::world::change;
 use super::world::{Answered, Person, World, days, hours, on_both};
 
 /// Two systems with their owners, and who reports to whom.
@@ -32,11 +33,7 @@ pub async fn with_systems(w: &mut World, more: &str) {
 
 /// Decides at the console, on exactly what stands there.
 pub async fn approves(w: &World, who: &str, ticket: &str) {
-    let person = w.signed_in(who).await;
-    let seen = person.sees(ticket).await;
-    let digest = seen["can"].as_array().into_iter().flatten().filter_map(|c| c["approval"].as_str()).next().unwrap_or_default().to_owned();
-    let body = json!({ "decision": "approve", "reason": "It is needed.", "digest": digest });
-    person.posts(&format!("/api/v1/tickets/{ticket}/approvals"), body).await.done();
+    change::decides(w, who, ticket).await.done();
 }
 
 /// Access that is live.

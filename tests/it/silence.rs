@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::changes::decides;
 use super::world::answer::Answered;
+use super::world::change::decides;
 use super::world::pager::FakePager;
 use super::world::slack::FakeSlack;
 use super::world::{World, minutes, on_both};

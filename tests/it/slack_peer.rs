@@ -122,7 +122,8 @@ mod tools {
     }
     on_both!(an_incident_from_alertmanager_stands_in_a_slack_that_we_did_not_write);
 
-    async fn a_form_opens_in_a_slack_that_we_did_not_write_by_its_own_trigger_signed_by_slacks_own_library(w: &mut World) {
+    /// The service talks to the emulator, in which ana is linked: it, its team and her.
+    async fn emulated(w: &mut World) -> (Emulator, String, String) {
         let slack = Emulator::starts();
         w.settings
             .push_str(&format!("[slack]\nbot_token = \"{TOKEN}\"\nsigning_secret = \"emulated-secret\"\napi_url = \"{}\"\n", slack.base));
@@ -133,6 +134,11 @@ mod tools {
         let found = users["members"].as_array().expect("members").iter().find(|m| m["name"] == "ana").expect("ana");
         let user = found["id"].as_str().expect("an id").to_owned();
         w.links_in("ana", &team, &user).await;
+        (slack, team, user)
+    }
+
+    async fn a_form_opens_in_a_slack_that_we_did_not_write_by_its_own_trigger_signed_by_slacks_own_library(w: &mut World) {
+        let (slack, team, user) = emulated(w).await;
         let trigger = slack.tells("views.generateTriggerId", &[("user_id", &user)]).await["trigger_id"].as_str().expect("one").to_owned();
         let typed = |text: &str| {
             posted_form(&[
@@ -197,16 +203,7 @@ mod tools {
     }
 
     async fn a_button_and_a_form_of_a_slack_that_we_did_not_write_are_taken_by_its_own_trigger_ids(w: &mut World) {
-        let slack = Emulator::starts();
-        w.settings
-            .push_str(&format!("[slack]\nbot_token = \"{TOKEN}\"\nsigning_secret = \"emulated-secret\"\napi_url = \"{}\"\n", slack.base));
-        w.stops().await;
-        w.starts().await;
-        let team = slack.tells("auth.test", &[]).await["team_id"].as_str().expect("a team").to_owned();
-        let users = slack.tells("users.list", &[]).await;
-        let found = users["members"].as_array().expect("members").iter().find(|m| m["name"] == "ana").expect("ana");
-        let user = found["id"].as_str().expect("an id").to_owned();
-        w.links_in("ana", &team, &user).await;
+        let (slack, team, user) = emulated(w).await;
         let inc = w.person("ben").declares("payments-api is down", "sev1").await;
         w.slack_is_told().await;
         let ana = Emulated { w, slack: &slack, team, user };

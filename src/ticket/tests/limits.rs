@@ -243,6 +243,20 @@ fn an_exception_to_a_freeze_is_approved_with_the_system_and_the_window_that_it_c
     assert!(!lacking(&mut b, &json!({ "type": "risk", "system": null, "window_start": null, "window_end": null })).0);
 }
 
+/// A change that was approved before the freeze was adopted, with a window that reaches past it.
+fn approved_before_the_freeze() -> (Bench, Number) {
+    let mut b = bench("");
+    b.now = at("2026-12-20T09:00:00Z");
+    let mut raw = request(&b, 24);
+    raw["window_end"] = json!("2027-01-03T00:00:00Z");
+    let n = open(&mut b, "p_ana", "change", &raw).unwrap();
+    take(&mut b, "p_ana", &n, "submit", &json!({})).unwrap();
+    take(&mut b, "p_bo", &n, "assess", &judgement("low")).unwrap();
+    say(&mut b, "p_chi", &n, "approve", true).unwrap();
+    b.library = playbooks(&format!("{ESTATE}{FREEZE}"));
+    (b, n)
+}
+
 // proves: FRZ-02
 #[test]
 fn a_start_within_a_freeze_is_covered_from_the_first_moment_of_the_window_until_before_its_last() {
@@ -252,15 +266,7 @@ fn a_start_within_a_freeze_is_covered_from_the_first_moment_of_the_window_until_
         ("2026-12-29T23:59:59Z", None),
         ("2026-12-30T00:00:00Z", Some("Frozen")),
     ] {
-        let mut b = bench("");
-        b.now = at("2026-12-20T09:00:00Z");
-        let mut raw = request(&b, 24);
-        raw["window_end"] = json!("2027-01-03T00:00:00Z");
-        let n = open(&mut b, "p_ana", "change", &raw).unwrap();
-        take(&mut b, "p_ana", &n, "submit", &json!({})).unwrap();
-        take(&mut b, "p_bo", &n, "assess", &judgement("low")).unwrap();
-        say(&mut b, "p_chi", &n, "approve", true).unwrap();
-        b.library = playbooks(&format!("{ESTATE}{FREEZE}"));
+        let (mut b, n) = approved_before_the_freeze();
         b.now = at("2026-12-28T09:00:00Z");
         let e = except(&mut b, &json!({}));
         say(&mut b, "p_exe", &e, "approve", true).unwrap();
@@ -278,16 +284,7 @@ fn a_freeze_holds_to_its_last_second_also_for_what_was_approved_before_it() {
         ("2027-01-01T23:59:59Z", Some("Frozen")),
         ("2027-01-02T00:00:00Z", None),
     ] {
-        // The freeze is adopted after the approval.
-        let mut b = bench("");
-        b.now = at("2026-12-20T09:00:00Z");
-        let mut raw = request(&b, 24);
-        raw["window_end"] = json!("2027-01-03T00:00:00Z");
-        let n = open(&mut b, "p_ana", "change", &raw).unwrap();
-        take(&mut b, "p_ana", &n, "submit", &json!({})).unwrap();
-        take(&mut b, "p_bo", &n, "assess", &judgement("low")).unwrap();
-        say(&mut b, "p_chi", &n, "approve", true).unwrap();
-        b.library = playbooks(&format!("{ESTATE}{FREEZE}"));
+        let (mut b, n) = approved_before_the_freeze();
         b.now = at(now);
         let answer = take(&mut b, "p_bo", &n, "start", &json!({})).map(drop).map_err(|r| r.code());
         assert_eq!(answer.err(), code, "{now}");

@@ -42,19 +42,6 @@ fn emergency_use(b: &mut Bench) -> Number {
     n
 }
 
-fn model(b: &mut Bench, system: &str) -> Number {
-    let raw = json!({
-        "title": "Deploy it", "system": system, "expires_at": "2026-06-01T00:00:00Z",
-        "description": "Deploy a merged and reviewed pull request of it with the pipeline, between 08:00 and 16:00.",
-        "justification": "Forty such deployments went well since January; each alone is of low risk.",
-        "security_impact": "None: nothing is open that was closed before.",
-        "rollback_plan": "The pipeline deploys the version before; three minutes.",
-    });
-    let n = open(b, "p_ana", "change-model", &raw).unwrap();
-    say(b, "p_chi", &n, "approve", true).unwrap();
-    n
-}
-
 fn exception(b: &mut Bench, who: &str, of_type: &str) -> Number {
     let raw = json!({
         "title": "Nobody confirmed it", "type": of_type, "scope": "Only one change, on prod-db, on 2 March.",

@@ -185,3 +185,17 @@ pub(super) fn review(b: &mut Bench, who: &str, n: &Number) {
     let findings = json!({ "findings": "It went as planned; the window was long enough.", "outcome": "fine" });
     take(b, who, n, "complete", &findings).unwrap();
 }
+
+/// A live model of standard changes of this system.
+pub(super) fn model(b: &mut Bench, system: &str) -> Number {
+    let raw = json!({
+        "title": "Deploy it", "system": system, "expires_at": "2026-06-01T00:00:00Z",
+        "description": "Deploy a merged and reviewed pull request of it with the pipeline, between 08:00 and 16:00.",
+        "justification": "Forty such deployments went well since January; each alone is of low risk.",
+        "security_impact": "None: nothing is open that was closed before.",
+        "rollback_plan": "The pipeline deploys the version before; three minutes.",
+    });
+    let n = open(b, "p_ana", "change-model", &raw).unwrap();
+    say(b, "p_chi", &n, "approve", true).unwrap();
+    n
+}

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::forms::find_deed;
 use super::hand::{Hand, button, chosen, typed, words};
-use crate::changes::decides;
+use crate::world::change::decides;
 use crate::world::slack::FakeSlack;
 use crate::world::{World, days, on_both};
 

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::hand::{Hand, TEAM, button, words};
-use super::minimal::assessed;
+use crate::world::change::assessed;
 use crate::world::slack::FakeSlack;
 use crate::world::{World, on_both, until};
 
@@ -98,7 +98,7 @@ on_both!(a_note_and_a_file_of_somebody_whom_nobody_verified_are_kept_and_say_so)
 async fn nobody_decides_on_what_they_were_not_shown(w: &mut World) {
     let (slack, _, channel) = unknown(w, "").await;
     w.hires("chi", &["approver"]).await;
-    let change = assessed(w).await;
+    let change = assessed(w, "More connections for the database", "other", "low").await;
     let user = slack.joins("chi");
     let chi = Hand::of(w, &slack, &user).within(&channel);
     let answer = chi.types(&format!("/change approve {change}")).await;

@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use super::hand::{Hand, button, typed, words};
 use crate::reviews::{freezes, hands_in, review, with_systems};
+use crate::world::change::assessed;
 use crate::world::slack::FakeSlack;
-use crate::world::{World, hours, on_both};
+use crate::world::{World, on_both};
 
 /// An organisation that wants no content in chat, and an incident with some.
 async fn sparing(w: &mut World) -> (FakeSlack, String) {
@@ -27,27 +28,6 @@ async fn sparing(w: &mut World) -> (FakeSlack, String) {
 fn hand<'w>(w: &'w World, slack: &FakeSlack, name: &str) -> Hand<'w> {
     let user = slack.lock().users.values().find(|u| u.name == name).map(|u| u.id.clone()).expect("somebody in the workspace");
     Hand::of(w, slack, &user)
-}
-
-/// A change that waits for its approval.
-pub(super) async fn assessed(w: &World) -> String {
-    let from = w.now().plus(hours(24));
-    let fields = json!({
-        "title": "More connections for the database", "category": "configuration", "system": "other",
-        "description": "Raise the connection limit of prod-db from 100 to 200 in postgresql.conf and reload it.",
-        "justification": "Checkout fails at peak since all 100 connections are taken; sales asked on 3 March.",
-        "security_impact": "None: the port stays closed to the internet, no controlled information moves.",
-        "rollback_plan": "Restore the saved postgresql.conf and reload; takes two minutes.",
-        "window_start": from.to_string(), "window_end": from.plus(hours(4)).to_string(),
-    });
-    let change = w.person("ana").posts("/api/v1/tickets", json!({ "kind": "change", "fields": fields })).await.number();
-    w.person("ana").takes("submit", &change, json!({})).await.done();
-    let judged = json!({ "fields": {
-        "assessment": "Feasible; tested on staging yesterday, memory suffices for 200 connections.",
-        "criticality": "low", "exposure": "low", "rollback_complexity": "low",
-    } });
-    w.person("ben").takes("assess", &change, judged).await.done();
-    change
 }
 
 /// Content of the incident that stands in a value.
@@ -115,7 +95,7 @@ async fn what_is_approved_is_read_in_the_console_where_chat_does_not_show_it(w: 
     let (slack, _) = sparing(w).await;
     let user = slack.joins("chi");
     w.links("chi", &user).await;
-    let change = assessed(w).await;
+    let change = assessed(w, "More connections for the database", "other", "low").await;
     let chi = hand(w, &slack, "chi");
     chi.types(&format!("/change approve {change}")).await;
     let form = chi.form();

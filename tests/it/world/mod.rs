@@ -7,6 +7,7 @@
 //! To add a story: an `async fn` in a file beside this folder, and `on_both!(its_name);` below it.
 
 pub mod answer;
+pub mod change;
 pub mod database;
 pub mod pager;
 pub mod person;
@@ -203,6 +204,9 @@ pub struct World {
     closed: bool,
 }
 
+/// The longest that a story is told: the year takes four minutes on a busy machine.
+const LONGEST: Duration = Duration::from_secs(20 * 60);
+
 /// Tells a story on one database, and checks the log afterwards.
 ///
 /// With `COUNTERSIGN_LOG_LEVEL` set, the server's own log is shown as well.
@@ -220,7 +224,8 @@ pub fn tell_on(make: impl AsyncFnOnce(&Path, &str) -> Database, story: impl Asyn
         let folder = tempfile::tempdir().expect("a temporary folder");
         let database = make(folder.path(), &unique()).await;
         let mut world = World::open(folder, database).await;
-        story(&mut world).await;
+        // What waits for ever is a failure of this story, not of the whole run.
+        tokio::time::timeout(LONGEST, story(&mut world)).await.expect("a story ends within its time");
         world.finish().await;
     });
 }

@@ -6,6 +6,7 @@ mod crash;
 mod cuts;
 mod damage;
 mod disk;
+mod hung;
 mod process;
 mod replicas;
 mod restore;
