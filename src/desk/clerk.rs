@@ -42,6 +42,8 @@ use crate::ticket::event::Fact;
 const MOST_REQUESTS: usize = 256;
 /// From so many requests in a commit on, the next one gathers.
 const GATHER_FROM: usize = 8;
+/// And only if the last commit spent more than this part of its time on the way to the disk (one in so many).
+const GATHER_FROM_DISK: u32 = 2;
 /// Gathering takes at most this part of what the last commit took.
 const GATHER_PART: u32 = 3;
 /// And never longer than this: after one commit that hung, nobody is to wait once more.
@@ -70,6 +72,8 @@ struct Clerk {
     mark: (String, u64),
     /// When the connection was last used (monotonic).
     used: Duration,
+    /// How long the database took over the last COMMIT: to bring it to the disk, mostly.
+    disk: Duration,
 }
 
 /// What came of a commit.
@@ -85,7 +89,7 @@ pub(super) async fn run(inner: Weak<Inner>, known: Known, mut people: mpsc::Rece
     let Some(desk) = inner.upgrade() else { return };
     let mark = (desk.env.id("clerk:"), 0);
     drop(desk);
-    let mut clerk = Clerk { known: Some(known), writer: None, mark, used: Duration::ZERO };
+    let mut clerk = Clerk { known: Some(known), writer: None, mark, used: Duration::ZERO, disk: Duration::ZERO };
     let mut last = Last::default();
     loop {
         let first = tokio::select! {
@@ -94,7 +98,7 @@ pub(super) async fn run(inner: Weak<Inner>, known: Known, mut people: mpsc::Rece
             Some(queued) = machines.recv() => queued,
             else => return,
         };
-        if last.requests >= GATHER_FROM {
+        if last.requests >= GATHER_FROM && clerk.disk > last.took / GATHER_FROM_DISK {
             let Some(desk) = inner.upgrade() else { return };
             gather(&desk, (last.took / GATHER_PART).min(GATHER_MOST), last.asked.min(MOST_REQUESTS)).await;
         }
@@ -124,8 +128,9 @@ struct Last {
     took: Duration,
 }
 
-/// Senders who wait for an answer before they ask again would split into two halves, one of which always waits for the
-/// other's commit. So under load those who were just answered are given a moment to come back, and all share one commit.
+/// Senders who wait for an answer before they ask again split into two halves, one of which always waits for the other's
+/// commit. Where the disk is quick that is well: one half is read and answered while the other is recorded. Where it is
+/// slow, each commit would pay for half of them only: those who were just answered are given a moment to come back.
 async fn gather(desk: &Inner, at_most: Duration, wanted: usize) {
     let wanted = i64::try_from(wanted).unwrap_or(i64::MAX);
     desk.wanted.store(wanted, Ordering::SeqCst);
@@ -311,7 +316,10 @@ impl Clerk {
             let _ = in_time(commit.roll_back()).await;
             return Err(error);
         }
-        match tokio::time::timeout(PATIENCE, commit.commit()).await.unwrap_or(Err(StoreError::Silent)) {
+        let asked = desk.env.clock.monotonic();
+        let committed = tokio::time::timeout(PATIENCE, commit.commit()).await.unwrap_or(Err(StoreError::Silent));
+        self.disk = desk.env.clock.monotonic().saturating_sub(asked);
+        match committed {
             Ok(()) => {
                 desk.gauges.breaches.fetch_add(breaches, Ordering::Relaxed);
                 desk.publish_snapshot(known.snapshot());

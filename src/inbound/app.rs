@@ -6,11 +6,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
+use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::watch;
-use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::intake::{self, Intake};
 use super::{api, calendar, console, deliver, health, log, pagerduty, slack, witness};
@@ -92,7 +90,7 @@ impl App {
 pub fn router(app: App) -> Router {
     let strangers = Intake::new(intake::STRANGERS, Arc::clone(&app.metrics));
     let people = Intake::new(intake::PEOPLE, Arc::clone(&app.metrics));
-    let answered = Router::new()
+    Router::new()
         .merge(
             deliver::routes()
                 .merge(witness::routes())
@@ -104,31 +102,26 @@ pub fn router(app: App) -> Router {
         .merge(api::routes().merge(console::routes()).layer(from_fn_with_state(people, intake::within)))
         .merge(log::routes().layer(map_response(in_shape)))
         .merge(health::routes())
-        .layer(map_response(with_words))
-        .layer(from_fn(in_time));
-    answered
         .fallback(nothing_here)
-        .layer(CatchPanicLayer::custom(broken))
-        .layer(from_fn_with_state(Arc::clone(&app.metrics), counted))
-        .layer(SetResponseHeaderLayer::if_not_present(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
-        .layer(SetResponseHeaderLayer::if_not_present(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")))
+        .layer(from_fn_with_state(Arc::clone(&app.metrics), served))
         .with_state(app)
 }
 
-/// Answers a request that takes too long. Whether it was recorded is not known: the desk may still be at it.
-async fn in_time(request: Request, next: Next) -> Response {
-    // A task of its own: neither our patience nor a caller who hangs up stops what has begun.
-    match tokio::time::timeout(PATIENCE, tokio::spawn(next.run(request))).await {
+/// What all answers have in common, in one layer, since each costs every request: none takes for ever, each has words
+/// and is counted by its status, and says how browsers are to treat it.
+async fn served(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
+    // A task of its own: neither our patience nor a caller who hangs up stops what has begun, and when it panics, only it.
+    let answered = match tokio::time::timeout(PATIENCE, tokio::spawn(next.run(request))).await {
         Ok(Ok(response)) => response,
-        Ok(Err(panic)) => broken(Box::new(panic)),
+        Ok(Err(_)) => broken(),
+        // Whether it was recorded is not known: the desk may still be at it.
         Err(_) => Problem::from(Unanswered::Unknown).into_response(),
-    }
-}
-
-/// Counts an answer by its status.
-async fn counted(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
-    let answer = next.run(request).await;
+    };
+    let mut answer = with_words(answered).await;
     metrics.answered(answer.status());
+    for (name, value) in [(header::X_CONTENT_TYPE_OPTIONS, "nosniff"), (header::REFERRER_POLICY, "no-referrer")] {
+        answer.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
     answer
 }
 
@@ -138,7 +131,7 @@ async fn nothing_here() -> Response {
 }
 
 /// A handler panicked: a fault of ours. Nothing was answered as recorded that is not.
-fn broken(_: Box<dyn std::any::Any + Send>) -> Response {
+fn broken() -> Response {
     tracing::error!("a handler panicked");
     Problem::new(
         StatusCode::INTERNAL_SERVER_ERROR,
