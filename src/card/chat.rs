@@ -123,7 +123,10 @@ pub fn nobody_behind(named: &str) -> Words {
     if named.starts_with("<@") {
         return Words::of("That account is not linked, so I don't know whose it is. Ask them to type /countersign link.");
     }
-    Words::of(format!("I don't know who “{}” is. Mention somebody with @, write their e-mail address, or write me.", one_line(named, 60)))
+    Words::of(format!(
+        "I don't know who “{}” is. Mention somebody with @, write their e-mail address, or write “me” for yourself.",
+        one_line(named, 60)
+    ))
 }
 
 /// What was said holds something that must not be kept.

@@ -395,6 +395,10 @@ systems: { logs: { title: Logs, owner: approver, roles: { read: { title: Reads, 
         for (n, hand) in [&ana, &mia, &chi, &nobody].into_iter().enumerate() {
             hand.told(&format!("EvHome{n}"), json!({ "type": "app_home_opened", "user": hand.user, "tab": "home" })).await.text();
         }
+        // On her own page she looks what else there is, and at a card.
+        let page = slack.lock().homes[&ana.user].clone();
+        ana.presses_on(&page, &format!("1|{inc}|!more||")).await;
+        ana.presses_on(&page, &format!("1|{inc}|!show||")).await;
         (slack.clone(), answers.into_iter().filter(|answer| answer["blocks"].is_array()).collect())
     }
 

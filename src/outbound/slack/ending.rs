@@ -58,8 +58,8 @@ impl Slack {
 
     /// The channel is archived some time after the ticket ended.
     pub(super) async fn archive_in_time(&self, turn: &mut Turn<'_>) -> Result<(), Stop> {
-        let after = turn.telling.kind.channel.archive_after.or(turn.telling.library.organisation.archive_channels_after);
-        let after = after.filter(|_| turn.room.own && !turn.room.archived);
+        let after = turn.telling.kind.channel.archive_after.unwrap_or(turn.telling.library.organisation.archive_channels_after);
+        let after = Some(after).filter(|_| turn.room.own && !turn.room.archived);
         let (Some(after), Some(ended)) = (after, turn.telling.ticket.ended_at.filter(|_| turn.telling.ticket.ended)) else {
             turn.room.due = if turn.telling.ticket.ended || turn.room.own { 0 } else { turn.room.no_own_until };
             return Ok(());
