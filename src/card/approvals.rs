@@ -7,7 +7,8 @@ use super::form::{Choice, Form, FormField, Input, Needed};
 use super::live::FactLine;
 use super::scene::Scene;
 use super::words::{Words, any_of, list, number_word};
-use crate::procedure::model::{Approval, Transition};
+use crate::env::Timestamp;
+use crate::procedure::model::{Approval, FieldType, Transition};
 use crate::ticket::approval::{digest, open_stage, standing, stands};
 use crate::ticket::nudge;
 use crate::ticket::offer::starts;
@@ -32,10 +33,16 @@ fn own(scene: &Scene<'_>) -> bool {
     scene.is_own_request()
 }
 
+/// What deciding on a step is called: “Approve or reject”, and which step, where that does not say it already.
+#[must_use]
+pub fn to_decide(step: &str) -> String {
+    if step == "Approve" { "Approve or reject".to_owned() } else { format!("Approve or reject: {step}") }
+}
+
 /// The decisions that wait for the reader.
 pub(super) fn decisions(scene: &Scene<'_>) -> Vec<Button> {
     let button = |(transition, _): (&Transition, &Approval)| {
-        let label = format!("Approve or reject: {}", scene.label(transition));
+        let label = to_decide(&scene.label(transition));
         let button = Button::form(&label, "Shows what is approved, and asks for your reason.", Action::Decide(transition.name.clone()));
         Button { binding: digest(scene.ticket, transition), ..button }
     };
@@ -125,11 +132,7 @@ pub(super) fn decide_form(scene: &Scene<'_>, transition: &Transition) -> Option<
             reason("Why, for somebody who reads it in a year."),
         ],
         binding: digest(scene.ticket, transition),
-        ..Form::new(
-            format!("Approve or reject: {}", scene.label(transition)),
-            Action::Decide(transition.name.clone()),
-            "Record my decision",
-        )
+        ..Form::new(to_decide(&scene.label(transition)), Action::Decide(transition.name.clone()), "Record my decision")
     })
 }
 
@@ -138,7 +141,12 @@ fn statement(scene: &Scene<'_>, transition: &Transition, approval: &Approval) ->
     let mut out = vec![line("Ticket", format!("{} {}", scene.ticket.number, scene.title())), line("Step", scene.label(transition))];
     for field in approval.of.iter().filter_map(|name| scene.kind.fields.get(name)) {
         let shown = scene.shown(field).join(", ");
-        out.push(line(&field.label, if shown.is_empty() { EMPTY.to_owned() } else { shown }));
+        // A moment is shown as one; it is bound as it stands in the record.
+        let at = Timestamp::parse(&shown).filter(|_| matches!(field.of, FieldType::Time));
+        out.push(match at {
+            Some(at) => FactLine { label: field.label.clone(), value: Words::new().time(at) },
+            None => line(&field.label, if shown.is_empty() { EMPTY.to_owned() } else { shown }),
+        });
     }
     out
 }

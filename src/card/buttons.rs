@@ -304,7 +304,7 @@ pub fn title(scene: &Scene<'_>, action: &Action) -> String {
         Action::Lead => "Assign lead".to_owned(),
         Action::Link(_) => "Link".to_owned(),
         Action::Unlink(_) => "Take the link back".to_owned(),
-        Action::Decide(name) => format!("Approve or reject: {}", phase(name)),
+        Action::Decide(name) => approvals::to_decide(&phase(name)),
         Action::Withdraw(name) => format!("Take back your decision: {}", phase(name)),
         Action::Nudge => "Ask again".to_owned(),
         Action::Escalate => "Escalate".to_owned(),

@@ -1,6 +1,6 @@
 //! What is said in chat to one person: answers to commands, invitations to link an account, what could not be kept.
 
-use super::words::{Words, list};
+use super::words::{Words, list, one_line};
 use crate::env::Timestamp;
 use crate::ticket::guard::Found;
 use crate::ticket::number::Number;
@@ -20,7 +20,9 @@ pub fn not_linked(kept: bool) -> Words {
 #[must_use]
 pub fn how_to_link() -> Vec<Words> {
     vec![
-        Words::of("Open the console and sign in; it shows a short code. Then type it here: /countersign link CODE."),
+        Words::of(
+            "Open the console and sign in; it shows a short code. Then type in any channel: /countersign link CODE. Only you see that.",
+        ),
         Words::of("The code lasts ten minutes and is for you alone. Nobody needs it from you, and nobody sends you one."),
     ]
 }
@@ -115,10 +117,16 @@ pub fn no_procedure(what: &str) -> Words {
     Words::of(format!("There is no procedure for {what} here yet. An administrator adds one with the playbooks."))
 }
 
-/// A mention of somebody whose account is not linked.
+/// Somebody is named whom nobody knows: by a mention, whose account is not linked, or in another way.
 #[must_use]
-pub fn nobody_behind(mention: &str) -> Words {
-    Words::of(format!("I don't know who {mention} is: that account is not linked. Ask them to type /countersign link."))
+pub fn nobody_behind(named: &str) -> Words {
+    if named.starts_with("<@") {
+        return Words::of("That account is not linked, so I don't know whose it is. Ask them to type /countersign link.");
+    }
+    Words::of(format!(
+        "I don't know who “{}” is. Mention somebody with @, write their e-mail address, or write “me” for yourself.",
+        one_line(named, 60)
+    ))
 }
 
 /// What was said holds something that must not be kept.
@@ -229,7 +237,7 @@ pub fn cannot_look_up() -> Words {
 }
 
 /// What every command of a kind of ticket knows beside its steps.
-const EVERYDAY: &str = " · list · log --since 6mo · show · note TEXT · evidence · edit · link · withdraw WHY · assign @somebody · lead @somebody · escalate WHY · page @somebody WHY";
+const EVERYDAY: &str = "All of these know as well: list · log --since 6mo · show · note TEXT · evidence · edit · link · withdraw WHY · assign @somebody · lead @somebody · escalate WHY · page @somebody WHY.";
 
 /// The commands, for `help`. `kinds`: those that have a command of their own, with their steps' words.
 #[must_use]
@@ -237,10 +245,10 @@ pub fn help(kinds: &[(String, Vec<String>)]) -> Vec<Words> {
     let mut out = Vec::new();
     for (name, steps) in kinds {
         let opens = if name == "incident" { "declare TITLE" } else { "request TITLE" };
-        out.push(Words::new().strong(format!("/{name} {opens}")).text(EVERYDAY));
-        let severity = if name == "incident" { " severity sev2 WHY ·" } else { "" };
-        out.push(Words::of(format!("Steps of /{name}:{severity} {}.", steps.join(" · "))));
+        let severity = if name == "incident" { " · severity sev2 WHY" } else { "" };
+        out.push(Words::new().strong(format!("/{name} {opens}")).text(format!("{severity} · {}", steps.join(" · "))));
     }
+    out.push(Words::of(EVERYDAY));
     out.push(
         Words::new()
             .strong("/countersign")

@@ -259,6 +259,7 @@ pub(crate) fn organisation() -> Organisation {
         groups: BTreeMap::new(),
         late_after: Duration::from_secs(900),
         repeats_every: Duration::from_secs(300),
+        archive_channels_after: Duration::from_secs(604_800),
         refusals_per_hour: 20,
         public_log: false,
         estate: Default::default(),

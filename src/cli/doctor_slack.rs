@@ -28,6 +28,7 @@ pub(super) async fn slack(config: &Config, env: &Env) -> Vec<Finding> {
             let how = if in_minimal { "; chat shows numbers, status and links only" } else { "" };
             findings.push(ok("slack", format!("the bot token is good: {}{how}", found.who)));
             findings.push(scopes(found.lacks));
+            findings.push(manifest(slack.compare_manifest().await));
         }
         Err(trouble) => findings.push(token(&trouble)),
     }
@@ -57,14 +58,32 @@ fn token(trouble: &Trouble) -> Finding {
 fn scopes(lacks: Option<Vec<String>>) -> Finding {
     match lacks {
         None => warn("slack", "Slack does not say which scopes the app has", "compare it with deploy/slack-manifest.yaml by hand"),
-        Some(lacks) if lacks.is_empty() => ok(
-            "slack",
-            "the app has every scope of deploy/slack-manifest.yaml (which commands and events it has, Slack tells nobody but you)",
-        ),
+        Some(lacks) if lacks.is_empty() => ok("slack", "the app has every scope of deploy/slack-manifest.yaml"),
         Some(lacks) => fail(
             "slack",
             format!("the app lacks {}", lacks.join(", ")),
             "paste deploy/slack-manifest.yaml into the app's manifest (App Manifest), and install it again",
+        ),
+    }
+}
+
+/// Whether commands, events and addresses of the app are those of the manifest.
+fn manifest(compared: Result<Option<Vec<String>>, Trouble>) -> Finding {
+    match compared {
+        Ok(None) => ok(
+            "slack",
+            "its commands and events were not compared: for that, put an app configuration token (api.slack.com/apps, good for twelve hours) into COUNTERSIGN_SLACK__CONFIGURATION_TOKEN for this one run",
+        ),
+        Ok(Some(differs)) if differs.is_empty() => ok("slack", "the app's manifest is as deploy/slack-manifest.yaml has it"),
+        Ok(Some(differs)) => fail(
+            "slack",
+            format!("the app's manifest differs from deploy/slack-manifest.yaml: {}", differs.join("; ")),
+            "paste that file into the app's manifest (App Manifest), and install the app again",
+        ),
+        Err(trouble) => warn(
+            "slack",
+            format!("the app's manifest cannot be read: {trouble}"),
+            "make a new configuration token (api.slack.com/apps): it lasts twelve hours",
         ),
     }
 }

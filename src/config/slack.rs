@@ -18,6 +18,8 @@ pub struct Slack {
     pub signing_secret: Option<Secret>,
     /// The app-level token (`xapp-…`): with it, commands and clicks come through Socket Mode.
     pub app_token: Option<Secret>,
+    /// An app configuration token (`xoxe.…`, good for twelve hours): with it, `doctor` compares the app's manifest.
+    pub configuration_token: Option<Secret>,
     /// Base address of the Web API, without a slash at the end.
     pub api_url: String,
     /// The channel where tickets have threads: an id (`C…`, `G…`) or a name without `#`.
@@ -82,6 +84,8 @@ pub(super) fn read_slack(mut section: Section<'_>) -> Option<Slack> {
     let reachable = section.has("signing_secret") || section.has("app_token");
     let signing_secret = section.secret("signing_secret");
     let app_token = token(&mut section, "app_token", "xapp-", "App-Level Tokens on the app's page Basic Information");
+    let from = "Your App Configuration Tokens on api.slack.com/apps";
+    let configuration_token = token(&mut section, "configuration_token", "xoxe.", from);
     if !reachable {
         section.problem(
             "[slack] needs a way for Slack to reach us: app_token (Socket Mode, no public address needed), or signing_secret (Slack posts to public_url).",
@@ -99,6 +103,7 @@ pub(super) fn read_slack(mut section: Section<'_>) -> Option<Slack> {
         bot_token,
         signing_secret,
         app_token,
+        configuration_token,
         api_url,
         channel,
         minimal_content,

@@ -240,6 +240,10 @@ fn a_slack_that_cannot_work_says_what_it_needs_and_shows_no_token() {
         ("bot_token = \"xoxb-1\"", "[slack] needs a way for Slack to reach us: app_token"),
         ("bot_token = \"xoxp-hunter22\"\nsigning_secret = \"s\"", "slack.bot_token does not look right: it begins with xoxb-"),
         ("bot_token = \"xoxb-1\"\napp_token = \"hunter22\"", "slack.app_token does not look right: it begins with xapp-"),
+        (
+            "bot_token = \"xoxb-1\"\nsigning_secret = \"s\"\nconfiguration_token = \"hunter22\"",
+            "slack.configuration_token does not look right: it begins with xoxe.",
+        ),
         ("bot_token = \"xoxb-1\"\nsigning_secret = \"s\"\nchannel = \"a b\"", "a channel is its name"),
         ("bot_token = \"xoxb-1\"\nsigning_secret = \"s\"\nnotes = \"some\"", "it is one of all, pinned, command, or reaction:EMOJI"),
         ("bot_token = \"xoxb-1\"\nsigning_secret = \"s\"\nchanel = \"a\"", "Did you mean channel?"),

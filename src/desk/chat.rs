@@ -149,14 +149,7 @@ pub enum Sheet {
         context: String,
     },
     /// Nothing to fill in any more: what happened, or why not.
-    Says {
-        /// The title.
-        title: String,
-        /// Paragraphs.
-        paragraphs: Vec<Words>,
-        /// Buttons below them.
-        buttons: Vec<Offer>,
-    },
+    Says(Box<Reply>),
 }
 
 /// A button of an answer.

@@ -287,6 +287,14 @@ impl Desk {
         self.store().keep_room(&left(platform), &name, &row, self.now().micros()).await.map(drop)
     }
 
+    /// The places that a ticket has left, channel and thread, the first one first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn places_left(&self, platform: &str, ticket: &Number) -> Result<Vec<(String, String)>, StoreError> {
+        self.store().rooms_named(&left(platform), &format!("{ticket}/")).await
+    }
+
     /// Queues the tickets for which something is to be done in chat by itself (an archive that falls due).
     ///
     /// # Errors

@@ -42,6 +42,7 @@ pub(super) fn read_organisation(page: &Page, section: Section<'_, '_>, digest: &
     };
     let late_after = duration("late_after", 15 * MINUTE, 30 * DAY);
     let repeats_every = duration("repeats_every", 10 * MINUTE, DAY);
+    let archive_channels_after = duration("archive_channels_after", 7 * DAY, 3660 * DAY);
     let refusals = section.get("refusals_per_hour").and_then(|n| page.integer(n, 1, 1000)).unwrap_or(20);
     let public_log = section.get("public_log").and_then(|n| page.truth(n)).unwrap_or(false);
     let estate = read_estate(page, &section, zone);
@@ -55,6 +56,7 @@ pub(super) fn read_organisation(page: &Page, section: Section<'_, '_>, digest: &
         groups,
         late_after,
         repeats_every,
+        archive_channels_after,
         refusals_per_hour: u32::try_from(refusals).unwrap_or(20),
         public_log,
         digest: digest.to_owned(),

@@ -407,7 +407,7 @@ pub struct Channel {
     pub own: BTreeMap<String, bool>,
     /// Only members see it.
     pub private: bool,
-    /// The channel is archived so long after the ticket ended.
+    /// The channel is archived so long after the ticket ended; none leaves that to the organisation.
     pub archive_after: Option<Duration>,
     /// On `ticket`: chat shows numbers, status and links only, in a channel that never showed more.
     pub sensitive: Option<Expression>,

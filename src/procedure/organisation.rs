@@ -27,6 +27,8 @@ pub struct Organisation {
     pub repeats_every: Duration,
     /// Refusals that are recorded one by one per person and hour; beyond it they are summarised.
     pub refusals_per_hour: u32,
+    /// How long after a ticket's end its channel in chat is archived, where its kind says nothing else.
+    pub archive_channels_after: Duration,
     /// The log may be read without signing in.
     pub public_log: bool,
     /// What it has and has agreed.

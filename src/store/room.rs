@@ -91,6 +91,15 @@ impl Store {
         Ok(sqlx::query(sql::ANY_ROOM_IN).bind(platform).bind(channel).fetch_optional(self.readers()).await?.is_some())
     }
 
+    /// Channel and thread of the places whose names begin with `beginning`, in the order in which they were kept.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn rooms_named(&self, platform: &str, beginning: &str) -> Result<Vec<(String, String)>, StoreError> {
+        let rows = sqlx::query(sql::ROOMS_NAMED).bind(platform).bind(format!("{beginning}%")).fetch_all(self.readers()).await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    }
+
     /// Tickets for which something is to be done in chat by `now` (microseconds).
     ///
     /// # Errors

@@ -200,6 +200,8 @@ pub const ROOMS_BEFORE: &str = "SELECT COUNT(*) FROM outbox o WHERE o.channel = 
 pub const TICKET_AT: &str = "SELECT ticket FROM chat_room WHERE platform = $1 AND channel = $2 AND thread = $3 ORDER BY ticket LIMIT 1";
 /// Whether any ticket stands in a channel.
 pub const ANY_ROOM_IN: &str = "SELECT ticket FROM chat_room WHERE platform = $1 AND channel = $2 LIMIT 1";
+/// The places whose names begin so, in the order in which they were kept.
+pub const ROOMS_NAMED: &str = "SELECT channel, thread FROM chat_room WHERE platform = $1 AND ticket LIKE $2 ORDER BY turn";
 /// Tickets for which something is to be done in chat by now.
 pub const ROOMS_DUE: &str = "SELECT ticket FROM chat_room WHERE platform = $1 AND due > 0 AND due <= $2 ORDER BY due LIMIT $3";
 /// What does not work in chat.
@@ -423,6 +425,7 @@ pub const ALL: &[&str] = &[
     ROOMS_BEFORE,
     TICKET_AT,
     ANY_ROOM_IN,
+    ROOMS_NAMED,
     ROOMS_DUE,
     TROUBLES,
     TROUBLE,

@@ -653,6 +653,7 @@ fn library() -> Library {
         groups: BTreeMap::from([("legal".to_owned(), vec!["legal".to_owned(), "bo@example.com".to_owned()])]),
         late_after: HOUR,
         repeats_every: 5 * MINUTE,
+        archive_channels_after: Duration::from_secs(604_800),
         refusals_per_hour: 20,
         public_log: false,
         estate: Default::default(),

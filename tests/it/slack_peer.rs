@@ -252,6 +252,49 @@ mod tools {
     }
     on_both!(a_button_and_a_form_of_a_slack_that_we_did_not_write_are_taken_by_its_own_trigger_ids);
 
+    async fn a_file_in_a_slack_that_we_did_not_write_is_fetched_with_the_bots_token_and_filed(w: &mut World) {
+        let (slack, team, user) = emulated(w).await;
+        let inc = w.person("ben").declares("payments-api is down", "sev1").await;
+        w.slack_is_told().await;
+        let channel = slack.channel("inc-000001").await["id"].as_str().expect("an id").to_owned();
+        // Ana sends it as people do: with her own account, into the incident's channel.
+        let bytes: &[u8] = b"worker 7 hung";
+        let sends = async |method: &str, arguments: &[(&str, &str)]| -> Value {
+            let body = posted_form(arguments);
+            let request = slack.client.post(format!("{}/{method}", slack.base)).bearer_auth(format!("{TOKEN}-ana"));
+            let request = request.header("content-type", "application/x-www-form-urlencoded").body(body);
+            let answer: Value = request.send().await.expect("it answers").json().await.expect("JSON");
+            assert_eq!(answer["ok"], true, "{method}: {answer}");
+            answer
+        };
+        let place = sends("files.getUploadURLExternal", &[("filename", "worker.log"), ("length", &bytes.len().to_string())]).await;
+        let uploaded = slack.client.post(place["upload_url"].as_str().expect("an address")).body(bytes).send().await.expect("it answers");
+        assert_eq!(uploaded.status(), 200);
+        let files = json!([{ "id": place["file_id"], "title": "worker.log" }]).to_string();
+        sends("files.completeUploadExternal", &[("files", &files), ("channel_id", &channel)]).await;
+        // The message that stands in the emulator now is told to us.
+        let history = slack.tells("conversations.history", &[("channel", &channel), ("limit", "50")]).await;
+        let found = history["messages"].as_array().expect("messages").iter().find(|m| m["files"].is_array()).cloned();
+        let mut event = found.unwrap_or_else(|| panic!("no message with a file: {history}"));
+        assert_eq!((&event["user"], &event["files"][0]["size"]), (&json!(user), &json!(bytes.len())));
+        (event["channel"], event["type"]) = (json!(channel), json!("message"));
+        let told = json!({ "type": "event_callback", "team_id": team, "event_id": "EvFile", "event": event }).to_string();
+        let now = w.now().seconds();
+        for _ in 0..2 {
+            assert_eq!(posts(w, "/slack/events", &told, (now, &signed("emulated-secret", now, &told))).await.status, 200);
+        }
+        let ticket = w.person("ana").sees(&inc).await;
+        assert_eq!(ticket["files"].as_array().map(Vec::len), Some(1), "{ticket}");
+        let filed = w.events(&inc).await.into_iter().find(|e| e["kind"] == "EvidenceAttached").expect("it is filed");
+        assert_eq!((&filed["actor"]["id"], &filed["texts"]["name"]), (&json!(w.id_of("ana")), &json!("worker.log")));
+        let kept = w.person("ana").gets(&format!("/api/v1/tickets/{inc}/attachments/{}", filed["data"]["file"])).await;
+        assert_eq!(kept.bytes, bytes);
+        w.slack_is_told().await;
+        let history = slack.tells("conversations.history", &[("channel", &channel), ("limit", "50")]).await.to_string();
+        assert!(history.contains("ana filed") && history.contains("worker.log"), "and the emulator's channel tells it: {history}");
+    }
+    on_both!(a_file_in_a_slack_that_we_did_not_write_is_fetched_with_the_bots_token_and_filed);
+
     /// A rota, and a system with an owner.
     const ESTATE: &str = "on_call:
   manager: mia@example.com
@@ -338,6 +381,7 @@ systems: { logs: { title: Logs, owner: approver, roles: { read: { title: Reads, 
         let approval = chi.form();
         chi.submits(&approval, json!({ "decision": chosen("approve"), "reason": typed("She looks after the shop.") })).await;
         w.person("ben").takes("grant", &acc, json!({})).await.done();
+        w.pages_are_sent().await;
         w.advance(days(8)).await;
         answers.push(ana.types(&format!("/access show {acc}")).await);
         // Something sensitive, and something small.
@@ -351,6 +395,10 @@ systems: { logs: { title: Logs, owner: approver, roles: { read: { title: Reads, 
         for (n, hand) in [&ana, &mia, &chi, &nobody].into_iter().enumerate() {
             hand.told(&format!("EvHome{n}"), json!({ "type": "app_home_opened", "user": hand.user, "tab": "home" })).await.text();
         }
+        // On her own page she looks what else there is, and at a card.
+        let page = slack.lock().homes[&ana.user].clone();
+        ana.presses_on(&page, &format!("1|{inc}|!more||")).await;
+        ana.presses_on(&page, &format!("1|{inc}|!show||")).await;
         (slack.clone(), answers.into_iter().filter(|answer| answer["blocks"].is_array()).collect())
     }
 

@@ -2,11 +2,13 @@
 //! invited; and what happens when Slack limits, loses, refuses, or is not there.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::world::slack::{FakeSlack, Fault};
+use super::slack::hand::{Hand, genuine};
+use super::world::slack::{CONFIGURATION_TOKEN, FakeSlack, Fault};
 use super::world::{World, days, labels, minutes, on_both};
 
 /// Whose account in Slack is whose.
@@ -126,12 +128,29 @@ async fn a_limited_incident_that_becomes_sensitive_leaves_the_channel_that_other
     let slack = staffed(w).await;
     let ana = w.person("ana");
     let inc = ana.declares("drawings leaked", "sev3").await;
+    ana.notes(&inc, "The folder with the drawings was open to everybody.").await.done();
+    ana.acknowledges(&inc).await.done();
+    let beside = ana.declares("a typo", "sev4").await;
+    ana.notes(&beside, "It says teh.").await.done();
     w.slack_is_told().await;
+    let thread = slack.channel("incidents").expect("the channel").messages[0]["ts"].clone();
+    {
+        let mut state = slack.lock();
+        let at = state.next_ts();
+        let said = json!({ "type": "message", "user": "U1", "ts": at, "thread_ts": thread, "text": "Who has the folder?" });
+        state.channels.values_mut().find(|c| c.name == "incidents").expect("it").messages.push(said);
+    }
+    // Slack is busy while it is taken back.
+    slack.fails("chat.delete", Fault::Limited(1));
+    slack.fails("chat.delete", Fault::CutAfter);
     ana.sets(&inc, json!({ "data_involved": ["cui"] })).await.done();
     w.slack_is_told().await;
     let new = slack.channel("inc-000001").expect("a channel of its own");
     assert!(!serde_json::to_string(&new.messages).expect("JSON").contains("drawings"));
-    assert_eq!(slack.said("incidents"), ["INC-000001 goes on elsewhere; those who work on it were invited there."]);
+    let left = "INC-000001 goes on elsewhere; those who work on it were invited there. I took my messages out of this thread. What you wrote here, please delete yourself.";
+    let said = slack.said("incidents");
+    assert!(said.len() == 4 && said[0] == left && said.contains(&"Who has the folder?".to_owned()), "{said:?}");
+    assert!(said.contains(&"ana noted: It says teh.".to_owned()), "the other thread is as it was: {said:?}");
     well_formed(&slack);
 }
 on_both!(a_limited_incident_that_becomes_sensitive_leaves_the_channel_that_others_share);
@@ -172,6 +191,32 @@ async fn a_channel_is_archived_a_week_after_the_incident_ended(w: &mut World) {
     well_formed(&slack);
 }
 on_both!(a_channel_is_archived_a_week_after_the_incident_ended);
+
+async fn the_organisation_says_when_channels_are_archived(w: &mut World) {
+    let mut files = countersign::procedure::built_in();
+    for (path, bytes) in &mut files {
+        if path == "organisation.yaml" {
+            let text = String::from_utf8(std::mem::take(bytes)).expect("text");
+            assert!(text.contains("archive_channels_after: 7d"));
+            *bytes = text.replace("archive_channels_after: 7d", "archive_channels_after: 2d").into_bytes();
+        }
+    }
+    w.adopts(files, "Channels are closed sooner.").await;
+    let slack = staffed(w).await;
+    let inc = w.person("ana").declares("nothing, it turns out", "sev2").await;
+    w.slack_is_told().await;
+    w.person("ben").takes("false_positive", &inc, json!({ "reason": "a test of the sensor" })).await.done();
+    w.slack_is_told().await;
+    let name = "inc-000001-nothing-it-turns-out";
+    w.advance(days(1)).await;
+    w.slack_is_told().await;
+    assert!(!slack.channel(name).expect("the channel").archived);
+    w.advance(days(1)).await;
+    super::world::until("the channel is archived", async || slack.channel(name).is_some_and(|c| c.archived)).await;
+    w.slack_is_told().await;
+    assert_eq!(w.log_of("ChannelArchived").await.len(), 1);
+}
+on_both!(the_organisation_says_when_channels_are_archived);
 
 async fn a_storm_is_one_message_that_grows(w: &mut World) {
     let slack = staffed(w).await;
@@ -221,6 +266,23 @@ async fn a_name_that_is_taken_gets_a_number(w: &mut World) {
     assert!(slack.said("inc-000001-db-down").is_empty(), "somebody else's channel is left alone");
 }
 on_both!(a_name_that_is_taken_gets_a_number);
+
+async fn where_every_name_is_taken_a_thread_will_do_and_that_is_said(w: &mut World) {
+    let slack = staffed(w).await;
+    for nth in 1..=9 {
+        let end = if nth == 1 { String::new() } else { format!("-{nth}") };
+        slack.has_channel(&format!("inc-000001-db-down{end}"), true);
+    }
+    w.person("ana").declares("db down", "sev1").await;
+    w.slack_is_told().await;
+    assert!(slack.said("incidents").iter().any(|said| said.contains("db down")), "{:?}", slack.said("incidents"));
+    let troubles = w.desk().chat_troubles().await.expect("looked");
+    assert!(troubles.iter().any(|t| t.subject == "INC-000001" && t.words.contains("is taken in Slack")), "{troubles:?}");
+    let card = slack.channel("incidents").expect("the channel").messages[0].to_string();
+    assert!(card.contains("is taken in Slack; it has a thread instead"), "{card}");
+    well_formed(&slack);
+}
+on_both!(where_every_name_is_taken_a_thread_will_do_and_that_is_said);
 
 async fn a_channel_that_was_made_under_its_second_name_is_not_made_again(w: &mut World) {
     let slack = staffed(w).await;
@@ -337,6 +399,40 @@ async fn each_refusal_of_slacks_has_its_remedy(w: &mut World) {
 }
 on_both!(each_refusal_of_slacks_has_its_remedy);
 
+async fn the_channel_of_threads_is_joined_and_where_it_is_closed_that_is_said_until_it_is_open_again(w: &mut World) {
+    let slack = FakeSlack::starts().await;
+    let ops = slack.has_channel("ops", false);
+    w.settings.push_str(&format!("{}channel = \"{ops}\"\n", slack.settings()));
+    w.stops().await;
+    w.starts().await;
+    let ana = w.person("ana");
+    // The app is not in it: `not_in_channel`.
+    let inc = ana.declares("slow search", "sev3").await;
+    w.slack_is_told().await;
+    assert!(
+        slack.done("conversations.join") == 1 && slack.said("ops").iter().any(|said| said.contains("slow search")),
+        "{:?}",
+        slack.said("ops")
+    );
+    // Somebody archives it.
+    slack.lock().channels.get_mut(&ops).expect("it").archived = true;
+    ana.notes(&inc, "The index is half built.").await.done();
+    let troubles = async || w.desk().chat_troubles().await.expect("looked").into_iter().map(|t| t.words).collect::<Vec<_>>();
+    super::world::until("that is said", async || {
+        w.clock.advance(Duration::from_millis(500));
+        troubles().await.iter().any(|words| words.contains("is archived, gone, or does not have the app in it"))
+    })
+    .await;
+    let (_, doctor) = w.runs(&["doctor"]).await;
+    assert!(doctor.contains("Invite the app there"), "{doctor}");
+    slack.lock().channels.get_mut(&ops).expect("it").archived = false;
+    w.slack_is_told().await;
+    assert!(slack.said("ops").contains(&"ana noted: The index is half built.".to_owned()), "{:?}", slack.said("ops"));
+    assert_eq!(troubles().await, Vec::<String>::new());
+    well_formed(&slack);
+}
+on_both!(the_channel_of_threads_is_joined_and_where_it_is_closed_that_is_said_until_it_is_open_again);
+
 async fn what_only_a_person_can_mend_is_said_and_nothing_is_lost(w: &mut World) {
     let slack = staffed(w).await;
     let ana = w.person("ana");
@@ -345,6 +441,16 @@ async fn what_only_a_person_can_mend_is_said_and_nothing_is_lost(w: &mut World) 
     w.slack_is_told().await;
     let troubles = w.desk().chat_troubles().await.expect("looked");
     assert!(troubles.iter().any(|t| t.words.contains("may not do pins.add") && t.words.contains("slack-manifest.yaml")), "{troubles:?}");
+    let on_its_card = |slack: &FakeSlack| slack.channel("inc-000001-db-down").expect("it").messages[0].to_string();
+    assert!(on_its_card(&slack).contains("▲ The card could not be pinned in Slack (missing_scope)."), "{}", on_its_card(&slack));
+    ana.acknowledges(&inc).await.done();
+    w.slack_is_told().await;
+    assert!(on_its_card(&slack).contains("could not be pinned"), "as long as it is so");
+    slack.lock().scopes.insert("pins:write".to_owned());
+    ana.notes(&inc, "The app has its scope.").await.done();
+    w.slack_is_told().await;
+    assert!(!on_its_card(&slack).contains("could not be pinned"), "and no longer");
+    assert_eq!(slack.channel("inc-000001-db-down").expect("it").pins.len(), 1);
     let refuse = |word| (0..3).for_each(|_| slack.fails("chat.postMessage", Fault::Says(word)));
     refuse("token_revoked");
     ana.notes(&inc, "said while the token is bad").await.done();
@@ -425,11 +531,24 @@ async fn a_storm_ends_with_every_card_true_while_slack_limits_every_other_reques
             (0..5).map(|a| labels("HighErrorRate", &service, &format!("host-{d}-{a}"), severity)).collect()
         })
         .collect();
-    for some in storm.chunks(20) {
-        for answer in join_all(some.iter().map(|alerts| tool.fires(alerts))).await {
-            answer.done();
-        }
+    let ana = Hand::of(w, &slack, &user(&slack, "ana"));
+    let mut slowest = Duration::ZERO;
+    for (n, some) in storm.chunks(20).enumerate() {
+        let alerts = join_all(some.iter().map(|alerts| tool.fires(alerts)));
+        // Somebody works meanwhile: Slack waits three seconds for an answer.
+        let command = ana.command(&format!("/incident note INC-000001 Looking, {n}."), &slack.trigger());
+        let typed = async {
+            let began = Instant::now();
+            let answered = genuine(w, "/slack/commands", &command).await;
+            (answered.status, began.elapsed())
+        };
+        let (answers, (status, took)) = tokio::join!(alerts, typed);
+        answers.into_iter().for_each(|answer| drop(answer.done()));
+        assert!(status == 200 && (n == 0 || took < Duration::from_secs(3)), "{status} after {took:?}");
+        slowest = slowest.max(took);
     }
+    println!("the slowest answer to a command in the storm: {slowest:?}");
+    assert_eq!(w.log_of("NoteAdded").await.len(), 20, "each of them is on record");
     w.slack_is_told_in_steps_of(std::time::Duration::from_millis(100), 30_000).await;
     let (asked, took) = {
         let state = slack.lock();
@@ -507,6 +626,23 @@ async fn doctor_and_the_console_say_what_does_not_work_in_slack(w: &mut World) {
     assert!(said.contains("may not do pins.add"), "{said}");
     let page = w.signed_in("ana").await.gets("/console/").await.text();
     assert!(page.contains("may not do pins.add"), "the console says it as well");
+    // Somebody took a command out of the app's manifest, and an event.
+    let (_, said) = w.runs(&["doctor"]).await;
+    assert!(said.contains("its commands and events were not compared"), "{said}");
+    w.settings.push_str(&format!("configuration_token = \"{CONFIGURATION_TOKEN}\"\n"));
+    w.stops().await;
+    w.starts().await;
+    slack.lock().manifest = json!({
+        "features": { "slash_commands": [{ "command": "/incident", "url": "https://elsewhere.example.com/", "should_escape": true }] },
+        "settings": { "event_subscriptions": { "bot_events": ["message.channels"] }, "interactivity": { "is_enabled": true } },
+    });
+    let (_, said) = w.runs(&["doctor"]).await;
+    for differs in ["the command /change is missing", "the event user_change is missing", "the command /incident is not posted to"] {
+        assert!(said.contains(differs), "{said}");
+    }
+    slack.fails("apps.manifest.export", Fault::Says("token_expired"));
+    let (_, said) = w.runs(&["doctor"]).await;
+    assert!(said.contains("the app's manifest cannot be read") && said.contains("twelve hours"), "{said}");
     slack.fails("auth.test", Fault::Says("account_inactive"));
     let (_, said) = w.runs(&["doctor"]).await;
     assert!(said.contains("Slack does not take the bot token (account_inactive)"), "{said}");

@@ -10,10 +10,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+use super::speaker::text;
 use super::{commands, heard, press};
 use crate::card::words::Words;
 use crate::card::{chat, replies};
-use crate::desk::chat::{Reply, Sheet};
+use crate::desk::chat::{Chat, ChatError, Reply, Sheet};
 use crate::inbound::app::App;
 
 /// How long Slack is kept waiting; it gives up after three seconds.
@@ -80,9 +81,7 @@ impl Outcome {
             Self::Nothing => Some(Reply::of(chat::SAVED)),
             Self::Says(reply) => Some(reply.clone()),
             Self::Errors(errors) => Some(Reply::of(errors.values().cloned().collect::<Vec<_>>().join(" "))),
-            Self::Shows(Sheet::Says { paragraphs, buttons, .. }) => {
-                Some(Reply { paragraphs: paragraphs.clone(), buttons: buttons.clone(), ..Reply::default() })
-            }
+            Self::Shows(Sheet::Says(reply)) => Some(reply.as_ref().clone()),
             Self::Shows(Sheet::Form { form, .. }) => {
                 let errors = form.error.iter().chain(form.fields.iter().filter_map(|field| field.error.as_ref()));
                 Some(Reply::of(errors.cloned().collect::<Vec<_>>().join(" ")))
@@ -159,10 +158,23 @@ fn not_yet_sent(view: &Value) -> Back {
 }
 
 async fn answer(app: &App, arrival: &Arrival, reply: &Reply) {
-    let (Some(chat), Some(url)) = (&app.chat, arrival.response_url()) else { return };
-    if let Err(error) = chat.answer(&url, reply).await {
+    let Some(chat) = &app.chat else { return };
+    let said = match arrival.response_url() {
+        Some(url) => chat.answer(&url, reply).await,
+        None => in_a_window(chat.as_ref(), arrival, reply).await,
+    };
+    if let Err(error) = said {
         tracing::info!(%error, "an answer to one person was lost");
     }
+}
+
+/// What is pressed on the app's own page or in a form has no address for answers: it is said in a window that opens now. What
+/// somebody is filling in stays as it is; then, and where no window opens, it is said directly.
+async fn in_a_window(chat: &dyn Chat, arrival: &Arrival, reply: &Reply) -> Result<(), ChatError> {
+    let What::Interaction(payload) = &arrival.what else { return Ok(()) };
+    let sheet = Sheet::Says(Box::new(reply.clone()));
+    let shown = payload["view"]["type"] == "home" && chat.open(text(&payload["trigger_id"], 200), &sheet).await.is_ok();
+    if shown { Ok(()) } else { chat.tell(text(&payload["user"]["id"], 64), reply, None).await }
 }
 
 fn back(app: &App, arrival: Arrival, outcome: Outcome) -> Back {
@@ -175,7 +187,7 @@ fn back(app: &App, arrival: Arrival, outcome: Outcome) -> Back {
         (_, Outcome::Errors(errors)) if submitted => Back::Given(Some(json!({ "response_action": "errors", "errors": errors }))),
         (_, Outcome::Shows(sheet)) if submitted => Back::Given(Some(json!({ "response_action": "update", "view": chat.rendered(&sheet) }))),
         (_, Outcome::Says(reply)) if submitted => {
-            let sheet = Sheet::Says { title: "Countersign".to_owned(), paragraphs: reply.paragraphs, buttons: reply.buttons };
+            let sheet = Sheet::Says(Box::new(reply));
             Back::Given(Some(json!({ "response_action": "update", "view": chat.rendered(&sheet) })))
         }
         (_, Outcome::Nothing) if submitted => Back::Given(Some(json!({ "response_action": "clear" }))),

@@ -252,7 +252,7 @@ async fn unfit(app: &App, speaker: &Speaker, ticket: Option<&Number>, text: &str
 
 async fn declare(app: &App, speaker: &Speaker, kind: &Kind, typing: &Typing<'_>) -> Outcome {
     let action = Action::Declare(kind.name.clone());
-    let context = Context { ticket: None, action: action.to_string(), binding: None, key: speaker.form_key() };
+    let context = Context { ticket: None, action: action.to_string(), binding: None, key: speaker.form_key(), home: false };
     let emergency = typing.command.trim_start_matches('/') == BREAK_GLASS.0;
     let whole = [typing.word.as_str(), typing.rest].join(" ");
     let title = if emergency {
@@ -383,11 +383,11 @@ async fn on_ticket(app: &App, speaker: &Speaker, kind: &Kind, typing: &Typing<'_
         Ok(meaning) => meaning,
         Err(nobody) => return Outcome::says(nobody),
     };
-    let action = match as_it_stands(app, speaker, kind, &number, action).await {
+    let action = match typing.window.meanwhile(app, true, as_it_stands(app, speaker, kind, &number, action)).await {
         Ok(action) => action,
         Err(error) => return Outcome::says(Words::of(error.to_string())),
     };
-    let context = Context { ticket: Some(number), action: action.to_string(), binding: None, key: speaker.form_key() };
+    let context = Context { ticket: Some(number), action: action.to_string(), binding: None, key: speaker.form_key(), home: false };
     filled_in(app, speaker, typing, context, values).await
 }
 
@@ -427,7 +427,8 @@ async fn filled_in(
     mut values: BTreeMap<String, Vec<String>>,
 ) -> Outcome {
     let Ok(action) = context.action.parse::<Action>() else { return Outcome::Nothing };
-    let made = match forms::make(app, speaker.person.as_ref(), &action, context.ticket.as_ref()).await {
+    let made = forms::make(app, speaker.person.as_ref(), &action, context.ticket.as_ref());
+    let made = match typing.window.meanwhile(app, true, made).await {
         Ok(made) => made,
         Err(error) => return Outcome::says(Words::of(error.to_string())),
     };

@@ -56,6 +56,9 @@ pub struct Context {
     /// Sent twice, it is recorded once.
     #[serde(rename = "k")]
     pub key: String,
+    /// It was opened on the app's own page, which shows what waits: it is shown anew afterwards.
+    #[serde(rename = "h", default)]
+    pub home: bool,
 }
 
 /// A form, and what reading it needs.
@@ -246,13 +249,17 @@ fn shown(form: Form, context: &Context) -> Sheet {
 }
 
 fn says(paragraphs: Vec<Words>, buttons: Vec<Offer>) -> Sheet {
-    Sheet::Says { title: "Countersign".to_owned(), paragraphs, buttons }
+    Sheet::Says(Box::new(Reply { paragraphs, buttons, ..Reply::default() }))
+}
+
+/// What a form is of, as it came back.
+pub(super) fn context(view: &Value) -> Option<Context> {
+    view["private_metadata"].as_str().filter(|text| text.len() <= 3_000).and_then(|text| serde_json::from_str(text).ok())
 }
 
 /// Takes what was typed into a form. `saving`: the fields are kept, the step is not taken.
 pub(super) async fn submitted(app: &App, speaker: &Speaker, view: &Value, saving: bool) -> Outcome {
-    let context = view["private_metadata"].as_str().filter(|t| t.len() <= 3_000).and_then(|t| serde_json::from_str::<Context>(t).ok());
-    let Some(context) = context else { return Outcome::says(chat::not_my_form()) };
+    let Some(context) = context(view) else { return Outcome::says(chat::not_my_form()) };
     let filled = Filled::read(view, app.desk.now());
     send(app, speaker, &context, &filled, saving).await
 }

@@ -170,7 +170,7 @@ async fn complete(app: &App, speaker: &Speaker, person: Person) -> Vec<Words> {
         }
         let why = match outcome {
             Outcome::Nothing | Outcome::Opened => None,
-            Outcome::Shows(crate::desk::chat::Sheet::Says { .. }) if waiting.context.ticket.is_none() => None,
+            Outcome::Shows(crate::desk::chat::Sheet::Says(_)) if waiting.context.ticket.is_none() => None,
             Outcome::Shows(crate::desk::chat::Sheet::Form { form, .. }) => {
                 Some(form.error.clone().unwrap_or_else(|| "it is not complete.".to_owned()))
             }

@@ -206,6 +206,9 @@ pub(super) fn freezes(app: &App, speaker: &Speaker) -> Outcome {
     let declared = snapshot.procedures.current().map(|library| library.organisation.estate.freezes.clone()).unwrap_or_default();
     let ahead = freezes_around(&declared, now).into_iter().filter(|freeze| freeze.ends > now);
     let mut paragraphs: Vec<Words> = ahead.take(MOST).map(freezes::freeze).collect();
+    if forms::minimal(app) && !paragraphs.is_empty() {
+        paragraphs = vec![Words::of("There are freezes ahead. The calendar shows when nothing is changed.")];
+    }
     if paragraphs.is_empty() {
         paragraphs.push(Words::of("No freeze is ahead."));
     }
@@ -258,8 +261,8 @@ pub(super) async fn inbox(app: &App, speaker: &Speaker) -> Outcome {
             let mut offers: Vec<Offer> = found.iter().filter_map(offered).take(OFFERED).collect();
             offers.extend(ending.iter().filter_map(renewal).take(OFFERED));
             let said = |one: &Mine| {
-                let due = one.due.map_or_else(Words::new, |due| Words::of(" ").left(due).text("."));
-                [headline(app, &one.card).text(format!(" · {}", one.why)).then(due), one.differs.clone()]
+                let due = one.due.map_or_else(Words::new, |due| Words::of(", ").left(due));
+                [headline(app, &one.card).text(format!(" · {}", one.why.trim_end_matches('.'))).then(due).text("."), one.differs.clone()]
             };
             let mut paragraphs: Vec<Words> = found.iter().flat_map(said).filter(|words| !words.is_empty()).collect();
             paragraphs.extend(ending.iter().take(MOST).map(|one| ends(app, one)));
@@ -350,8 +353,20 @@ fn kinds(app: &App, person: &Person) -> Vec<Offer> {
     look.declarable().into_iter().map(offer).take(MOST_KINDS).collect()
 }
 
+/// Shows somebody the app's own page as it is now, once Slack was answered.
+pub(super) fn show_home(app: &App, speaker: &Speaker) {
+    let Some(chat) = app.chat.clone() else { return };
+    let (of, speaker) = (app.clone(), speaker.clone());
+    app.talk.after.say(async move {
+        let page = home(&of, &speaker).await;
+        if let Err(error) = chat.publish_home(&speaker.handle.user, &page).await {
+            tracing::info!(%error, "somebody's first page in Slack could not be shown");
+        }
+    });
+}
+
 /// What somebody sees who opens the app itself.
-pub(super) async fn home(app: &App, speaker: &Speaker) -> Home {
+async fn home(app: &App, speaker: &Speaker) -> Home {
     let Some(person) = &speaker.person else {
         let reply = forms::not_linked(app, false);
         return Home { paragraphs: reply.paragraphs, buttons: reply.buttons, waiting: Vec::new() };

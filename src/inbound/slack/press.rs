@@ -14,7 +14,7 @@ use crate::card::buttons::Action;
 use crate::card::chat;
 use crate::card::form::Typed;
 use crate::card::words::Words;
-use crate::desk::chat::{Deed, Does, Pressed, Reply};
+use crate::desk::chat::{Deed, Does, Pressed, Reply, Sheet};
 use crate::desk::request::{Ask, Refused, Unanswered};
 use crate::inbound::app::App;
 use crate::ticket::command::{Command, Step, Take};
@@ -41,13 +41,13 @@ pub async fn interaction(app: &App, payload: &Value, auth: &'static str) -> Outc
         ticket: pressed.as_ref().and_then(|pressed| pressed.ticket.as_ref()),
         auth,
     };
-    let window = Window::of(text(&payload["trigger_id"], 200));
+    let window = Window::around(payload);
     let forms = pressed.as_ref().is_some_and(|pressed| matches!(pressed.deed, Deed::Act(_)));
     let speaker = match window.meanwhile(app, forms, speaker(app, origin)).await {
         Ok(speaker) => speaker,
         Err(unheard) => return window.close(app, unheard.into()).await,
     };
-    match (kind, pressed) {
+    let outcome = match (kind, pressed) {
         ("view_submission", _) => forms::submitted(app, &speaker, &payload["view"], false).await,
         ("block_suggestion", _) => forms::options(app, &speaker, payload).await,
         (_, Some(pressed)) => {
@@ -56,8 +56,13 @@ pub async fn interaction(app: &App, payload: &Value, auth: &'static str) -> Outc
         }
         (_, None) if payload["actions"][0]["action_id"] == "save" => saved(app, &speaker, payload).await,
         // A button that only leads somewhere is told to us as well.
-        (_, None) => Outcome::Nothing,
+        (_, None) => return Outcome::Nothing,
+    };
+    let of_home = window.on_home || forms::context(&payload["view"]).is_some_and(|context| context.home);
+    if of_home && matches!(outcome, Outcome::Nothing | Outcome::Shows(Sheet::Says(_))) {
+        lookups::show_home(app, &speaker);
     }
+    outcome
 }
 
 /// What Slack repeats when it sends the same interaction again.
@@ -85,12 +90,17 @@ async fn act(
     (action, ticket): (&Action, Option<&Number>),
     window: &Window<'_>,
 ) -> Outcome {
-    let made = match forms::make(app, speaker.person.as_ref(), action, ticket).await {
+    let made = match window.meanwhile(app, true, forms::make(app, speaker.person.as_ref(), action, ticket)).await {
         Ok(made) => made,
         Err(error) => return Outcome::says(Words::of(error.to_string())),
     };
-    let context =
-        Context { ticket: ticket.cloned(), action: action.to_string(), binding: pressed.binding.clone(), key: speaker.form_key() };
+    let context = Context {
+        ticket: ticket.cloned(),
+        action: action.to_string(),
+        binding: pressed.binding.clone(),
+        key: speaker.form_key(),
+        home: window.on_home,
+    };
     if speaker.person.is_some()
         && made.moved(pressed.binding.as_deref())
         && let Some(command) = stale(app, pressed)
@@ -160,17 +170,12 @@ pub(super) fn wants_a_link(refusal: &Refusal) -> bool {
 async fn saved(app: &App, speaker: &Speaker, payload: &Value) -> Outcome {
     let view = &payload["view"];
     let outcome = forms::submitted(app, speaker, view, true).await;
+    let says = |reply: Reply| Sheet::Says(Box::new(reply));
     let Some(chat) = app.chat.as_ref() else { return outcome };
     let sheet = match outcome {
         Outcome::Shows(sheet) => sheet,
-        Outcome::Nothing => crate::desk::chat::Sheet::Says {
-            title: "Countersign".to_owned(),
-            paragraphs: vec![chat::saved_without_the_step()],
-            buttons: Vec::new(),
-        },
-        Outcome::Says(reply) => {
-            crate::desk::chat::Sheet::Says { title: "Countersign".to_owned(), paragraphs: reply.paragraphs, buttons: reply.buttons }
-        }
+        Outcome::Nothing => says(Reply { paragraphs: vec![chat::saved_without_the_step()], ..Reply::default() }),
+        Outcome::Says(reply) => says(reply),
         // Slack shows errors at inputs only where a form was sent; here they are said beside it, and the form stays.
         Outcome::Errors(errors) => {
             let said: Vec<String> = errors.into_values().collect();

@@ -73,7 +73,9 @@ pub(super) async fn report(app: &App, speaker: &Speaker, asked: &str) -> Outcome
     let first = Words::of(format!("{}.", report.answers));
     let mut paragraphs = vec![from.map_or_else(|| first.clone(), |from| first.clone().text(" Since ").time(from).text("."))];
     let summary = answer["summary"].as_object().into_iter().flatten().map(|(name, value)| (humanise(name), reports::words(value)));
-    let summary = summary.filter(|(_, value)| !value.is_empty());
+    // Where chat bears no content, it bears counts.
+    let bare = forms::minimal(app);
+    let summary = summary.filter(|(_, value)| !value.is_empty() && (!bare || value.parse::<f64>().is_ok()));
     paragraphs.extend(summary.map(|(name, value)| Words::of(format!("{name}: ")).strong(one_line(&value, SUMMARY))));
     paragraphs.push(named(&answer));
     let buttons = open(app, "Open the report", &format!("reports/{name}"));

@@ -128,7 +128,7 @@ pub async fn speaker(app: &App, origin: Origin<'_>) -> Result<Speaker, Unheard> 
         // Signed with our secret, for another workspace or app: whoever set that up must know.
         app.metrics.delivery(SOURCE, "another team");
         app.desk.count_forgery(SOURCE, "another team");
-        let says = Reply::of("This workspace is not the one that I belong to. Nothing was recorded.");
+        let says = Reply::of("This workspace or app is not the one that I belong to. Nothing was recorded.");
         return Err(Unheard::Refused(Outcome::Says(says)));
     }
     let known = user_of(app, origin.user).await;

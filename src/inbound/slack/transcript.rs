@@ -1,4 +1,4 @@
-//! What was said in a ticket's channel, filed with its hash when the work ends. Asked for by what the log tells, so that
+//! What was said in a ticket's channel, and in those that it left, filed with its hash when the work ends. Asked for by what the log tells, so that
 //! it does not matter where somebody closed the ticket; filed once for each end, however many replicas try.
 
 use std::collections::BTreeMap;
@@ -18,6 +18,8 @@ use crate::ticket::number::Number;
 
 /// Messages that a transcript holds at most: the latest.
 const MOST: usize = 5_000;
+/// Between what was said in one place and in the next.
+const ELSEWHERE: &str = "(It went on in another place.)\n";
 /// Events before the start that are looked at: what ended while nobody listened.
 const BEFORE: i64 = 2_000;
 /// What could not be filed is tried again after this at first, and after this at the latest.
@@ -106,12 +108,23 @@ async fn file(app: &App, number: &Number, rev: i64) -> Result<(), String> {
         return Ok(());
     }
     let team = platform.identity().await.map_err(|e| e.to_string())?.team;
-    let thread = Some(room.thread.as_str()).filter(|thread| !thread.is_empty() && *thread != NO_THREAD);
-    let messages = platform.messages(&room.channel, thread, MOST).await.map_err(|e| e.to_string())?;
-    if messages.is_empty() {
+    let mut text = String::new();
+    let left = app.desk.places_left("slack", number).await.map_err(|e| e.to_string())?;
+    for (channel, thread) in left.into_iter().chain([(room.channel.clone(), room.thread)]) {
+        let thread = Some(thread.as_str()).filter(|thread| !thread.is_empty() && *thread != NO_THREAD);
+        let messages = match platform.messages(&channel, thread, MOST).await {
+            // A place that is gone has nothing to read any more.
+            Err(error) if channel != room.channel && !error.passes() => continue,
+            messages => messages.map_err(|e| e.to_string())?,
+        };
+        if !text.is_empty() && !messages.is_empty() {
+            text.push_str(ELSEWHERE);
+        }
+        text.extend(messages.iter().map(|message| line(app, &team, message)));
+    }
+    if text.is_empty() {
         return Ok(());
     }
-    let text: String = messages.iter().map(|message| line(app, &team, message)).collect();
     let kept = app.desk.attachments().keep(text.as_bytes(), &app.desk.env().id("f_")).await.map_err(|e| e.to_string())?;
     let command = Command::AttachTranscript(AttachEvidence {
         ticket: number.clone(),

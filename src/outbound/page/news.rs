@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::{NotPaged, Page, Pager, Sent};
+use crate::card::approvals::to_decide;
 use crate::card::buttons::{Action, Button};
 use crate::card::clocks::Called;
 use crate::card::words::{Words, any_of, one_line, remaining, uncapitalise};
@@ -152,7 +153,7 @@ impl Told<'_> {
     }
 
     fn decides(&self, transition: &str) -> Button {
-        let label = format!("Approve or reject: {}", self.label(transition));
+        let label = to_decide(&self.label(transition));
         Button::form(&label, "Shows what is approved, and asks for your reason.", Action::Decide(transition.to_owned()))
     }
 
@@ -187,9 +188,12 @@ impl Told<'_> {
 
     /// Somebody decided on what the reader asked for.
     fn decided(&self, transition: &str, approved: bool) -> Reply {
-        let verb = if approved { " approved “" } else { " rejected “" };
+        let verb = if approved { " approved " } else { " rejected " };
         let ticket = &self.telling.ticket;
-        let words = self.ticket(Words::new().name(self.who()).text(format!("{verb}{}” of ", self.label(transition)))).text(".");
+        // “Approve” says nothing that the verb does not.
+        let step =
+            Some(self.label(transition)).filter(|label| label != "Approve").map(|label| format!("“{label}” of ")).unwrap_or_default();
+        let words = self.ticket(Words::new().name(self.who()).text(format!("{verb}{step}"))).text(".");
         let more = approved.then(|| self.still_needs(transition)).flatten().unwrap_or_else(|| {
             let status = self.telling.scene(|scene| scene.status_label(&ticket.status));
             format!(" It is {} now.", uncapitalise(&status))
@@ -224,7 +228,7 @@ impl Told<'_> {
     /// Somebody ended what the reader asked for, or gave it.
     fn taken(&self, taken: &TransitionTaken) -> Reply {
         let status = self.telling.scene(|scene| scene.status_label(&taken.to));
-        let words = self.ticket(Words::new()).text(format!(" is {}: by ", uncapitalise(&status))).name(self.who()).text(".");
+        let words = self.ticket(Words::new()).text(format!(" is {} now, by ", uncapitalise(&status))).name(self.who()).text(".");
         self.reply(vec![words], None)
     }
 

@@ -180,6 +180,16 @@ pub fn bare_card(ink: &Ink<'_>, card: &Card) -> Post {
     Post { text: escaped(&line), blocks }
 }
 
+/// A card that says what does not work in chat, above its buttons; nothing where everything does.
+#[must_use]
+pub fn with_trouble(ink: &Ink<'_>, mut post: Post, trouble: &str) -> Post {
+    if !trouble.is_empty() {
+        let buttons = post.blocks.iter().position(|block| block["type"] == "actions").unwrap_or(post.blocks.len());
+        post.blocks.insert(buttons, ink.paragraph(&Words::of(format!("▲ {trouble}"))));
+    }
+    post
+}
+
 /// One message of the story.
 #[must_use]
 pub fn message(ink: &Ink<'_>, message: &Message) -> Post {

@@ -18,8 +18,7 @@ impl Slack {
             return Ok(());
         }
         let arguments = json!({ "channel": turn.room.channel, "timestamp": turn.room.card });
-        self.tries(turn, "pins.add", &arguments, &["already_pinned"], "The card could not be pinned in Slack").await?;
-        turn.room.pinned = true;
+        turn.room.pinned = self.tries(turn, "pins.add", &arguments, &["already_pinned"], "The card could not be pinned in Slack").await?;
         turn.keep().await
     }
 
@@ -32,12 +31,14 @@ impl Slack {
             return Ok(());
         }
         let arguments = json!({ "channel": turn.room.channel, "topic": super::ink::escaped(&topic) });
-        self.tries(turn, "conversations.setTopic", &arguments, &[], "The channel's topic could not be set in Slack").await?;
-        turn.room.topic = topic;
+        if self.tries(turn, "conversations.setTopic", &arguments, &[], "The channel's topic could not be set in Slack").await? {
+            turn.room.topic = topic;
+        }
         turn.keep().await
     }
 
-    /// A step that the rest does not wait for: what Slack says against it is noted.
+    /// A step that the rest does not wait for; `false` when it was not done: what Slack says against it is noted, and it is tried
+    /// again with the next turn.
     async fn tries(
         &self,
         turn: &mut Turn<'_>,
@@ -45,17 +46,17 @@ impl Slack {
         arguments: &serde_json::Value,
         fine: &[&str],
         failed: &str,
-    ) -> Result<(), Stop> {
+    ) -> Result<bool, Stop> {
         match self.asks(turn, method, self.api.ensure(method, arguments, fine)).await? {
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(true),
             Err(word) if matches!(word.as_str(), "channel_not_found" | "is_archived" | "not_in_channel") => {
                 Err(self.mend_place(turn, &word).await)
             }
-            Err(word) => self.ticket_trouble(turn, &format!("{failed} ({word}).")).await,
+            Err(word) => self.ticket_trouble(turn, &format!("{failed} ({word}).")).await.map(|()| false),
         }
     }
 
-    /// Invites those who work on it and were not invited yet.
+    /// Invites those who work on it and are not there yet; whom Slack refuses is tried again with the next turn.
     pub(super) async fn invite(&self, turn: &mut Turn<'_>) -> Result<(), Stop> {
         let team = self.who(turn).await?.team_id;
         let wanted = super::invited::users(&turn.telling, &team);
@@ -63,32 +64,28 @@ impl Slack {
         let here = |user: &String| turn.room.invited.contains(user) || (shared && self.brought().contains(user));
         let fresh: Vec<String> = wanted.into_iter().filter(|user| !here(user)).collect();
         for some in fresh.chunks(INVITED) {
-            let refused = !self.invite_all(turn, some).await?;
-            if refused && some.len() > 1 {
+            let mut came: Vec<String> = Vec::new();
+            if self.invite_all(turn, some).await? {
+                came.extend_from_slice(some);
+            } else if some.len() > 1 {
                 // One of them cannot come; the others still can.
                 for one in some {
-                    self.invite_one(turn, one).await?;
+                    if self.invite_all(turn, std::slice::from_ref(one)).await? {
+                        came.push(one.clone());
+                    }
                 }
-            } else if refused {
-                self.not_invited(turn).await?;
+            }
+            if came.len() < some.len() {
+                let words = "Somebody who works on this could not be invited to its channel in Slack. Invite them there by hand.";
+                self.ticket_trouble(turn, words).await?;
             }
             if shared {
-                self.brought().extend(some.iter().cloned());
+                self.brought().extend(came.iter().cloned());
             }
-            turn.room.invited.extend(some.iter().cloned());
+            turn.room.invited.extend(came);
             turn.keep().await?;
         }
         Ok(())
-    }
-
-    async fn invite_one(&self, turn: &mut Turn<'_>, user: &str) -> Result<(), Stop> {
-        let came = self.invite_all(turn, std::slice::from_ref(&user.to_owned())).await?;
-        if came { Ok(()) } else { self.not_invited(turn).await }
-    }
-
-    async fn not_invited(&self, turn: &mut Turn<'_>) -> Result<(), Stop> {
-        self.ticket_trouble(turn, "Somebody who works on this could not be invited to its channel in Slack. Invite them there by hand.")
-            .await
     }
 
     async fn invite_all(&self, turn: &mut Turn<'_>, users: &[String]) -> Result<bool, Stop> {

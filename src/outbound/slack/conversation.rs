@@ -16,8 +16,12 @@ use crate::ticket::event::{Event, Fact};
 /// People who are called by name in one message at most.
 const CALLED: usize = 20;
 
-/// What was said in Slack stands there already, and what of it could not be kept was told to whoever said it.
+/// What was said in Slack stands there already, and what of it could not be kept was told to whoever said it. So was what
+/// somebody was refused: it is on record, and blames nobody before everybody.
 fn said_here(event: &Event) -> bool {
+    if matches!(event.fact, Fact::Refused { .. }) {
+        return true;
+    }
     let said = match &event.fact {
         Fact::NoteAdded { .. } => event.sealed.contains_key("place"),
         Fact::NoteRevised { .. } | Fact::ContentWithheld { .. } => true,
@@ -91,9 +95,10 @@ fn bare(turn: &Turn<'_>, ink: &Ink<'_>, event: &Event) -> Option<Post> {
         Fact::TransitionTaken(taken) => {
             Words::new().ticket(number).text(format!(" is now “{}”.", turn.telling.scene(|scene| scene.status_label(&taken.to))))
         }
-        Fact::ClockBreached { .. } | Fact::ClockWarned { .. } | Fact::Escalated { .. } | Fact::GroupNotified { .. } => {
-            Words::new().ticket(number).text(" needs somebody now.")
-        }
+        Fact::Escalated { .. } => Words::new().ticket(number).text(" needs somebody now."),
+        Fact::ClockWarned { .. } => Words::of("Time is running out on ").ticket(number).text("."),
+        Fact::ClockBreached { .. } => Words::of("A time limit of ").ticket(number).text(" has passed."),
+        Fact::GroupNotified { .. } => Words::of("Please read ").ticket(number).text(" in the console."),
         _ => return None,
     };
     Some(Post { text: ink.fallback(&words), blocks: vec![ink.paragraph(&words)] })

@@ -203,7 +203,8 @@ impl Slack {
         }
         self.tell_story(turn).await?;
         self.leave_old_place(turn).await?;
-        self.archive_in_time(turn).await
+        self.archive_in_time(turn).await?;
+        self.show_trouble(turn).await
     }
 
     /// One request: waits for its turn, and tells apart what Slack said, what it may have done, and how long to wait.

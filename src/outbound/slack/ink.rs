@@ -52,18 +52,20 @@ impl Ink<'_> {
     pub(super) fn elements(&self, words: &Words, max: usize) -> Vec<Value> {
         let mut left = max;
         let mut out = Vec::new();
+        let mut in_brackets = false;
         for span in &words.0 {
             if left == 0 {
                 break;
             }
-            let (element, length) = self.element(span, left);
+            let (element, length) = self.element(span, left, in_brackets);
             out.extend(element);
             left = left.saturating_sub(length);
+            in_brackets = matches!(span, Span::Text(text) if text.ends_with('('));
         }
         out.into_iter().flatten().collect()
     }
 
-    fn element(&self, span: &Span, left: usize) -> (Option<Vec<Value>>, usize) {
+    fn element(&self, span: &Span, left: usize, in_brackets: bool) -> (Option<Vec<Value>>, usize) {
         let styled = |text: &str, style: Option<&str>| {
             let text = clip(text, left);
             let length = text.chars().count();
@@ -77,11 +79,11 @@ impl Ink<'_> {
             Span::Text(text) => styled(text, None),
             Span::Strong(text) | Span::Name(text) => styled(text, Some("bold")),
             Span::Quote(text) => styled(&format!("“{text}”"), None),
-            Span::Time(at) => (Some(self.moment(*at)), 24),
+            Span::Time(at) => (Some(self.moment(*at, in_brackets)), 24),
             Span::Left(due) => {
                 let lead = if self.now <= *due { "time until " } else { "late since " };
                 let mut both = vec![json!({ "type": "text", "text": lead })];
-                both.extend(self.moment(*due));
+                both.extend(self.moment(*due, in_brackets));
                 (Some(both), 36)
             }
             Span::Ticket(number) => (Some(vec![self.ticket(number)]), 12),
@@ -94,13 +96,14 @@ impl Ink<'_> {
         json!({ "type": "link", "url": self.page(&text), "text": text })
     }
 
-    /// A moment in the reader's zone, with UTC beside it.
-    fn moment(&self, at: Timestamp) -> Vec<Value> {
+    /// A moment in the reader's zone, with UTC beside it: in brackets, unless it stands in brackets itself.
+    fn moment(&self, at: Timestamp, in_brackets: bool) -> Vec<Value> {
         let utc = moment(at, chrono_tz::UTC, self.now);
+        let beside = if in_brackets { format!(", {utc} UTC") } else { format!(" ({utc} UTC)") };
         let format = if utc.len() == 5 { "{time}" } else { "{date_short_pretty} {time}" };
         vec![
             json!({ "type": "date", "timestamp": at.seconds(), "format": format, "fallback": format!("{utc} UTC") }),
-            json!({ "type": "text", "text": format!(" ({utc} UTC)") }),
+            json!({ "type": "text", "text": beside }),
         ]
     }
 
@@ -182,6 +185,8 @@ mod tests {
         assert_eq!(elements[3]["text"], " (03:17 UTC)");
         assert_eq!(elements[5]["format"], "{date_short_pretty} {time}");
         assert_eq!(ink().fallback(&words), "Due 7 min left, Fri 20 Nov 22:04 UTC");
+        let bracketed = ink().elements(&Words::of("Ana has it (").time(at("2026-11-22T03:04:00Z")).text(")."), BLOCK);
+        assert_eq!(bracketed[2]["text"], ", 03:04 UTC", "no brackets within brackets");
     }
 
     #[test]

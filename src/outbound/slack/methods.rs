@@ -25,6 +25,9 @@ pub struct Who {
     /// The organisation of workspaces.
     #[serde(default)]
     pub enterprise_id: Option<String>,
+    /// The bot, which is not its user.
+    #[serde(default)]
+    pub bot_id: Option<String>,
     /// The app.
     #[serde(default)]
     pub app_id: Option<String>,
@@ -100,7 +103,16 @@ impl Api {
     /// # Errors
     /// Why Slack does not say.
     pub async fn who(&self) -> Result<Who, Trouble> {
-        self.post("auth.test", &json!({})).await
+        let mut who: Who = self.post("auth.test", &json!({})).await?;
+        // Which app it belongs to, Slack says of a bot rather than of its token.
+        if let (None, Some(bot)) = (&who.app_id, &who.bot_id) {
+            who.app_id = match self.get::<Value>("bots.info", &[("bot", bot)]).await {
+                Ok(found) => found["bot"]["app_id"].as_str().map(str::to_owned),
+                Err(Trouble::Said(_)) => None,
+                Err(trouble) => return Err(trouble),
+            };
+        }
+        Ok(who)
     }
 
     /// Posts a message; gives its place.
@@ -125,6 +137,14 @@ impl Api {
     pub async fn change(&self, channel: &str, ts: &str, post: &Post) -> Result<(), Trouble> {
         let body = json!({ "channel": channel, "ts": ts, "text": post.text, "blocks": post.blocks });
         self.post::<Done>("chat.update", &body).await.map(drop)
+    }
+
+    /// Deletes a message of ours; it may be gone already.
+    ///
+    /// # Errors
+    /// Why Slack did not.
+    pub async fn delete(&self, channel: &str, ts: &str) -> Result<(), Trouble> {
+        self.ensure("chat.delete", &json!({ "channel": channel, "ts": ts }), &["message_not_found"]).await
     }
 
     /// The conversation with one user.

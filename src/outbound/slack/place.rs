@@ -27,7 +27,8 @@ impl Slack {
             let worse = wants_own && !turn.room.own && turn.room.may_own(turn.now);
             if worse || (turn.bare && !turn.room.bare) || turn.room.archived {
                 turn.desk.keep_left(PLATFORM, &turn.number, &turn.room.channel, &turn.room.thread).await?;
-                turn.room.leave(false);
+                let sensitive = turn.bare && !turn.room.bare;
+                turn.room.leave(false, sensitive);
             }
         }
         // What Slack refused then is still so, as far as anybody knows.
@@ -72,6 +73,10 @@ impl Slack {
                     break;
                 }
             }
+        }
+        if turn.room.sending.starts_with(MAKING) && !turn.in_trouble {
+            let words = "Every name for a channel of this ticket is taken in Slack; it has a thread instead. It is tried again in an hour.";
+            self.ticket_trouble(turn, words).await?;
         }
         turn.room.no_own_until = turn.now.plus(ANOTHER_TRY).micros();
         turn.room.sending.clear();

@@ -88,11 +88,13 @@ impl Slack {
         Ok(())
     }
 
-    /// Notes what does not work for one ticket.
+    /// Notes what does not work for one ticket, until a turn goes well.
     pub(super) async fn ticket_trouble(&self, turn: &mut Turn<'_>, words: &str) -> Result<(), Stop> {
-        turn.room.troubled = true;
-        turn.in_trouble = true;
-        Ok(turn.desk.chat_trouble(PLATFORM, &turn.number, Some(words)).await?)
+        (turn.room.troubled, turn.in_trouble) = (true, true);
+        words.clone_into(&mut turn.room.trouble);
+        turn.desk.chat_trouble(PLATFORM, &turn.number, Some(words)).await?;
+        // Also where the turn ends here: the next one knows that there is something to take back.
+        turn.keep().await
     }
 
     /// Everything was said: what did not work for this ticket is over, unless it came up in this very turn.
@@ -163,7 +165,7 @@ impl Slack {
     async fn lose(&self, turn: &mut Turn<'_>) -> Result<(), Stop> {
         tracing::warn!(ticket = turn.number, "the channel of a ticket is gone; a new one is made");
         turn.desk.keep_left(PLATFORM, &turn.number, &turn.room.channel, &turn.room.thread).await?;
-        turn.room.leave(true);
+        turn.room.leave(true, false);
         Err(Stop::Again)
     }
 

@@ -47,7 +47,7 @@ pub struct Room {
     pub pinned: bool,
     /// The channel's topic.
     pub topic: String,
-    /// Users who were invited, whatever came of it.
+    /// Users who were invited, and came.
     pub invited: BTreeSet<String>,
     /// Everything up to this revision was told.
     pub told: i64,
@@ -65,6 +65,8 @@ pub struct Room {
     pub refreshes: u32,
     /// Something did not work for this ticket.
     pub troubled: bool,
+    /// What that is, as its card says it.
+    pub trouble: String,
     /// The place that it had before, until that says where it goes on.
     pub left: Option<Left>,
     /// Slack lets this ticket have no channel of its own; until then, microseconds, it is not asked again.
@@ -93,6 +95,9 @@ pub struct Left {
     pub card: String,
     /// It was a channel of its own: it is archived.
     pub own: bool,
+    /// It was a thread that others share, of a ticket that is sensitive now: what we said there is taken back.
+    #[serde(default)]
+    pub take_back: bool,
 }
 
 impl Room {
@@ -129,8 +134,11 @@ impl Room {
     }
 
     /// Leaves the place for another one, which is not there yet.
-    pub fn leave(&mut self, gone: bool) {
-        let old = Left { channel: std::mem::take(&mut self.channel), card: std::mem::take(&mut self.card), own: self.own };
+    /// `gone`: it is not there any more. `sensitive`: what was said there is to stand there no longer.
+    pub fn leave(&mut self, gone: bool, sensitive: bool) {
+        let take_back = sensitive && !self.own;
+        let (channel, card) = (std::mem::take(&mut self.channel), std::mem::take(&mut self.card));
+        let old = Left { channel, card, own: self.own, take_back };
         self.left = (!gone && !old.channel.is_empty()).then_some(old);
         self.lost += u32::from(gone);
         self.thread.clear();

@@ -32,10 +32,19 @@ impl Slack {
         Ink { console: &self.console, now }
     }
 
+    /// What does not work for the ticket stands on its card, as long as that is so.
+    pub(super) async fn show_trouble(&self, turn: &mut Turn<'_>) -> Result<(), Stop> {
+        if !turn.in_trouble {
+            turn.room.trouble.clear();
+        }
+        if turn.room.archived { Ok(()) } else { self.show_card(turn).await }
+    }
+
     pub(super) async fn show_card(&self, turn: &mut Turn<'_>) -> Result<(), Stop> {
         let ink = self.ink(turn.now);
         let card = turn.telling.scene(live::card);
         let post = if turn.bare { blocks::bare_card(&ink, &card) } else { blocks::card(&ink, &card) };
+        let post = blocks::with_trouble(&ink, post, &turn.room.trouble);
         let digest = hex::encode(Sha256::digest(format!("{}{}", post.text, json!(post.blocks))));
         if turn.room.card.is_empty() {
             self.in_order(turn).await?;

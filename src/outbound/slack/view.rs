@@ -30,6 +30,8 @@ pub const EXACTLY: &str = ".exactly";
 pub const SAVE: &str = "save";
 /// The `callback_id` of every form.
 pub const FORM: &str = "form";
+/// The title of a view in which nothing is filled in.
+const SAYS: &str = "Countersign";
 /// Characters of a view's title and buttons at most.
 const TITLE: usize = 24;
 /// Characters of an option at most.
@@ -48,12 +50,15 @@ pub const MOST_OPTIONS: usize = 1_000;
 const AGO: [(&str, &str); 5] =
     [("0", "Just now"), ("10", "10 minutes ago"), ("30", "30 minutes ago"), ("60", "An hour ago"), ("120", "Two hours ago")];
 
+/// What stands below that.
+const AGO_HELP: &str = "The nearest will do; or say it exactly below.";
+
 /// A sheet as Slack's view.
 #[must_use]
 pub fn view(ink: &Ink<'_>, sheet: &Sheet) -> Value {
     match sheet {
         Sheet::Waiting { title } => modal(title, vec![ink.paragraph(&Words::of("One moment…"))]),
-        Sheet::Says { title, paragraphs, buttons } => modal(title, blocks::says(ink, paragraphs, buttons)),
+        Sheet::Says(reply) => modal(SAYS, blocks::reply(ink, reply).blocks),
         Sheet::Form { form, context } => form_view(ink, form, context),
     }
 }
@@ -137,7 +142,7 @@ fn inputs(ink: &Ink<'_>, field: &FormField) -> Vec<Value> {
     }
     let mut blocks = match &field.input {
         Input::Time if field.name == "occurred_at" => vec![
-            input(field, &field.name, ago()),
+            input(&FormField { help: AGO_HELP.to_owned(), ..field.clone() }, &field.name, ago()),
             input(
                 &FormField { label: "Or exactly".to_owned(), help: String::new(), values: Vec::new(), ..field.clone() },
                 &format!("{}{EXACTLY}", field.name),

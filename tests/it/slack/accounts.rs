@@ -7,7 +7,7 @@ use crate::world::slack::FakeSlack;
 use crate::world::{World, minutes, on_both, until};
 
 /// A code from the console, freshly signed in.
-async fn code(w: &World, name: &str) -> String {
+pub(super) async fn code(w: &World, name: &str) -> String {
     let page = w.signed_in(name).await.submits("/auth/link", &[]).await;
     assert_eq!(page.status, 200, "{}", page.text());
     let text = page.text();

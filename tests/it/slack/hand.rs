@@ -113,7 +113,10 @@ impl<'w> Hand<'w> {
 
     /// Types a command: `/incident declare the database is down`.
     pub async fn types(&self, line: &str) -> Value {
-        let before = self.slack.lock().answers.len();
+        let (before, views) = {
+            let state = self.slack.lock();
+            (state.answers.len(), state.views.clone())
+        };
         let body = self.command(line, &self.slack.trigger());
         let answered = genuine(self.w, "/slack/commands", &body).await;
         assert_eq!(answered.status, 200, "{line}: {}", answered.text());
@@ -124,7 +127,13 @@ impl<'w> Hand<'w> {
         {
             return late.clone();
         }
-        if answered.bytes.is_empty() { Value::Null } else { answered.json() }
+        if !answered.bytes.is_empty() {
+            return answered.json();
+        }
+        // Where looking something up took a moment, a window stood there by then, and what is no form is said in it.
+        let state = self.slack.lock();
+        let said = state.views.iter().find(|(id, view)| views.get(*id) != Some(view) && view["title"]["text"] == "Countersign");
+        said.map_or(Value::Null, |(_, view)| view.clone())
     }
 
     /// What is answered to a command, in words.
@@ -180,6 +189,23 @@ impl<'w> Hand<'w> {
         self.settled().await;
         let answers = self.slack.lock().answers.clone();
         answers.get(before).map_or(Value::Null, |(_, answer)| answer.clone())
+    }
+
+    /// Presses a button on the app's own page, or in a window: Slack gives no address for answers there.
+    pub async fn presses_on(&self, view: &Value, value: &str) {
+        let mut view = view.clone();
+        if view["id"].is_null() {
+            view["id"] = json!("VHOME");
+        }
+        let container = json!({ "type": "view", "view_id": view["id"] });
+        let actions = json!([{ "type": "button", "action_id": "x", "value": value }]);
+        let mut payload = self.payload("block_actions", json!({ "actions": actions, "view": view, "container": container }));
+        for only_in_channels in ["response_url", "channel"] {
+            payload.as_object_mut().expect("an object").remove(only_in_channels);
+        }
+        let answered = self.interacts(payload).await;
+        assert_eq!((answered.status, answered.text().as_str()), (200, ""));
+        self.settled().await;
     }
 
     /// The form that was opened or changed last.

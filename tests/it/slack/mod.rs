@@ -9,6 +9,7 @@ pub mod forms;
 mod gone;
 pub mod hand;
 mod held;
+mod home;
 mod minimal;
 mod order;
 mod requests;

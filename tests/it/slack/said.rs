@@ -228,6 +228,38 @@ async fn the_transcript_is_filed_with_its_hash_when_the_work_ends(w: &mut World)
 }
 on_both!(the_transcript_is_filed_with_its_hash_when_the_work_ends);
 
+// proves: INC-10
+async fn the_transcript_begins_where_the_work_began(w: &mut World) {
+    let slack = w.uses_slack().await;
+    let user = slack.joins("ana");
+    w.links("ana", &user).await;
+    w.person("ben").declares("slow search", "sev3").await;
+    w.slack_is_told().await;
+    let threads = slack.channel("incidents").expect("the channel of threads");
+    let in_thread = posted(&slack, &threads.id, &user, "It is slow since ten.");
+    {
+        let mut state = slack.lock();
+        let messages = &mut state.channels.get_mut(&threads.id).expect("it").messages;
+        messages.iter_mut().filter(|m| m["ts"] == in_thread.as_str()).for_each(|m| m["thread_ts"] = threads.messages[0]["ts"].clone());
+    }
+    posted(&slack, &threads.id, &user, "Lunch is at twelve.");
+    let worse = json!({ "fields": { "severity": "sev1" }, "reason": "it spreads" });
+    w.person("ana").posts("/api/v1/tickets/INC-000001/fields", worse).await.done();
+    w.slack_is_told().await;
+    posted(&slack, &slack.channel_like("inc-000001").id, &user, "Now the shop is slow as well.");
+    w.person("ana").acknowledges("INC-000001").await.done();
+    w.readies("INC-000001", "remediated").await;
+    w.person("mia").closes("INC-000001", "Fixed, and confirmed.").await.done();
+    until("the transcript is filed", async || !w.log_of("EvidenceAttached").await.is_empty()).await;
+    let file = w.events("INC-000001").await.into_iter().find(|e| e["kind"] == "EvidenceAttached").expect("a file");
+    let text = w.person("ana").gets(&format!("/api/v1/tickets/INC-000001/attachments/{}", file["data"]["file"])).await.text();
+    let place = |said: &str| text.find(said).unwrap_or_else(|| panic!("{said} is not in {text}"));
+    assert!(place("ana (in a thread): It is slow since ten.") < place("(It went on in another place.)"), "{text}");
+    assert!(place("(It went on in another place.)") < place("ana: Now the shop is slow as well."), "{text}");
+    assert!(!text.contains("Lunch"), "what was said beside its thread is not of it: {text}");
+}
+on_both!(the_transcript_begins_where_the_work_began);
+
 async fn the_first_page_of_the_app_shows_what_waits(w: &mut World) {
     let (slack, channel) = incident(w, "all").await;
     let (ana, nobody) = (hand(w, &slack, "ana", &channel), slack.joins("nobody"));

@@ -9,7 +9,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::hand::{Hand, TEAM, words};
+use super::accounts::code;
+use super::hand::{Hand, TEAM, button, words};
 use crate::world::slack::{APP_TOKEN, BOT_TOKEN, FakeSlack};
 use crate::world::{World, on_both};
 
@@ -85,6 +86,54 @@ async fn a_command_over_a_socket_is_acknowledged_once_it_is_on_the_disk_and_reco
     assert_eq!(w.log_of("TicketOpened").await[0]["via"]["auth"], "socket");
 }
 on_both!(a_command_over_a_socket_is_acknowledged_once_it_is_on_the_disk_and_recorded_once);
+
+/// What the README says to write into `countersign.toml`.
+fn as_the_readme_says() -> &'static str {
+    let (_, section) = include_str!("../../../README.md").split_once("### In Slack").expect("the README tells of Slack");
+    section.split("```").nth(1).and_then(|block| block.strip_prefix("toml\n")).expect("and shows its configuration")
+}
+
+async fn whoever_follows_the_readme_from_nothing_has_a_first_incident_in_slack(w: &mut World) {
+    let slack = FakeSlack::starts().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    slack.lock().socket = format!("ws://{}/link", listener.local_addr().expect("an address"));
+    // The app was made from the manifest; its two tokens are put into files, as one pastes them.
+    std::fs::create_dir(w.path("secrets")).expect("a folder");
+    std::fs::write(w.path("secrets/slack-bot"), format!("{BOT_TOKEN}\n")).expect("a file");
+    std::fs::write(w.path("secrets/slack-app"), format!("{APP_TOKEN}\n")).expect("a file");
+    w.settings.push_str(&format!("{}api_url = \"{}\"\n", as_the_readme_says(), slack.api_url()));
+    w.stops().await;
+    w.starts().await;
+    let mut socket = Socket::opened(&listener).await;
+    let (_, said) = w.runs(&["doctor"]).await;
+    for good in
+        ["the bot token is good", "every scope of deploy/slack-manifest.yaml", "Socket Mode opens", "no account in Slack is linked for"]
+    {
+        assert!(said.contains(good), "{good}: {said}");
+    }
+    let mut types = async |n: u64, user: &str, line: &str| {
+        socket.sends(command(&slack, user, &format!("e{n}"), &slack.trigger(), line)).await;
+        socket.acknowledged().await["payload"].clone()
+    };
+    let ana = slack.joins("ana");
+    let told = types(1, &ana, "/countersign link").await;
+    assert!(words(&told).contains("it shows a short code") && words(&told).contains("/countersign link CODE"), "{told}");
+    assert_eq!(button(&told, "Link my account"), "https://countersign.example.com/auth/link");
+    let typed = format!("/countersign link {}", code(w, "ana").await);
+    let shown = types(2, &ana, &typed).await;
+    let pressed = json!({ "type": "block_actions", "team": { "id": TEAM }, "user": { "id": ana, "team_id": TEAM },
+        "trigger_id": slack.trigger(), "response_url": slack.response_url(),
+        "actions": [{ "type": "button", "action_id": "x", "value": button(&shown, "This is me: link it") }] });
+    socket.sends(json!({ "envelope_id": "e3", "type": "interactive", "payload": pressed })).await;
+    assert_eq!(socket.acknowledged().await["envelope_id"], "e3");
+    socket.sends(command(&slack, &ana, "e4", &slack.trigger(), "/incident declare sev1 payments-api is down")).await;
+    assert!(words(&socket.acknowledged().await["payload"]).contains("INC-000001"));
+    w.slack_is_told().await;
+    let channel = slack.channel("inc-000001-payments-api-is-down").expect("its channel");
+    assert!(channel.members.contains(&ana) && !channel.pins.is_empty(), "she is in it, and the card is pinned");
+    assert_eq!(slack.violations(), Vec::<String>::new());
+}
+on_both!(whoever_follows_the_readme_from_nothing_has_a_first_incident_in_slack);
 
 async fn a_socket_that_is_closed_is_replaced_and_one_that_will_be_is_replaced_before(w: &mut World) {
     let (slack, listener) = by_socket(w).await;

@@ -14,6 +14,7 @@ const scopes = process.argv[4];
 await createEmulator({
   service: "slack",
   port: port + 1,
+  baseUrl: `http://127.0.0.1:${port}`,
   seed: {
     slack: {
       team: { name: "Proof", domain: "proof" },
@@ -23,7 +24,11 @@ await createEmulator({
       ],
       channels: [{ name: "general" }],
       bots: [{ name: "countersign" }],
-      tokens: [{ token, type: "bot", scopes }],
+      // Ana's own token is for what she does in Slack herself.
+      tokens: [
+        { token, type: "bot", scopes },
+        { token: `${token}-ana`, type: "user", user: "ana", scopes: "files:write,files:read,groups:read,groups:history" },
+      ],
       signing_secret: "emulated-secret",
       strict_scopes: true,
     },

@@ -6,6 +6,12 @@ import fs from "node:fs";
 const given = JSON.parse(fs.readFileSync(0, "utf8"));
 const escape = (text) => String(text ?? "").replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
 const words = (of) => escape(of?.text);
+// A reader in Vienna, so that their own time and UTC can be told apart.
+const there = (e) => {
+  const [day, time] = [{ weekday: "short", day: "numeric", month: "short" }, { hour: "2-digit", minute: "2-digit", hour12: false }];
+  const shown = e.format.includes("date") ? { ...day, ...time } : time;
+  return new Intl.DateTimeFormat("en-GB", { timeZone: "Europe/Vienna", ...shown }).format(new Date(e.timestamp * 1000));
+};
 const rich = (e) => {
   const inner = () => (e.elements ?? []).map(rich).join("");
   switch (e.type) {
@@ -14,7 +20,7 @@ const rich = (e) => {
     case "rich_text_list": return `<ul>${e.elements.map((i) => `<li>${rich(i)}</li>`).join("")}</ul>`;
     case "text": return e.style?.bold ? `<b>${escape(e.text)}</b>` : escape(e.text).replace(/\n/g, "<br>");
     case "link": return `<a href="${escape(e.url)}">${escape(e.text ?? e.url)}</a>`;
-    case "date": return `<time>${escape(e.fallback)}</time>`;
+    case "date": return `<time>${escape(there(e))}</time>`;
     case "user": return `<b class="user">@${escape(e.user_id)}</b>`;
     default: return escape(JSON.stringify(e));
   }

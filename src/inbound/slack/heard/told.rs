@@ -54,7 +54,6 @@ impl Told<'_> {
     }
 
     pub(super) async fn home(&self) -> Outcome {
-        let Some(chat) = self.app.chat.clone() else { return Outcome::Nothing };
         let user = text(&self.event["user"], 64);
         let origin = Origin {
             payload: self.payload,
@@ -67,13 +66,7 @@ impl Told<'_> {
             auth: self.auth,
         };
         if let Ok(speaker) = speaker(self.app, origin).await {
-            let home = lookups::home(self.app, &speaker).await;
-            let user = user.to_owned();
-            self.app.talk.after.say(async move {
-                if let Err(error) = chat.publish_home(&user, &home).await {
-                    tracing::info!(%error, "somebody's first page in Slack could not be shown");
-                }
-            });
+            lookups::show_home(self.app, &speaker);
         }
         Outcome::Nothing
     }

@@ -11,7 +11,7 @@ use axum::routing::{any, get, post};
 use serde_json::{Map, Value, json};
 
 use super::state::{Call, Fault, State};
-use super::{APP_TOKEN, BOT_TOKEN, FakeSlack, TRIGGER_SECONDS, limits};
+use super::{APP_TOKEN, BOT_TOKEN, CONFIGURATION_TOKEN, FakeSlack, TRIGGER_SECONDS, limits};
 
 /// What a method answers beyond `ok`, or Slack's word for why not.
 type Answer = Result<Value, String>;
@@ -20,6 +20,8 @@ type Answer = Result<Value, String>;
 pub const METHODS: &[(&str, &[&str], bool, &[&str])] = &[
     ("auth.test", &[], true, &[]),
     ("apps.connections.open", &[], true, &[]),
+    ("apps.manifest.export", &[], true, &["app_id"]),
+    ("bots.info", &["users:read"], false, &["bot"]),
     ("chat.postMessage", &["chat:write"], true, &["channel"]),
     ("chat.postEphemeral", &["chat:write"], true, &["channel", "user"]),
     ("chat.update", &["chat:write"], true, &["channel", "ts"]),
@@ -204,9 +206,18 @@ impl State {
             self.violations.push(format!("{name} is not a method"));
             return Err("unknown_method".to_owned());
         };
-        let wanted = if name == "apps.connections.open" { APP_TOKEN } else { BOT_TOKEN };
+        let wanted = match name {
+            "apps.connections.open" => APP_TOKEN,
+            "apps.manifest.export" => CONFIGURATION_TOKEN,
+            _ => BOT_TOKEN,
+        };
         if token != wanted {
-            return Err(if token == APP_TOKEN || token == BOT_TOKEN { "not_allowed_token_type" } else { "invalid_auth" }.to_owned());
+            return Err(if [APP_TOKEN, BOT_TOKEN, CONFIGURATION_TOKEN].contains(&token) {
+                "not_allowed_token_type"
+            } else {
+                "invalid_auth"
+            }
+            .to_owned());
         }
         if !scopes.is_empty() && !scopes.iter().any(|s| self.scopes.contains(*s)) {
             return Err("missing_scope".to_owned());
@@ -230,13 +241,15 @@ impl State {
             ("auth", _) => {
                 let (team, bot) = (self.team.clone(), self.bot.clone());
                 let mut us = json!({ "url": "https://fake.slack.com/", "team": "Fake", "user": "countersign", "team_id": team,
-                                     "user_id": bot, "bot_id": "B0BOT", "app_id": "A0APP" });
+                                     "user_id": bot, "bot_id": "B0BOT" });
                 if !self.enterprise.is_empty() {
                     us["enterprise_id"] = json!(self.enterprise);
                 }
                 Ok(us)
             }
             ("files", _) => self.file_info(given),
+            ("bots", _) => Ok(json!({ "bot": { "id": text(given, "bot"), "name": "countersign", "app_id": "A0APP" } })),
+            ("apps", "manifest.export") => Ok(json!({ "manifest": self.manifest })),
             ("apps", _) => Ok(json!({ "url": self.socket })),
             _ => Err("unknown_method".to_owned()),
         }

@@ -18,6 +18,7 @@ pub use state::{Channel, Fault, State, User};
 /// What the app presents; each unlike any other text, so that a story can look for it in logs and databases.
 pub const BOT_TOKEN: &str = "xoxb-fake-24681357";
 pub const APP_TOKEN: &str = "xapp-fake-97531864";
+pub const CONFIGURATION_TOKEN: &str = "xoxe.xoxp-fake-11223344";
 pub const SIGNING_SECRET: &str = "signing-secret-86429753";
 /// How long a trigger id lasts, in seconds.
 pub const TRIGGER_SECONDS: u64 = 3;

@@ -94,6 +94,8 @@ pub struct State {
     pub slow: BTreeMap<String, std::time::Duration>,
     /// Where this Slack is.
     pub base: String,
+    /// The app's manifest, as it was pasted and changed since.
+    pub manifest: Value,
     /// The organisation of workspaces that the team belongs to; empty for none.
     pub enterprise: String,
 }
@@ -155,6 +157,7 @@ impl State {
             socket: "wss://127.0.0.1:1/none".to_owned(),
             slow: BTreeMap::new(),
             base: String::new(),
+            manifest: Value::Null,
             enterprise: String::new(),
             counter: 0,
         }
