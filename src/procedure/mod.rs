@@ -17,6 +17,7 @@ mod load_field;
 mod load_freezes;
 mod load_kind;
 mod load_lines;
+mod load_obligations;
 mod load_offers;
 mod load_organisation;
 mod load_response;
