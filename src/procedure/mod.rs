@@ -30,6 +30,7 @@ pub mod model;
 mod nearest;
 pub mod organisation;
 mod patterns;
+pub mod policy;
 mod reader;
 mod remembered;
 pub mod render;

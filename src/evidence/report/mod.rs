@@ -62,7 +62,7 @@ pub const ALL: &[Report] = &[
     Report { name: "roles", answers: "Who held which role at a moment", takes: &["at", "role"] },
     Report {
         name: "samples",
-        answers: "What was drawn at random of each past period, whether it is drawn again, and whether its pack is there",
+        answers: "What was drawn at random of each past period, whether drawing again gives the same, and whether its pack is there",
         takes: PERIOD,
     },
     Report { name: "self-approvals", answers: "Approvals by whoever asked, found by reading the log again", takes: &[] },
