@@ -8,6 +8,7 @@ use super::missing;
 use super::scene::Scene;
 use super::words::{any_of, humanise, uncapitalise};
 use crate::procedure::model::{Ask, Transition};
+use crate::ticket::escalate;
 
 /// The longest action that is read from an address.
 const MAX_ACTION: usize = 80;
@@ -206,8 +207,7 @@ pub fn main(scene: &Scene<'_>) -> Vec<Button> {
     out.extend(approvals::nudge(scene));
     out.extend(offers(scene, true));
     out.extend(steps.iter().filter(|t| is_outcome(t)).map(|t| step(scene, t)));
-    let calls = scene.ticket.escalation.as_ref().is_some_and(|e| e.acknowledged_by.is_none());
-    if calls && !scene.ticket.ended && (scene.may_work() || scene.is_called()) {
+    if escalate::calls(scene.ticket) && !scene.ticket.ended && (scene.may_work() || scene.is_called()) {
         out.push(Button::click("I have seen it", "Stops the paging; the step itself is still to be taken.", Action::Seen));
     }
     out
@@ -234,7 +234,14 @@ pub fn more(scene: &Scene<'_>) -> Vec<Button> {
     out.extend(approvals::withdrawals(scene));
     let rest = possible(scene).into_iter().filter(|t| !is_forward(t) && !is_outcome(t) && scene.may_take(t));
     out.extend(rest.map(|t| step(scene, t)));
+    out.extend(saying_more(scene));
     out
+}
+
+/// The forms of steps that a press takes with nothing said.
+fn saying_more(scene: &Scene<'_>) -> Vec<Button> {
+    let steps = possible(scene).into_iter().filter(|t| t.proposes && !t.asks.is_empty() && scene.may_take(t));
+    steps.map(|t| Button { label: format!("{}, saying why", scene.label(t)), opens_form: true, ..step(scene, t) }).collect()
 }
 
 /// The ways forward that the reader may not take, and who may: “Close” is for an incident manager.
@@ -267,7 +274,11 @@ fn step<'k>(scene: &Scene<'k>, transition: &'k Transition) -> Button {
 /// A step of which the form would be empty takes effect at one click.
 fn opens_form<'k>(scene: &Scene<'k>, transition: &'k Transition) -> bool {
     let wants_fields = transition.wants.iter().any(|owed| matches!(owed.what, crate::procedure::model::OwedWhat::Field(_)));
-    let asks = !transition.asks.is_empty() || !transition.requires.fields.is_empty() || wants_fields || scene.asks_more(transition);
+    // Asking for what somebody approves is one press; who wants to say more opens its form ([`saying_more`]).
+    let asks = (!transition.asks.is_empty() && !transition.proposes)
+        || !transition.requires.fields.is_empty()
+        || wants_fields
+        || scene.asks_more(transition);
     // What has to be linked first is said before it is refused.
     asks || !missing::links_wanted(scene, transition).is_empty()
 }

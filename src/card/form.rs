@@ -29,6 +29,8 @@ pub struct Form {
     pub statement: Vec<FactLine>,
     /// Its inputs, in order.
     pub fields: Vec<FormField>,
+    /// A press takes the step with nothing said; the form is for whoever wants to say more.
+    pub at_once: bool,
     /// What it still waits for that cannot be typed here.
     pub missing: Vec<Missing>,
     /// What else is good to know before sending it.
@@ -134,6 +136,7 @@ impl Form {
             blocked: false,
             statement: Vec::new(),
             fields: Vec::new(),
+            at_once: false,
             missing: Vec::new(),
             notices: Vec::new(),
             error: None,

@@ -28,6 +28,7 @@ pub fn transition_form<'k>(scene: &Scene<'k>, transition: &'k Transition, people
         intro: transition.help.clone(),
         first: somebody_else.or_else(|| second_person(scene, transition)),
         blocked: !allowed || scene.needs_somebody_else(transition),
+        at_once: transition.proposes && fields.iter().all(|field| field.needed == Needed::No),
         fields,
         missing: steps.iter().flat_map(|step| missing::beside_fields(scene, step)).collect(),
         notices: notices(scene, transition),

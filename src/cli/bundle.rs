@@ -72,7 +72,7 @@ struct Found {
     people: Vec<Map<String, Value>>,
 }
 
-/// Writes the bundle of the log up to the signed checkpoint.
+/// Writes the bundle of the log up to the signed checkpoint; `watched` when somebody wants to see how far it is.
 ///
 /// # Errors
 /// When the database does not answer, or something in it is damaged.
@@ -83,10 +83,12 @@ pub async fn write(
     note: &Note,
     signer: &Signer,
     witnesses: &[VerifierKey],
+    watched: bool,
 ) -> anyhow::Result<Written> {
     let key = signer.verifier();
     let size = i64::try_from(Checkpoint::of_note(note, key)?.size)?;
-    let found = read(&beside.store, size).await?;
+    let bar = |what| if watched { say::progress(size.unsigned_abs(), what) } else { say::Progress::quiet() };
+    let found = read(&beside.store, size, bar("reading the log")).await?;
     let known: BTreeSet<&Number> = found.rebuilt.tickets.keys().collect();
     if let [first, ..] = wanted.missing(&known).as_slice() {
         bail!("there is no ticket {first}; nothing was exported");
@@ -110,7 +112,7 @@ pub async fn write(
     let history = Value::from(history);
     let mut writer = BundleWriter::begin(package, scope, note, key, witnesses, &history)?;
     let chosen: BTreeSet<&Number> = tickets.keys().copied().collect();
-    let files = hand_out_log(&beside.store, &mut writer, size, &chosen, wanted.all()).await?;
+    let files = hand_out_log(&beside.store, &mut writer, size, (&chosen, wanted.all()), bar("writing the bundle")).await?;
     for sha256 in &files {
         let path = beside.attachments.path(sha256)?;
         let file = std::fs::File::open(&path).with_context(|| format!("an attachment is missing: {}", path.display()))?;
@@ -128,9 +130,8 @@ pub async fn write(
 }
 
 /// The first pass: every ticket as it stood at this position, and who held which roles when.
-async fn read(store: &Store, size: i64) -> anyhow::Result<Found> {
+async fn read(store: &Store, size: i64, bar: say::Progress) -> anyhow::Result<Found> {
     let mut found = Found::default();
-    let bar = say::progress(u64::try_from(size)?, "reading the log");
     while found.rebuilt.size < size {
         let from = found.rebuilt.size;
         for (seq, bytes) in store.events_from(from, PAGE.min(size - from)).await? {
@@ -153,11 +154,10 @@ async fn hand_out_log(
     store: &Store,
     writer: &mut BundleWriter,
     size: i64,
-    chosen: &BTreeSet<&Number>,
-    all: bool,
+    (chosen, all): (&BTreeSet<&Number>, bool),
+    bar: say::Progress,
 ) -> anyhow::Result<BTreeSet<String>> {
     let mut files = BTreeSet::new();
-    let bar = say::progress(u64::try_from(size)?, "writing the bundle");
     let mut from = 0;
     while from < size {
         let to = size.min(from + PAGE);

@@ -12,6 +12,7 @@ use super::bundle::{self, Written};
 use super::selection::{Selection, Wanted};
 use super::{keyfile, say, service};
 use crate::config::Config;
+use crate::desk::Desk;
 use crate::desk::publish::{NotSigned, Publisher};
 use crate::desk::request::{Ask, Request};
 use crate::env::Env;
@@ -140,7 +141,7 @@ async fn write(
 ) -> anyhow::Result<Written> {
     let package = if folder { Package::folder(half) } else { Package::zip(half) };
     let package = package.with_context(|| format!("{} cannot be written", half.display()))?;
-    let written = bundle::write(beside, package, wanted, note, signer, keys).await?;
+    let written = bundle::write(beside, package, wanted, note, signer, keys, true).await?;
     let query = beside.desk.seal(wanted.query().to_string());
     let record = Ask::RecordExport { digest: written.digest.clone(), position: written.position, tickets: written.tickets, query };
     let recorded = beside.desk.ask(Request::of_operator(Some(person), record)).await;
@@ -175,6 +176,20 @@ async fn fresh_checkpoint(config: &Config, env: &Env, beside: &Beside) -> anyhow
     let keys: Vec<VerifierKey> = config.log.witnesses.iter().map(|w| VerifierKey::parse(&w.vkey)).collect::<Result<_, _>>()?;
     let outside = config.log.key.with_extension("checkpoint");
     let publisher = Publisher::new(desk.clone(), keyfile::signer(desk, &config.log.key, env).await?, outside, channels);
+    let (note, troubles) = checkpoint(desk, &publisher, &witnesses, &keys).await?;
+    Ok((note, keys, troubles))
+}
+
+/// The same by whoever signs already; why witnesses did not cosign, a sentence each.
+///
+/// # Errors
+/// When nothing can be signed, or the log is written too quickly for all of its witnesses.
+pub async fn checkpoint(
+    desk: &Desk,
+    publisher: &Publisher,
+    witnesses: &[Witness],
+    keys: &[VerifierKey],
+) -> anyhow::Result<(Note, Vec<String>)> {
     let mut troubles = Vec::new();
     // A running `serve` may sign a newer checkpoint between two witnesses; then both are asked again.
     for _ in 0..3 {
@@ -182,15 +197,15 @@ async fn fresh_checkpoint(config: &Config, env: &Env, beside: &Beside) -> anyhow
             publisher.publish().await?;
         }
         troubles.clear();
-        for (witness, key) in witnesses.iter().zip(&keys) {
+        for (witness, key) in witnesses.iter().zip(keys) {
             if let Err(error) = witness.cosign_latest(desk).await {
                 troubles.push(format!("the witness {} did not cosign: {error}", key.name()));
             }
         }
         let (_, note) = desk.checkpoint().await?.context("nothing was signed yet")?;
         let note = Note::parse(note.as_bytes())?;
-        if !troubles.is_empty() || cosigned_by(&note, &keys).len() == keys.len() {
-            return Ok((note, keys, troubles));
+        if !troubles.is_empty() || cosigned_by(&note, keys).len() == keys.len() {
+            return Ok((note, troubles));
         }
     }
     bail!("the log is being written so quickly that no checkpoint was cosigned by every witness; try again in a minute")

@@ -21,6 +21,7 @@ pub mod keyfile;
 pub mod keys;
 pub mod logging;
 mod monitor;
+mod packs;
 pub mod people;
 mod people_import;
 mod pipeline;

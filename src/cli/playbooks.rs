@@ -1,5 +1,6 @@
 //! `playbooks`: check a folder, adopt a changed one, show a procedure as people read it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -11,6 +12,7 @@ use crate::config::Config;
 use crate::desk::founding;
 use crate::env::Env;
 use crate::procedure::model::{Library, Permission};
+use crate::procedure::policy;
 use crate::procedure::render::render_kind;
 use crate::procedure::targets::{differences, render, targets};
 
@@ -54,6 +56,18 @@ enum Action {
         #[arg(long, value_name = "FILE")]
         compare: Option<PathBuf>,
     },
+    /// Print a page of policy, made from the playbooks: what needs a record, who approves, when, emergencies, and proof. With
+    /// --compare, exit code 1 when the page that was signed off says something else.
+    Policy {
+        /// The folder; left out, the configured one, or those built in.
+        dir: Option<PathBuf>,
+        /// Of which kind.
+        #[arg(long, value_name = "KIND", default_value = "change")]
+        kind: String,
+        /// What was signed off: a file with such a page.
+        #[arg(long, value_name = "FILE")]
+        compare: Option<PathBuf>,
+    },
     /// Print a procedure as people read it, with the responses that open it.
     Show {
         /// The kind, such as incident.
@@ -72,6 +86,7 @@ pub async fn run(config: impl FnOnce() -> anyhow::Result<Config>, env: &Env, arg
         Action::Check { dir } => check(config, dir, args.json),
         Action::Adopt { dir, why, by } => adopt(&config()?, env, dir, &why, by.as_deref(), args.json).await,
         Action::Show { kind, dir } => show(config, dir, &kind, args.json),
+        Action::Policy { dir, kind, compare } => page(config, dir, &kind, compare.as_deref(), args.json),
         Action::Targets { dir, compare } => promised(config, dir, compare.as_deref(), args.json),
     }
 }
@@ -170,6 +185,53 @@ fn promised(
     Ok(ExitCode::from(u8::from(!found.is_empty())))
 }
 
+/// The lines of each kind's policy that are no more, or new.
+fn changed_policies(before: &Library, after: &Library) -> BTreeMap<String, Vec<String>> {
+    let of = |name: &String| {
+        let now = policy::policy(after, name)?;
+        let then = policy::policy(before, name).map(|page| page.lines).unwrap_or_default();
+        Some((name.clone(), policy::differences(&then, &now.lines))).filter(|(_, lines)| !lines.is_empty())
+    };
+    after.kinds.keys().filter_map(of).collect()
+}
+
+fn page(
+    config: impl FnOnce() -> anyhow::Result<Config>,
+    dir: Option<PathBuf>,
+    kind: &str,
+    compare: Option<&Path>,
+    as_json: bool,
+) -> anyhow::Result<ExitCode> {
+    let (_, files) = files(config, dir)?;
+    let Ok(library) = crate::procedure::load(files) else {
+        bail!("these playbooks have mistakes; `countersign playbooks check` shows each place");
+    };
+    let Some(page) = policy::policy(&library, kind) else {
+        let known: Vec<&str> = library.kinds.keys().map(String::as_str).collect();
+        bail!("there is no kind {kind}; there are {}", known.join(", "));
+    };
+    let Some(compare) = compare else {
+        if as_json {
+            say::json(&page)?;
+        } else {
+            say::line(format!("# {}", page.title));
+            say::line(format!("Version {}, of the procedure {} and the organisation {}.", page.version, page.procedure, page.organisation));
+            page.lines.iter().for_each(say::line);
+        }
+        return Ok(ExitCode::SUCCESS);
+    };
+    let signed = std::fs::read_to_string(compare).with_context(|| format!("{} cannot be read", compare.display()))?;
+    // Its title and the line of its version are not rules.
+    let signed: Vec<String> = signed.lines().filter(|l| l.starts_with("- ") || l.starts_with("## ")).map(str::to_owned).collect();
+    let found = policy::differences(&signed, &page.lines);
+    match as_json {
+        true => say::json(&json!({ "differences": found }))?,
+        false if found.is_empty() => say::line("What was signed off is what counts."),
+        false => found.iter().for_each(say::line),
+    }
+    Ok(ExitCode::from(u8::from(!found.is_empty())))
+}
+
 fn summary(library: &Library) -> String {
     let kinds: Vec<&str> = library.kinds.keys().map(String::as_str).collect();
     let responses: Vec<&str> = library.responses.iter().map(|r| r.name.as_str()).collect();
@@ -190,7 +252,10 @@ async fn adopt(config: &Config, env: &Env, dir: Option<PathBuf>, why: &str, by: 
     let (place, files) = files(|| Ok(config.clone()), dir)?;
     let desk = beside::open(config, env).await?.desk;
     let person = beside::acting_with(&desk, by, Permission::Administer, "administer")?;
+    let before = desk.snapshot().procedures.current().cloned();
     let change = founding::adopt(&desk, Some(person.state.id), files, why).await?;
+    let after = desk.snapshot().procedures.current().cloned();
+    let changed = before.zip(after).map(|(before, after)| changed_policies(&before, &after)).unwrap_or_default();
     let same = |a: &Path, b: &Path| a.canonicalize().ok().is_some_and(|a| b.canonicalize().ok() == Some(a));
     if given && !place.as_deref().zip(config.playbooks.as_deref()).is_some_and(|(a, b)| same(a, b)) {
         let served = config.playbooks.as_deref().map_or_else(|| "the built-in ones".to_owned(), |p| p.display().to_string());
@@ -199,11 +264,15 @@ async fn adopt(config: &Config, env: &Env, dir: Option<PathBuf>, why: &str, by: 
         ));
     }
     if as_json {
-        say::json(&json!({ "adopted": change.is_some(), "change": change }))?;
+        say::json(&json!({ "adopted": change.is_some(), "change": change, "policies": changed }))?;
     } else {
         match change {
             Some(change) => say::line(format!("Adopted by {}: {change}. Open tickets keep the version that they began with.", person.name)),
             None => say::line("These are the playbooks that count already; nothing was recorded."),
+        }
+        for (kind, lines) in &changed {
+            say::line(format!("The {kind} policy changes:"));
+            lines.iter().for_each(say::line);
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -72,6 +72,12 @@ pub fn progress(total: u64, what: &'static str) -> Progress {
 }
 
 impl Progress {
+    /// Of what nobody waits for.
+    #[must_use]
+    pub fn quiet() -> Self {
+        Self { what: "", total: 0, bar: None, told: AtomicU64::new(0) }
+    }
+
     /// So many steps are done.
     pub fn set_position(&self, done: u64) {
         if let Some(bar) = &self.bar {

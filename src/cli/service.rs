@@ -36,7 +36,9 @@ use crate::outbound::witness::Witness;
 use crate::store::Store;
 use crate::store::attachments::Attachments;
 
+use super::beside::Beside;
 use super::keyfile;
+use super::packs::{self, Archivist};
 
 /// How often the scheduler looks.
 const TICK: Duration = Duration::from_millis(250);
@@ -67,6 +69,8 @@ pub struct Service {
     pub pagers: Vec<Arc<dyn Pager>>,
     /// The calendar of shifts, if there is one.
     pub shifts: Option<Arc<Shifts>>,
+    /// Writes what was drawn at random.
+    pub archivist: Arc<Archivist>,
 }
 
 /// A service that listens.
@@ -141,11 +145,20 @@ impl Service {
         attachments.sweep(LEFT_BEHIND).with_context(|| format!("the folder {}", config.attachments.display()))?;
         let own = config.playbooks.is_some();
         let founding = Founding { origin: config.log.origin.clone(), demo, playbooks: playbooks_of(&config)?, own };
-        let desk = founding::open(store, attachments, env.clone(), founding).await?;
+        let desk = founding::open(store.clone(), attachments.clone(), env.clone(), founding).await?;
         let signer = keyfile::signer(&desk, &config.log.key, &env).await?;
-        let (witnesses, channels) = witnesses_of(&config)?.into_iter().unzip();
+        let (witnesses, channels): (Vec<Witness>, Vec<String>) = witnesses_of(&config)?.into_iter().unzip();
+        let witnesses = Arc::new(witnesses);
+        let keys = config.log.witnesses.iter().map(|w| VerifierKey::parse(&w.vkey)).collect::<Result<_, _>>()?;
         let outside = config.log.key.with_extension("checkpoint");
         let publisher = Arc::new(Publisher::new(desk.clone(), signer, outside, channels));
+        let archivist = Arc::new(Archivist {
+            beside: Beside { desk: desk.clone(), store, attachments },
+            publisher: Arc::clone(&publisher),
+            signer: keyfile::signer(&desk, &config.log.key, &env).await?,
+            witnesses: Arc::clone(&witnesses),
+            keys,
+        });
         let witness = config.witness.as_ref().map(|w| cosigner(w, &env)).transpose()?;
         let slack = config.slack.clone().map(|settings| Slack::new(settings, &config.public_url, env)).transpose()?.map(Arc::new);
         if slack.is_some() {
@@ -159,7 +172,7 @@ impl Service {
         }
         let shifts = config.on_call.calendar.clone().map(Shifts::new).transpose()?.map(Arc::new);
         let app = App::new(desk, Arc::new(config), witness, chat, demo);
-        Ok(Self { app, publisher, witnesses: Arc::new(witnesses), slack, pagers, shifts })
+        Ok(Self { app, publisher, witnesses, slack, pagers, shifts, archivist })
     }
 
     /// Starts to listen, and to do what time asks.
@@ -173,6 +186,7 @@ impl Service {
             tokio::spawn(scheduler(self.app.clone(), stopped.clone())),
             tokio::spawn(signer(Arc::clone(&self.publisher), Arc::clone(&self.witnesses), self.app.desk.clone(), stopped.clone())),
             tokio::spawn(cosigners(Arc::clone(&self.witnesses), self.app.desk.clone(), stopped.clone())),
+            tokio::spawn(packs::keep(self.archivist, stopped.clone())),
         ];
         if self.app.chat.is_some() {
             tasks.push(tokio::spawn(slack::transcript::keep(self.app.clone(), stopped.clone())));

@@ -127,6 +127,7 @@ fn numbers_of(command: &Command) -> Vec<Number> {
     match command {
         Command::Take(take) => numbers.extend(take.steps.iter().filter_map(|s| s.other.clone())),
         Command::Link { to: Some(to), .. } => numbers.push(to.clone()),
+        Command::Oblige { drawn: Some(drawn), .. } => numbers.extend(drawn.drawn.iter().cloned()),
         Command::Deployed(report) => numbers.extend(report.deployment.names.iter().chain(&report.models).cloned()),
         _ => {}
     }

@@ -13,10 +13,11 @@
 //! - [`accounts`]: whose a chat account is, and how it becomes somebody's;
 //! - [`append`]: events into canonical bytes, leaves and tiles;
 //! - [`prepare`]: alerts sealed before the queue; [`matching`]: which playbook takes them;
+//! - `unchanged`: sealed texts that are sent as they stand;
 //! - `moved`: a ticket's versions, and what changed while somebody was reading;
 //! - [`query`]: what pages and programs ask, by people who may;
 //! - [`tick`]: what time does: deadlines, repeats to tell, forgeries to count;
-//! - [`obligations`]: what comes due again and again;
+//! - [`obligations`]: what comes due again and again; [`draws`]: what of a past period is drawn at random then, and kept;
 //! - [`campaign`]: reviews of many lines;
 //! - [`oncall`]: whose turn it is, and what the calendar of shifts says; [`paging`]: who is paged, and whom that did not reach;
 //! - [`heartbeat`]: monitoring tools that fall silent;
@@ -39,6 +40,7 @@ pub mod clerk;
 pub mod clockwatch;
 pub mod compare;
 mod deciding;
+pub mod draws;
 pub mod founding;
 pub mod health;
 pub mod heartbeat;
@@ -64,6 +66,7 @@ mod reshape;
 pub mod rooms;
 pub mod tick;
 pub mod turn;
+mod unchanged;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -139,6 +142,8 @@ pub(crate) struct Inner {
     pub(crate) forgeries: Mutex<tick::Forgeries>,
     /// When each recurring obligation last came due; none until the log was asked.
     pub(crate) obliged: Mutex<Option<BTreeMap<String, Timestamp>>>,
+    /// A run may have drawn what is to be written as a pack; looked for at the start in any case.
+    pub(crate) packs_owed: AtomicBool,
     /// Reviews whose lines could not be frozen in time, and when that was last tried.
     pub(crate) unfrozen: Mutex<BTreeMap<Number, Timestamp>>,
     /// Held while somebody does what is due: whoever comes meanwhile waits for it, instead of finding nothing to do.
@@ -234,6 +239,7 @@ impl Desk {
             matcher: matching::Matcher::default(),
             forgeries: Mutex::default(),
             obliged: Mutex::default(),
+            packs_owed: AtomicBool::new(true),
             unfrozen: Mutex::default(),
             ticking: tokio::sync::Mutex::default(),
             signing: RwLock::default(),
@@ -284,7 +290,7 @@ impl Desk {
     /// # Errors
     /// A refusal (somebody may not, or it is not possible now), or that nothing could be stored.
     pub async fn ask(&self, request: Request) -> Result<Answer, Unanswered> {
-        let request = self.with_lines(request).await;
+        let request = self.without_the_same(self.with_lines(request).await).await;
         // Only what may look at other tickets is kept for another turn: to copy what a delivery brings would cost too much.
         let again = request.looks_elsewhere().then(|| request.clone());
         let mut answer = self.ask_once(request).await;

@@ -1,8 +1,10 @@
 //! What the organisation has to do again and again: each time that it comes due opens its record, once however many
 //! replicas look; what came due while nobody was there is recorded as missed, but for the last time, which is made up for.
+//! Where tickets of a past period are drawn, every such time is made up for.
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 use super::Desk;
 use super::known::read_event;
@@ -11,10 +13,12 @@ use crate::env::Timestamp;
 use crate::procedure::estate::Obligation;
 use crate::store::StoreError;
 use crate::ticket::command::Command;
-use crate::ticket::event::{Checked, Fact};
+use crate::ticket::event::{Checked, Drawn, Fact};
 
 /// Missed times of one obligation that are recorded one by one in one commit.
 const MOST_MISSED: usize = 400;
+/// Times of one obligation that draws which are made up for; earlier ones were missed.
+const MOST_MADE_UP: usize = 12;
 /// Tickets that one run of a check tells, and opens records for; the next run finds the others.
 const MOST_FOUND: usize = 500;
 
@@ -30,11 +34,17 @@ impl Desk {
         for obligation in obligations {
             let now = self.now();
             match last.get(&obligation.name) {
-                None => self.oblige(obligation, None, Vec::new(), now).await,
+                None => drop(self.oblige(obligation, None, Vec::new(), now).await),
                 Some(last) => {
                     let mut due = times(obligation, *last, now);
-                    if let Some(latest) = due.pop() {
-                        self.oblige(obligation, Some(latest), due, latest).await;
+                    // What a past quarter had can still be drawn from: nothing is lost by having been away.
+                    let makes_up = if obligation.draw.is_some() { MOST_MADE_UP } else { 1 };
+                    let made_up = due.split_off(due.len().saturating_sub(makes_up));
+                    let mut missed = due;
+                    for at in made_up {
+                        if !self.oblige(obligation, Some(at), std::mem::take(&mut missed), at).await {
+                            break;
+                        }
                     }
                 }
             }
@@ -65,20 +75,19 @@ impl Desk {
         Ok(last)
     }
 
-    async fn oblige(&self, obligation: &Obligation, due: Option<Timestamp>, missed: Vec<Timestamp>, counts_to: Timestamp) {
+    /// Whether it is on record now.
+    async fn oblige(&self, obligation: &Obligation, due: Option<Timestamp>, missed: Vec<Timestamp>, counts_to: Timestamp) -> bool {
         // The same key for everybody who looks: whichever replica comes first records it.
         let key = format!("obligation/{}/{}", obligation.name, due.map_or_else(|| "began".to_owned(), |at| at.to_string()));
-        let mut checked = None;
-        if let (Some(check), Some(_)) = (&obligation.check, due) {
-            match self.checks(check).await {
-                Ok(found) => checked = Some(Checked { found: found.found.into_iter().take(MOST_FOUND).collect(), ..found }),
-                Err(error) => {
-                    tracing::warn!(%error, obligation = obligation.name, "a check could not be run; it stays due");
-                    return;
-                }
+        let (checked, drawn) = match self.looked(obligation, due).await {
+            Ok(looked) => looked,
+            Err(error) => {
+                tracing::warn!(%error, obligation = obligation.name, "a check or a draw could not be made; it stays due");
+                return false;
             }
-        }
-        let command = Command::Oblige { obligation: obligation.name.clone(), due, missed, checked };
+        };
+        let packs = drawn.as_ref().is_some_and(|drawn| drawn.pack);
+        let command = Command::Oblige { obligation: obligation.name.clone(), due, missed, checked, drawn };
         let mut request = Request::of_scheduler(Ask::Ticket(Box::new(command)));
         request.dedupe = Some(Dedupe { digest: key.clone(), key });
         match self.ask(request).await {
@@ -86,9 +95,33 @@ impl Desk {
                 if let Some(last) = self.inner().obliged.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
                     last.insert(obligation.name.clone(), counts_to);
                 }
+                if packs {
+                    self.inner().packs_owed.store(true, Ordering::Relaxed);
+                }
+                true
             }
-            Err(error) => tracing::warn!(%error, obligation = obligation.name, "an obligation could not be recorded; it stays due"),
+            Err(error) => {
+                tracing::warn!(%error, obligation = obligation.name, "an obligation could not be recorded; it stays due");
+                false
+            }
         }
+    }
+
+    /// What a run finds, or draws.
+    async fn looked(&self, obligation: &Obligation, due: Option<Timestamp>) -> Result<(Option<Checked>, Option<Drawn>), StoreError> {
+        let Some(due) = due else { return Ok((None, None)) };
+        let checked = match &obligation.check {
+            Some(check) => {
+                let found = self.checks(check).await?;
+                Some(Checked { found: found.found.into_iter().take(MOST_FOUND).collect(), ..found })
+            }
+            None => None,
+        };
+        let drawn = match &obligation.draw {
+            Some(rule) => Some(self.drawn(rule, due, obligation.schedule.zone).await?),
+            None => None,
+        };
+        Ok((checked, drawn))
     }
 }
 

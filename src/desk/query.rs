@@ -83,6 +83,27 @@ pub(super) fn sealed_in(ticket: &Ticket) -> impl Iterator<Item = i64> {
     fields.chain(ticket.files.iter().map(|f| f.seq)).chain(ticket.links.iter().map(|l| l.seq))
 }
 
+/// Looks for the first position in order that is not earlier than something, by halves.
+struct Halving {
+    low: i64,
+    high: i64,
+}
+
+impl Halving {
+    /// Where to look next; none once `low` is the one.
+    fn middle(&self) -> Option<i64> {
+        (self.low < self.high).then(|| self.low + (self.high - self.low) / 2)
+    }
+
+    fn seen(&mut self, position: i64, earlier: bool) {
+        if earlier {
+            self.low = position + 1;
+        } else {
+            self.high = position;
+        }
+    }
+}
+
 impl Desk {
     /// Refuses a person who may not look (or export, or administer).
     ///
@@ -276,17 +297,12 @@ impl Desk {
     /// When the person may not look.
     pub async fn position_at(&self, viewer: &Person, at: Timestamp) -> Result<i64, NoView> {
         self.allow(viewer, Permission::Read)?;
-        let (mut low, mut high) = (0, self.store().size().await?);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let bytes = self.store().event(middle).await?.ok_or_else(|| NoView::NotFound(format!("event {middle}")))?;
-            if read_event(middle, &bytes)?.at < at {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
+        let mut search = Halving { low: 0, high: self.store().size().await? };
+        while let Some(position) = search.middle() {
+            let bytes = self.store().event(position).await?.ok_or_else(|| NoView::NotFound(format!("event {position}")))?;
+            search.seen(position, read_event(position, &bytes)?.at < at);
         }
-        Ok(low)
+        Ok(search.low)
     }
 
     /// Plaintext of the tickets' sealed fields, file names, links' targets, and reasons for having no link, read together.
@@ -466,5 +482,23 @@ impl Desk {
     pub async fn identity(&self) -> Result<Identity, StoreError> {
         let head = self.store().head().await?.ok_or_else(|| StoreError::Unreadable("there is no log".to_owned()))?;
         Ok(Identity { origin: head.origin, vkey: Some(head.vkey).filter(|v| !v.is_empty()), demo: head.demo })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Halving;
+
+    // proves: REC-16
+    #[test]
+    fn a_moment_in_a_log_of_ten_million_events_is_found_in_two_dozen_looks() {
+        for (size, wanted) in [(10_000_000, 0), (10_000_000, 4_999_999), (10_000_000, 9_999_999), (10_000_000, 10_000_000), (0, 0)] {
+            let (mut search, mut looks) = (Halving { low: 0, high: size }, 0);
+            while let Some(position) = search.middle() {
+                looks += 1;
+                search.seen(position, position < wanted);
+            }
+            assert!(search.low == wanted && looks <= 24, "{looks} looks for {wanted} of {size}");
+        }
     }
 }

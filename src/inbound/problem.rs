@@ -128,6 +128,7 @@ fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::LineDecided { .. }
         | Refusal::LinesFrozen { .. }
         | Refusal::LinkStays { .. }
+        | Refusal::LinkUsed { .. }
         | Refusal::AlreadySettled { .. }
         | Refusal::NoApprovalNeeded { .. }
         | Refusal::NoDecision { .. }

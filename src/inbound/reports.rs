@@ -11,7 +11,7 @@ use crate::desk::query::NoView;
 use crate::env::Timestamp;
 use crate::evidence::report::closing::{EvidenceGaps, Wrong};
 use crate::evidence::report::people::{Holder, Roles, combined};
-use crate::evidence::report::{ALL, Around, Report, alerts, of_tickets};
+use crate::evidence::report::{ALL, Around, Found, Report, alerts, of_tickets};
 use crate::people::Person;
 use crate::procedure::model::Permission;
 use crate::ticket::event::Event;
@@ -20,7 +20,7 @@ use crate::ticket::state::Ticket;
 /// Rows read at a time.
 const PAGE: i64 = 1000;
 /// Reports on what is not finished: the oldest of it weighs most, so that they look at all of it.
-const OF_ALL: [&str; 3] = ["corrective-actions", "deployments", "reviews"];
+const OF_ALL: [&str; 4] = ["corrective-actions", "deployments", "reviews", "samples"];
 
 /// What is asked of a report.
 #[derive(Clone, Debug, Default)]
@@ -92,6 +92,7 @@ pub async fn report(desk: &Desk, viewer: &Person, report: &Report, wanted: &Want
             report.answer()
         }
         "roles" => feed.roles().await?,
+        "samples" => feed.samples().await?,
         "self-approvals" => feed.self_approvals().await?,
         name => feed.tickets(name).await?,
     };
@@ -193,6 +194,39 @@ impl Feed<'_> {
             .collect();
         let summary = json!({ "approvals": approvals, "self_approvals": slipped, "by_exception": found.len() - slipped });
         Ok(json!({ "summary": summary, "rows": rows, "rows_left_out": 0 }))
+    }
+
+    /// Each draw that came due in the period, drawn once more; and its pack, if it is where it was put.
+    async fn samples(&self) -> Result<Value, NoView> {
+        let within = |at: Timestamp| self.wanted.from.is_none_or(|from| from <= at) && self.wanted.to.is_none_or(|to| at < to);
+        let (mut found, mut differ, mut packs, mut missing) = (Found::default(), 0, 0, 0);
+        for seen in self.desk.draws(self.viewer).await?.into_iter().filter(|seen| within(seen.due)) {
+            let drawn = &seen.drawn;
+            let again = self.desk.draws_again(self.viewer, drawn).await?;
+            let kept = match &seen.pack {
+                Some(pack) if self.is_kept(&pack.sha256, pack.size).await => "kept",
+                Some(_) => "missing",
+                None if drawn.pack => "not written yet",
+                None => "",
+            };
+            differ += i64::from(!again);
+            packs += i64::from(kept == "kept");
+            missing += i64::from(!matches!(kept, "kept" | ""));
+            found.push(json!({
+                "ticket": seen.record, "of": seen.obligation, "due": seen.due, "ended_from": drawn.from, "ended_before": drawn.to,
+                "population": drawn.population, "drawn": drawn.drawn, "drawn_again": if again { "the same" } else { "something else" },
+                "seed": drawn.seed, "population_sha256": drawn.digest, "pack": kept,
+                "pack_sha256": seen.pack.as_ref().map(|pack| &pack.sha256),
+            }));
+        }
+        let draws = found.count();
+        Ok(found.answer(json!({ "draws": draws, "drawn_differently": differ, "packs": packs, "packs_missing": missing })))
+    }
+
+    /// Whether a pack is there, as long as it was.
+    async fn is_kept(&self, sha256: &str, size: i64) -> bool {
+        let Ok(place) = self.desk.attachments().pack(sha256) else { return false };
+        tokio::fs::metadata(place).await.is_ok_and(|there| i64::try_from(there.len()) == Ok(size))
     }
 
     /// Reads every file again, which only people who may export are given the time for.

@@ -187,6 +187,10 @@ fn known<'d>(
         Sort::Approval => ("a transition of this kind that needs approval", approvals(kind?)),
         Sort::Phase => ("a phase of this kind", phases(kind?).into_iter().chain(kind?.proofs.keys().map(String::as_str)).collect()),
         Sort::System => ("a system of organisation.yaml", organisation?.estate.systems.keys().map(String::as_str).collect()),
+        Sort::Kind => {
+            let read = drafts.kinds.iter().map(|(_, d)| d.kind.name.as_str());
+            ("a kind", read.chain(drafts.broken_kinds.iter().map(String::as_str)).collect())
+        }
         // A kind that is not there is passed over at run time.
         Sort::StatusOf(of) => {
             let (_, other) = drafts.kinds.iter().find(|(_, d)| d.kind.name == *of)?;

@@ -5,9 +5,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chrono::{NaiveDate, NaiveTime};
+use chrono::{Datelike, Months, NaiveDate, NaiveTime};
 use indexmap::IndexMap;
 
+use super::calendar::begins;
 use super::expression::Expression;
 use crate::env::Timestamp;
 
@@ -196,6 +197,48 @@ pub struct Obligation {
     pub due: Duration,
     /// Each run looks for something, and opens such a record for every ticket that it finds, once; none: each run opens one.
     pub check: Option<Check>,
+    /// Each run draws tickets at random, and its record names them.
+    pub draw: Option<Draw>,
+}
+
+/// What a run draws at random from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draw {
+    /// Kinds of ticket.
+    pub kinds: Vec<String>,
+    /// Statuses in which they ended; any when empty.
+    pub standing: Vec<String>,
+    /// They ended in the last whole one of these before the run came due.
+    pub ended_in: Span,
+    /// How many are drawn; all where there are no more.
+    pub size: usize,
+    /// What is drawn is written as a signed bundle that is kept.
+    pub pack: bool,
+}
+
+/// A part of the calendar, in the zone of the schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Span {
+    /// From the first of a month on.
+    Month,
+    /// From the first of January, April, July or October on.
+    Quarter,
+}
+
+impl Span {
+    /// When the last whole one before `at` began, and when it was over.
+    #[must_use]
+    pub fn last_before(self, at: Timestamp, zone: chrono_tz::Tz) -> (Timestamp, Timestamp) {
+        let months = match self {
+            Self::Month => 1,
+            Self::Quarter => 3,
+        };
+        let today = at.utc().with_timezone(&zone).date_naive();
+        let this = today.with_day(1).and_then(|day| day.checked_sub_months(Months::new(today.month0() % months)));
+        let last = this.and_then(|this| this.checked_sub_months(Months::new(months)));
+        let starts = |day: Option<NaiveDate>| day.map_or(at, |day| begins(zone, day.and_time(NaiveTime::MIN)));
+        (starts(last), starts(this))
+    }
 }
 
 /// What a run looks for.
@@ -260,4 +303,26 @@ pub struct Override {
     pub starts: Timestamp,
     /// Until this moment.
     pub ends: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_quarter_and_month_are_whole_and_in_the_local_calendar() {
+        let at = |text: &str| Timestamp::parse(text).expect("a time");
+        let (utc, berlin) = (chrono_tz::UTC, chrono_tz::Europe::Berlin);
+        for (span, zone, now, from, to) in [
+            (Span::Quarter, utc, "2026-04-08T09:00:00Z", "2026-01-01T00:00:00Z", "2026-04-01T00:00:00Z"),
+            (Span::Quarter, utc, "2026-03-31T23:59:59Z", "2025-10-01T00:00:00Z", "2026-01-01T00:00:00Z"),
+            (Span::Quarter, utc, "2026-04-01T00:00:00Z", "2026-01-01T00:00:00Z", "2026-04-01T00:00:00Z"),
+            // Where it is summer already, the quarter is over two hours earlier.
+            (Span::Quarter, berlin, "2026-07-08T07:00:00Z", "2026-03-31T22:00:00Z", "2026-06-30T22:00:00Z"),
+            (Span::Quarter, berlin, "2026-03-31T22:00:00Z", "2025-12-31T23:00:00Z", "2026-03-31T22:00:00Z"),
+            (Span::Month, utc, "2028-03-31T12:00:00Z", "2028-02-01T00:00:00Z", "2028-03-01T00:00:00Z"),
+        ] {
+            assert_eq!(span.last_before(at(now), zone), (at(from), at(to)), "{span:?} before {now}");
+        }
+    }
 }

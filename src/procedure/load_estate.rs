@@ -6,14 +6,12 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use super::calendar::begins;
-use super::estate::{Check, Delegation, DeployedFrom, Estate, Freeze, OTHER_SYSTEM, Obligation, SingleOperator, System, SystemRole};
-use super::finding::At;
-use super::load_kind::TICKET;
-use super::load_organisation::zone;
+use super::estate::{Delegation, DeployedFrom, Estate, Freeze, OTHER_SYSTEM, Obligation, SingleOperator, System, SystemRole};
+use super::load_obligations::{obligations, schedule};
 use super::load_rota::read_rota;
 use super::reader::{Page, Section, Sort, members, named_members, short};
 use super::schedule::Schedule;
-use super::yaml::{Node, Yaml};
+use super::yaml::Node;
 use crate::env::Timestamp;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -194,6 +192,7 @@ fn single_operator(page: &Page, node: &Node, parent: &Section<'_, '_>, here: chr
         of_type: "single-operator".to_owned(),
         due: 7 * DAY,
         check: None,
+        draw: None,
     };
     Some((SingleOperator { person: person?, kinds: kinds?, why: why?, until: until? }, review))
 }
@@ -209,50 +208,4 @@ fn freezes(page: &Page, node: &Node, here: chrono_tz::Tz) -> Vec<Freeze> {
         out.extend(dates.map(|(starts, ends)| Freeze { name, why, starts, ends, systems }));
     }
     out
-}
-
-fn schedule(page: &Page, node: &Node, zone: chrono_tz::Tz) -> Option<Schedule> {
-    let scalar = page.scalar(node, "a cron expression")?;
-    match Schedule::parse(&scalar.text, zone) {
-        Ok(schedule) => Some(schedule),
-        Err(why) => {
-            page.find(node.at, format!("`{}` is not a schedule: {}. Write one like `0 9 1 */3 *`.", short(&scalar.text), short(&why)));
-            None
-        }
-    }
-}
-
-fn obligations(page: &Page, node: &Node, here: chrono_tz::Tz) -> Vec<Obligation> {
-    let mut out = Vec::new();
-    for (name, key, value) in named_members(page, node, 200, "obligations") {
-        let Some(section) = Section::of(page, value, key.at, format!("obligation `{name}`")) else { continue };
-        let title = section.need("title", "what the record is called").and_then(|n| page.text(n)).unwrap_or_default();
-        let zone = section.get("zone").and_then(|n| zone(page, n)).unwrap_or(here);
-        let schedule = section.need("cron", "when, as in `0 9 1 */3 *`").and_then(|n| schedule(page, n, zone));
-        let check = section.get("check").and_then(|n| check(page, n, section.at("check")));
-        let usual = if check.is_some() { "finding" } else { "review" };
-        let kind = section.get("kind").and_then(|n| page.word(n)).unwrap_or_else(|| usual.to_owned());
-        let of_type = section.need("type", "the record's sub-type").and_then(|n| page.word(n)).unwrap_or_default();
-        let due = section.need("due", "how long it may take").and_then(|n| page.duration(n, MINUTE, 366 * DAY)).map_or(DAY, |(d, _)| d);
-        section.done();
-        out.extend(schedule.map(|schedule| Obligation { name, title, schedule, kind, of_type, due, check }));
-    }
-    out
-}
-
-/// `self-approvals`, or `{ kind: …, when: … }`, perhaps with `left: true`.
-fn check(page: &Page, node: &Node, at: At) -> Option<Check> {
-    if let Yaml::Scalar(scalar) = &node.value {
-        if scalar.text != "self-approvals" {
-            page.find(node.at, format!("`{}` is no check; write `self-approvals`, or `{{ kind: …, when: … }}`.", short(&scalar.text)));
-            return None;
-        }
-        return Some(Check::SelfApprovals);
-    }
-    let section = Section::of(page, node, at, "`check`")?;
-    let kind = section.need("kind", "the kind of the tickets that are looked at").and_then(|n| page.word(n));
-    let when = section.need("when", "what is looked for").and_then(|n| page.expression(n, TICKET));
-    let left = section.get("left").and_then(|n| page.truth(n)).unwrap_or(false);
-    section.done();
-    Some(Check::Tickets { kind: kind?, when: when?, left })
 }

@@ -20,6 +20,8 @@ use super::yaml::{Node, Scalar, Yaml};
 pub(super) enum Sort {
     Role,
     Group,
+    /// A kind of ticket.
+    Kind,
     Calendar,
     Taxonomy,
     /// A value of the taxonomy with this name.

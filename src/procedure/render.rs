@@ -388,16 +388,16 @@ fn render_response(out: &mut String, response: &Response, kind: &Kind) {
     }
 }
 
-fn label(kind: &Kind, field: &str) -> String {
+pub(super) fn label(kind: &Kind, field: &str) -> String {
     kind.fields.get(field).map_or_else(|| field.to_owned(), |f| f.label.clone())
 }
 
-fn labels(kind: &Kind, fields: &[String]) -> String {
+pub(super) fn labels(kind: &Kind, fields: &[String]) -> String {
     list(&fields.iter().map(|f| label(kind, f)).collect::<Vec<_>>(), "and")
 }
 
 /// `a, b and c`
-fn list(words: &[String], last: &str) -> String {
+pub(super) fn list(words: &[String], last: &str) -> String {
     match words {
         [] => "nobody".to_owned(),
         [one] => one.clone(),

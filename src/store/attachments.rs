@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+/// The folder of packs, beside the files' own.
+const PACKS: &str = "packs";
+
 /// What is known of a file while requests are at it.
 #[derive(Debug, Default)]
 struct Flight {
@@ -165,6 +168,39 @@ impl Attachments {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a SHA-256 in hex"));
         }
         Ok(self.place(sha256))
+    }
+
+    /// Where the pack whose file has this SHA-256 stands, beside the files.
+    ///
+    /// # Errors
+    /// When the name is not 64 hex digits.
+    pub fn pack(&self, sha256: &str) -> io::Result<PathBuf> {
+        self.path(sha256)?;
+        Ok(self.folder.join(PACKS).join(format!("{sha256}.zip")))
+    }
+
+    /// A file in the packs' folder that nobody else writes, until it has its name.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn unfinished_pack(&self, unique: &str) -> io::Result<PathBuf> {
+        let folder = self.folder.join(PACKS);
+        std::fs::create_dir_all(&folder)?;
+        Ok(folder.join(format!(".{unique}")))
+    }
+
+    /// Gives an unfinished pack its name. When this returns, the disk has it under that name.
+    ///
+    /// # Errors
+    /// When the disk says no, or the name is not 64 hex digits.
+    pub fn finish_pack(&self, unfinished: &Path, sha256: &str) -> io::Result<()> {
+        let place = self.pack(sha256)?;
+        std::fs::File::open(unfinished)?.sync_all()?;
+        std::fs::rename(unfinished, &place)?;
+        for folder in place.parent().into_iter().chain([self.folder.as_path()]) {
+            std::fs::File::open(folder)?.sync_all()?;
+        }
+        Ok(())
     }
 
     /// The folder.

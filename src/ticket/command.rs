@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::alert::Alert;
 use super::deployment::Deployment;
-use super::event::{Checked, Pinned};
+use super::event::{Checked, Drawn, Pack, Pinned};
 use super::lines::{LineAsked, LinesScope, Verdict};
 use super::number::Number;
 use crate::env::Timestamp;
@@ -108,8 +108,10 @@ pub enum Command {
     /// A deadline came due; from the scheduler only.
     Fire { ticket: Number, deadline: String, came_due: Timestamp },
     /// An obligation of the organisation came due at `due`; the times in `missed` passed unnoticed. With no `due` it counts
-    /// from now on. From the scheduler only. `checked`: what its check came to.
-    Oblige { obligation: String, due: Option<Timestamp>, missed: Vec<Timestamp>, checked: Option<Checked> },
+    /// from now on. From the scheduler only. `checked`: what its check came to. `drawn`: what it drew.
+    Oblige { obligation: String, due: Option<Timestamp>, missed: Vec<Timestamp>, checked: Option<Checked>, drawn: Option<Drawn> },
+    /// The signed bundle of what was drawn for this record was written; from the scheduler only.
+    KeepPack { ticket: Number, pack: Pack },
 }
 
 /// A page that reached nobody.
@@ -186,6 +188,7 @@ impl Command {
             Self::MissPage { .. } => "MissPage",
             Self::Fire { .. } => "Fire",
             Self::Oblige { .. } => "Oblige",
+            Self::KeepPack { .. } => "KeepPack",
         }
     }
 
@@ -221,6 +224,7 @@ impl Command {
             | Self::AnswerPage { ticket, .. }
             | Self::NoticeReached { ticket, .. }
             | Self::MissPage { ticket, .. }
+            | Self::KeepPack { ticket, .. }
             | Self::Fire { ticket, .. } => Some(ticket),
         }
     }

@@ -19,7 +19,7 @@ use crate::procedure::model::Transition;
 use crate::procedure::rules::{Approved, Confirmed, Linked, TemplateRule, Unfrozen, Window, WindowMust, applies};
 
 /// The link under which an exception stands.
-const EXCEPTION: &str = "excepted_by";
+pub(super) const EXCEPTION: &str = "excepted_by";
 /// The kind of record that an exception is.
 const EXCEPTION_KIND: &str = "exception";
 /// Where an exception counts.
@@ -180,7 +180,7 @@ fn held_by(
     others: Others<'_, '_>,
 ) -> Option<Missing> {
     let of_freezes = exceptions(ticket, others).filter(|e| word_of(e, "type") == Some("freeze"));
-    let why_not: Vec<Option<String>> = of_freezes.map(|exception| uncovered(around, exception, system, time)).collect();
+    let why_not: Vec<Option<String>> = of_freezes.map(|exception| uncovered(around, ticket, exception, system, time)).collect();
     if why_not.contains(&None) {
         return None;
     }
@@ -195,8 +195,15 @@ fn held_by(
     Some(condition("Frozen", format!("Nothing is changed from {from} until {to} (“{}”: {}). {to_do}", freeze.name, freeze.why)))
 }
 
-/// Why this exception does not cover a change of the system at that time; none when it does.
-fn uncovered(around: &Around<'_>, exception: &Ticket, system: Option<&str>, (from, to): (Timestamp, Timestamp)) -> Option<String> {
+/// Why this exception does not cover the change of the system at that time; none when it does. It covers the one ticket that
+/// was linked to it first: what an executive agreed to is one change, not whatever else fits into its window.
+fn uncovered(
+    around: &Around<'_>,
+    ticket: &Ticket,
+    exception: &Ticket,
+    system: Option<&str>,
+    (from, to): (Timestamp, Timestamp),
+) -> Option<String> {
     let number = &exception.number;
     if exception.status != ACTIVE {
         return Some(format!("{number} is {}, so it covers nothing now.", exception.status));
@@ -214,10 +221,12 @@ fn uncovered(around: &Around<'_>, exception: &Ticket, system: Option<&str>, (fro
     let Some((opens, closes)) = window else { return Some(format!("{number} names no window, so it covers no time.")) };
     // A moment is covered until before the window closes; a window may end where the other one does.
     let within = opens <= from && if from == to { from < closes } else { to <= closes };
-    (!within).then(|| {
+    if !within {
         let time = if from == to { shown(around, from) } else { format!("{} until {}", shown(around, from), shown(around, to)) };
-        format!("{number} covers {} until {}, and this is {time}.", shown(around, opens), shown(around, closes))
-    })
+        return Some(format!("{number} covers {} until {}, and this is {time}.", shown(around, opens), shown(around, closes)));
+    }
+    let first = exception.links.iter().filter(|l| l.link == inverse(EXCEPTION)).find_map(|l| l.to.as_ref());
+    first.filter(|first| **first != ticket.number).map(|first| format!("{number} was linked to {first} first, and covers that alone."))
 }
 
 /// Exceptions that are linked.

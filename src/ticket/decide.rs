@@ -164,11 +164,18 @@ pub fn decide(ctx: &Context<'_>, world: &dyn World, command: &Command) -> Result
         Command::AnswerPage { ticket, service, answer, agent } => escalate::answered_elsewhere(&mut draft, ticket, service, answer, agent)?,
         Command::NoticeReached { ticket, group, way, people } => escalate::reached(&mut draft, ticket, group, way, people)?,
         Command::Fire { ticket, deadline, came_due } => deadlines::fire(&mut draft, ticket, deadline, *came_due)?,
-        Command::Oblige { obligation, due, missed, checked } => {
+        Command::Oblige { obligation, due, missed, checked, drawn } => {
             if *ctx.actor != Actor::Scheduler {
                 return Err(Refusal::NotForYou { what: "let an obligation come due".into() });
             }
-            opens::oblige(&mut draft, obligation, *due, missed, checked.as_ref());
+            opens::oblige(&mut draft, obligation, *due, missed, (checked.as_ref(), drawn.as_ref()));
+        }
+        Command::KeepPack { ticket, pack } => {
+            if *ctx.actor != Actor::Scheduler {
+                return Err(Refusal::NotForYou { what: "keep a pack of samples".into() });
+            }
+            let digest = draft.ticket(ticket)?.kind_digest.clone();
+            draft.push(NewEvent::on(ticket, Fact::PackWritten(pack.clone())).by(&digest));
         }
     }
     draft.finish()

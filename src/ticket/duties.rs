@@ -14,6 +14,8 @@ use crate::env::Timestamp;
 use crate::procedure::model::{Kind, Organisation, Response};
 use crate::procedure::rules::applies;
 
+/// The duty of being one of those whose request it is.
+const REQUEST: &str = "request";
 /// The duty of being the one whom it is about.
 pub const SUBJECT: &str = "subject";
 
@@ -117,7 +119,7 @@ pub fn held_apart(around: &Around<'_>, ticket: &Ticket, transition: &str, person
 /// Who holds a duty on the ticket: who took or approved the step.
 fn holders(around: &Around<'_>, ticket: &Ticket, duty: &str) -> BTreeSet<String> {
     match duty {
-        "request" => requesters(around, ticket),
+        REQUEST => requesters(around, ticket),
         "owner" => ticket.owner.iter().chain(&ticket.owners).cloned().collect(),
         SUBJECT => subject(around.kind, ticket).map(str::to_owned).into_iter().collect(),
         step => {
@@ -149,9 +151,11 @@ pub(super) fn keeps_reviewed_apart(around: &Around<'_>, ticket: &Ticket, transit
 }
 
 /// Everybody who had a part in a ticket: who asked for it or wrote it, took a step of it, approved one, or worked on it or on
-/// what was merged into it.
+/// what was merged into it. Whoever only reported something asked for nothing: where no procedure keeps asking apart, to have
+/// opened it is no part in it.
 pub(super) fn had_a_part(around: &Around<'_>, ticket: &Ticket) -> BTreeSet<String> {
-    let mut out = requesters(around, ticket);
+    let asks = around.kind.separate.iter().any(|rule| rule.duties.iter().any(|duty| duty == REQUEST));
+    let mut out = if asks { requesters(around, ticket) } else { BTreeSet::new() };
     out.extend(second::workers(ticket).into_iter().map(str::to_owned));
     for step in around.kind.transitions.keys() {
         out.extend(holders(around, ticket, step));

@@ -17,9 +17,8 @@ const ON_CALL: &str = "on-call";
 /// After a missed target: the first tier is called, unless somebody is being called already. Leaving the status ends
 /// it ([`super::evolve`]), and so does somebody who says that they have seen it; a later clock calls anew.
 pub(super) fn begin(draft: &mut Draft<'_>, number: &Number, pin: Pinning<'_>, clock: &str) {
-    let waits = |e: &EscalationState| e.acknowledged_by.is_none() && e.next.is_some();
-    let under_way = draft.find(number).is_some_and(|t| t.escalation.as_ref().is_some_and(waits));
-    if !under_way {
+    let under_way = |t: &Ticket| calls(t) && t.escalation.as_ref().is_some_and(|e| e.next.is_some());
+    if !draft.find(number).is_some_and(under_way) {
         call(draft, number, pin, Some(clock), 0, None);
     }
 }
@@ -42,15 +41,24 @@ pub(super) fn page(draft: &mut Draft<'_>, number: &Number, pin: Pinning<'_>) {
 pub(super) fn next_tier(draft: &mut Draft<'_>, number: &Number, pin: Pinning<'_>) -> Result<(), Refusal> {
     let ticket = draft.ticket(number)?;
     let Some(EscalationState { tier, clock, acknowledged_by, .. }) = ticket.escalation.clone() else { return Ok(()) };
-    if acknowledged_by.is_none() {
-        call(draft, number, pin, clock.as_deref(), tier, None);
-    } else if is_missed(ticket, clock.as_deref()) {
-        call(draft, number, pin, clock.as_deref(), 0, None);
-    } else {
-        // It was put right meanwhile: nobody is called, and nobody need look again.
+    // What began without a clock goes on until somebody has seen it; what a clock began, until that clock stops. What another
+    // one missed meanwhile, for which nobody was called anew, is called for then.
+    let goes_on = if clock.is_none() { acknowledged_by.is_none() } else { is_missed(ticket, clock.as_deref()) };
+    let other = ticket.clocks.keys().find(|name| is_missed(ticket, Some(name.as_str()))).filter(|_| !goes_on).cloned();
+    let from = if acknowledged_by.is_none() && goes_on { tier } else { 0 };
+    let clock = other.clone().or(clock);
+    if !(goes_on || other.is_some()) || !call(draft, number, pin, clock.as_deref(), from, None) {
+        // It was put right meanwhile, or there is nobody left: nobody is called, and nobody need look again.
         draft.push(NewEvent::on(number, Fact::EscalationAcknowledged { tier, morning: None, next: None }).by(&pin.kind.digest));
     }
     Ok(())
+}
+
+/// Whether somebody is called and has not said that they have seen it: until what was missed is put right.
+#[must_use]
+pub fn calls(ticket: &Ticket) -> bool {
+    let under_way = ticket.escalation.as_ref().filter(|e| e.acknowledged_by.is_none());
+    under_way.is_some_and(|e| e.clock.is_none() || is_missed(ticket, e.clock.as_deref()))
 }
 
 /// Whether the clock that began an escalation still runs, beyond its target.
@@ -94,15 +102,22 @@ impl<'p> Tiers<'p> {
     }
 }
 
-/// Calls the tier after `from_tier`, or the role that a person named. Nothing happens when there is nobody left to call.
-fn call(draft: &mut Draft<'_>, number: &Number, pin: Pinning<'_>, clock: Option<&str>, from_tier: i64, by_hand: Option<(&str, &Sealed)>) {
-    let Some(ticket) = draft.find(number) else { return };
+/// Calls the tier after `from_tier`, or the role that a person named. `false` when there is nobody left to call.
+fn call(
+    draft: &mut Draft<'_>,
+    number: &Number,
+    pin: Pinning<'_>,
+    clock: Option<&str>,
+    from_tier: i64,
+    by_hand: Option<(&str, &Sealed)>,
+) -> bool {
+    let Some(ticket) = draft.find(number) else { return false };
     let tiers = Tiers::of(ticket, pin, clock);
     let found = match by_hand {
         Some((to, _)) => Some((from_tier + 1, to.to_owned())),
         None => tiers.from(draft, from_tier + 1).map(|(n, to)| (n, to.to_owned())),
     };
-    let Some((to_tier, to)) = found else { return };
+    let Some((to_tier, to)) = found else { return false };
     // What began with a page goes on as fast.
     let answer = tiers.rule.and_then(|e| e.pages.as_ref()).map(|pages| pages.answer).filter(|_| clock.is_none() && by_hand.is_none());
     let every = answer.or(tiers.rule.map(|e| e.every));
@@ -115,6 +130,7 @@ fn call(draft: &mut Draft<'_>, number: &Number, pin: Pinning<'_>, clock: Option<
         event = event.seal("reason", reason.clone());
     }
     draft.push(event);
+    true
 }
 
 /// A person calls somebody.
@@ -143,7 +159,7 @@ pub(super) fn by_hand(draft: &mut Draft<'_>, number: &Number, to: Option<&str>, 
             person: format!("“{}”", to.chars().filter(|c| !c.is_control()).take(60).collect::<String>())
         });
     }
-    let clock = ticket.escalation.as_ref().and_then(|e| e.clock.clone());
+    let clock = ticket.escalation.as_ref().and_then(|e| e.clock.clone()).filter(|clock| is_missed(ticket, Some(clock)));
     call(draft, number, pin, clock.as_deref(), from_tier, Some((to, reason)));
     Ok(())
 }
@@ -154,7 +170,7 @@ pub fn is_called(ticket: &Ticket, actor: &Actor) -> bool {
     let called = |e: &EscalationState| {
         e.acknowledged_by.is_none() && (actor.has_role(&e.to) || (e.person.is_some() && e.person.as_deref() == actor.person()))
     };
-    ticket.escalation.as_ref().is_some_and(called)
+    calls(ticket) && ticket.escalation.as_ref().is_some_and(called)
 }
 
 /// "I have seen it."

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 pub use super::fact::Fact;
 pub use super::facts::{
-    AdoptedFile, AlertSeen, ApprovedAs, Brought, Checked, DeployedBy, DeploymentSeen, EpochOpened, EvidenceAttached, NewTask, OwedItem,
-    Pinned, Reminder, Shift, TicketOpened, TransitionTaken,
+    AdoptedFile, AlertSeen, ApprovedAs, Brought, Checked, DeployedBy, DeploymentSeen, Drawn, EpochOpened, EvidenceAttached, NewTask,
+    OwedItem, Pack, Pinned, Reminder, Shift, TicketOpened, TransitionTaken,
 };
 use super::number::Number;
 use crate::env::Timestamp;

@@ -190,6 +190,7 @@ fn apply(ticket: &mut Ticket, fact: &Fact, event: &Event) {
         | Fact::LinkIssued { .. }
         | Fact::ObligationBegan { .. }
         | Fact::ObligationRun { .. }
+        | Fact::PackWritten(_)
         | Fact::ObligationMissed { .. }
         | Fact::SignedIn { .. } => {}
     }

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::facts::{
-    AdoptedFile, AlertSeen, Brought, Checked, DeploymentSeen, EpochOpened, EvidenceAttached, OwedItem, Reminder, Shift, TicketOpened,
-    TransitionTaken,
+    AdoptedFile, AlertSeen, Brought, Checked, DeploymentSeen, Drawn, EpochOpened, EvidenceAttached, OwedItem, Pack, Reminder, Shift,
+    TicketOpened, TransitionTaken,
 };
 use super::lines::{LineAsked, LinesScope, ListReplaced, Verdict};
 use super::number::Number;
@@ -236,14 +236,18 @@ pub enum Fact {
     /// From this moment on the obligation counts.
     ObligationBegan { obligation: String, from: Timestamp },
     /// It came due, and its record was opened; `due` is when, `at` (the event's) is when it was recorded. `checked`: what it
-    /// looked for, and found.
+    /// looked for, and found. `drawn`: what it drew at random.
     ObligationRun {
         obligation: String,
         due: Timestamp,
         opened: Option<Number>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         checked: Option<Checked>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        drawn: Option<Drawn>,
     },
+    /// The signed bundle of what was drawn for this record was written.
+    PackWritten(Pack),
     /// It came due while nobody was there to open its record, and has come due again since.
     ObligationMissed { obligation: String, due: Timestamp },
 
@@ -392,6 +396,7 @@ impl Fact {
             Self::SpokenApprovalAnswered { .. } => "SpokenApprovalAnswered",
             Self::ObligationBegan { .. } => "ObligationBegan",
             Self::ObligationRun { .. } => "ObligationRun",
+            Self::PackWritten(_) => "PackWritten",
             Self::ObligationMissed { .. } => "ObligationMissed",
             Self::LinesGathering { .. } => "LinesGathering",
             Self::UsersListed { .. } => "UsersListed",

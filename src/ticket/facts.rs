@@ -23,6 +23,48 @@ pub struct Checked {
     pub opened: Vec<Number>,
 }
 
+/// What was drawn at random, and everything that it takes to draw it again ([`super::drawing`]).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drawn {
+    /// From these kinds of ticket.
+    pub kinds: Vec<String>,
+    /// That ended in one of these statuses; in any when empty.
+    pub standing: Vec<String>,
+    /// And ended at this moment or later.
+    pub from: Timestamp,
+    /// But before this one.
+    pub to: Timestamp,
+    /// As the first so many events of the log have it.
+    pub as_of: i64,
+    /// How many these were.
+    pub population: i64,
+    /// [`super::drawing::digest`] of their numbers.
+    pub digest: String,
+    /// What drew.
+    pub seed: String,
+    /// How many were to be drawn.
+    pub size: i64,
+    /// The tickets that were.
+    pub drawn: Vec<Number>,
+    /// They are written as a signed bundle as well.
+    pub pack: bool,
+}
+
+/// A signed bundle of what was drawn, which is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pack {
+    /// SHA-256 (hex) of the file, which is kept under it.
+    pub sha256: String,
+    /// Its length in bytes.
+    pub size: i64,
+    /// SHA-256 (hex) of its manifest, which the log's key signed.
+    pub manifest: String,
+    /// Number of events that it describes.
+    pub position: i64,
+    /// Tickets in it.
+    pub tickets: i64,
+}
+
 /// Somebody is on call for a time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shift {

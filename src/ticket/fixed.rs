@@ -29,7 +29,10 @@ pub(super) fn stands(draft: &Draft<'_>, ticket: &Ticket, pin: Pinning<'_>, given
         let fixed: Vec<String> = fixed.map(|name| label(pin, name)).collect();
         if !fixed.is_empty() && !offer::starts(&after, pin.kind, pin.response, transition) {
             let step = view::label(pin.kind, pin.response, &transition.name).to_owned();
-            let by = FixedBy::Approval { step, ends: ends(ticket, pin, &changed) };
+            let by = match (ends(ticket, pin, &changed), anew(ticket, pin, &changed)) {
+                (None, Some(anew)) => FixedBy::Agreed { step, anew },
+                (ends, _) => FixedBy::Approval { step, ends },
+            };
             return Err(Refusal::Fixed { ticket: ticket.number.clone(), fields: fixed, by });
         }
     }
@@ -45,6 +48,14 @@ fn ends(ticket: &Ticket, pin: Pinning<'_>, changed: &[&String]) -> Option<String
     let clock = pin.kind.clocks.values().find(|c| c.timing.at.as_ref().is_some_and(at))?;
     let step = pin.kind.transitions.get(clock.timing.takes.as_ref()?)?;
     offer::starts(ticket, pin.kind, pin.response, step).then(|| view::label(pin.kind, pin.response, &step.name).to_owned())
+}
+
+/// The step that can be asked for here and has its own words for what is to be different.
+fn anew(ticket: &Ticket, pin: Pinning<'_>, changed: &[&String]) -> Option<String> {
+    let here = |step: &&Transition| step.proposes && step.from.iter().any(|from| from.status == ticket.status);
+    let covers = |step: &&Transition| step.approval.iter().any(|approval| changed.iter().all(|name| approval.of.contains(name)));
+    let step = pin.kind.transitions.values().find(|step| here(step) && covers(step))?;
+    Some(view::label(pin.kind, pin.response, &step.name).to_owned())
 }
 
 /// What a step relied on stays once it was taken; what was empty then may still be filled in.

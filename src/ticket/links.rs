@@ -3,11 +3,12 @@
 //! A link is somebody's, who can take it back with a reason, or the procedure's: a step, an obligation or a report made it,
 //! later steps rely on it, and it stays. What a person linked never becomes the procedure's.
 
+use super::conditions::EXCEPTION;
 use super::draft::{Draft, Pinning};
 use super::event::{Fact, NewEvent};
 use super::number::Number;
 use super::refusal::Refusal;
-use super::state::Ticket;
+use super::state::{Link, Ticket};
 use super::{authority, campaign, consequences, offer};
 use crate::ledger::sealed::Sealed;
 
@@ -101,6 +102,7 @@ pub fn inverse(link: &str) -> &str {
         ("duplicated_by", "duplicates"),
         ("shown_by", "shows"),
         ("found_in", "found"),
+        ("sampled_in", "samples"),
     ];
     PAIRS
         .iter()
@@ -157,6 +159,11 @@ pub(super) fn unlink(draft: &mut Draft<'_>, number: &Number, link: i64, reason: 
     if found.made || campaign::makes(&found.link) || twin.as_ref().is_some_and(|(.., twin)| twin.made) {
         return Err(Refusal::LinkStays { ticket: number.clone(), link: found.link });
     }
+    if let Some((to, ..)) = &twin
+        && relied_on(draft, ticket, to, &found)
+    {
+        return Err(Refusal::LinkUsed { ticket: number.clone(), other: to.clone() });
+    }
     if reason.bytes.is_empty() {
         return Err(Refusal::ReasonMissing { because: "a link is not taken back without saying why".into() });
     }
@@ -165,4 +172,16 @@ pub(super) fn unlink(draft: &mut Draft<'_>, number: &Number, link: i64, reason: 
         draft.push(NewEvent::on(&other, Fact::Unlinked { link: twin.id }).by(&digest).seal("reason", reason.clone()));
     }
     Ok(())
+}
+
+/// Whether the link leads from an exception that was approved to a ticket that went on since it was linked, or back: taken back,
+/// the same exception would be there for another one.
+fn relied_on(draft: &Draft<'_>, ticket: &Ticket, other: &Number, found: &Link) -> bool {
+    let Some(other) = draft.other(other) else { return false };
+    let (exception, excepted) = match found.link.as_str() {
+        EXCEPTION => (other, ticket),
+        word if word == inverse(EXCEPTION) => (ticket, other),
+        _ => return false,
+    };
+    exception.granted.values().any(|granted| !granted.given.is_empty()) && excepted.steps.iter().any(|step| step.seq > found.seq)
 }

@@ -24,6 +24,7 @@ pub mod decide;
 mod deploy;
 pub mod deployment;
 mod draft;
+pub mod drawing;
 pub mod duties;
 mod entry;
 pub mod escalate;

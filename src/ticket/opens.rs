@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::command::{FieldInput, Fields};
 use super::draft::{Draft, Pinning};
-use super::event::{Checked, Fact, NewEvent};
+use super::event::{Checked, Drawn, Fact, NewEvent};
 use super::number::Number;
 use super::state::Ticket;
 use super::{links, open, view};
@@ -17,6 +17,8 @@ use crate::procedure::model::{FieldType, Kind};
 
 /// The link from a ticket to what a check found of it.
 const FOUND_IN: &str = "found_in";
+/// The link from a record to a ticket that was drawn for it.
+const SAMPLES: &str = "samples";
 
 /// Separates the salts of titles that the engine itself says. Nobody's words are in them, so anybody may know the salt.
 const DOMAIN: &[u8] = b"countersign/opened/v1\0";
@@ -67,7 +69,13 @@ fn titled(words: &str) -> FieldInput {
 }
 
 /// An obligation came due: its record is opened. Those of its times that passed unnoticed before are recorded as missed.
-pub(super) fn oblige(draft: &mut Draft<'_>, name: &str, due: Option<Timestamp>, missed: &[Timestamp], checked: Option<&Checked>) {
+pub(super) fn oblige(
+    draft: &mut Draft<'_>,
+    name: &str,
+    due: Option<Timestamp>,
+    missed: &[Timestamp],
+    (checked, drawn): (Option<&Checked>, Option<&Drawn>),
+) {
     let Some(due) = due else {
         draft.push(NewEvent::outside(Fact::ObligationBegan { obligation: name.to_owned(), from: draft.ctx.now }));
         return;
@@ -80,7 +88,7 @@ pub(super) fn oblige(draft: &mut Draft<'_>, name: &str, due: Option<Timestamp>, 
     if let Some(checked) = checked {
         let opened = library.kinds.get(&rule.kind).map(|kind| findings(draft, kind, rule, &checked.found)).unwrap_or_default();
         let checked = Some(Checked { opened, ..checked.clone() });
-        draft.push(NewEvent::outside(Fact::ObligationRun { obligation: name.to_owned(), due, opened: None, checked }));
+        draft.push(NewEvent::outside(Fact::ObligationRun { obligation: name.to_owned(), due, opened: None, checked, drawn: None }));
         return;
     }
     let opened = library.kinds.get(&rule.kind).map(|kind| {
@@ -89,7 +97,13 @@ pub(super) fn oblige(draft: &mut Draft<'_>, name: &str, due: Option<Timestamp>, 
         fields.insert("title".into(), titled(&format!("{}{day}", rule.title)));
         open::as_consequence(draft, kind, fields)
     });
-    draft.push(NewEvent::outside(Fact::ObligationRun { obligation: name.to_owned(), due, opened, checked: None }));
+    if let (Some(record), Some(drawn)) = (&opened, drawn) {
+        let digest = library.kinds.get(&rule.kind).map(|kind| kind.digest.clone()).unwrap_or_default();
+        for number in &drawn.drawn {
+            links::both_ways(draft, record, SAMPLES, number, &digest);
+        }
+    }
+    draft.push(NewEvent::outside(Fact::ObligationRun { obligation: name.to_owned(), due, opened, checked: None, drawn: drawn.cloned() }));
 }
 
 /// A record for each ticket that a check found, unless it has one of this sort already: a check that is run again finds the

@@ -16,6 +16,8 @@ use super::number::Number;
 pub enum FixedBy {
     /// People agreed to them by this step, and cannot be asked again now; `ends`: the step that ends it earlier, if one does.
     Approval { step: String, ends: Option<String> },
+    /// People agreed to them by this step; `anew`: the step with which they are asked for something else.
+    Agreed { step: String, anew: String },
     /// This step was taken because of them.
     Step { step: String },
     /// A review decided them.
@@ -27,6 +29,11 @@ pub enum FixedBy {
 impl FixedBy {
     fn sentence(&self, ticket: &Number) -> String {
         match self {
+            Self::Agreed { step, anew } => {
+                format!(
+                    "people agreed to this as it stands (“{step}”). Say what is different with “{anew}” on {ticket}, which asks them again, or open a new record."
+                )
+            }
             Self::Approval { step, ends: None } => {
                 format!(
                     "people agreed to this as it stands (“{step}”), and cannot be asked again on {ticket} now. Open a new record for what is to be different."
@@ -149,6 +156,8 @@ pub enum Refusal {
     EmptyLink { link: String },
     /// The procedure made this link, and relies on it.
     LinkStays { ticket: Number, link: String },
+    /// What was approved by the one went on with the other.
+    LinkUsed { ticket: Number, other: Number },
     /// It is settled already.
     AlreadySettled { task: i64 },
     /// Those who can decide were asked less than a day ago.
@@ -181,6 +190,7 @@ impl Refusal {
         "LineDecided",
         "LinesFrozen",
         "LinkStays",
+        "LinkUsed",
         "Locked",
         "NoApprovalNeeded",
         "NoDecision",
@@ -258,6 +268,7 @@ impl Refusal {
             Self::BadMerge { .. } => "BadMerge",
             Self::EmptyLink { .. } => "EmptyLink",
             Self::LinkStays { .. } => "LinkStays",
+            Self::LinkUsed { .. } => "LinkUsed",
             Self::AlreadySettled { .. } => "AlreadySettled",
             Self::NothingToDo => "NothingToDo",
             Self::NothingToNudge { .. } => "NothingToNudge",
@@ -419,6 +430,11 @@ impl Refusal {
             Self::InTheFuture { what } => format!("{what} lies in the future. Please give a time that has passed."),
             Self::BadMerge { because } => format!("These two cannot be merged: {because}."),
             Self::EmptyLink { link } => format!("The link “{link}” needs a ticket, an address, or a reason why there is none."),
+            Self::LinkUsed { ticket, other } => {
+                format!(
+                    "The exception was approved, and the work went on since {ticket} and {other} were linked, so the link stays. If it is wrong, say so in a note, and ask for an exception of its own for anything else."
+                )
+            }
             Self::LinkStays { ticket, link } => {
                 format!(
                     "The procedure itself made the link “{}” of {ticket}, and relies on it, so it stays. If it is wrong, say so in a note; a link that a person made can be taken back.",
@@ -472,6 +488,7 @@ impl Refusal {
             | Self::Locked { .. }
             | Self::Fixed { .. }
             | Self::LinkStays { .. }
+            | Self::LinkUsed { .. }
             | Self::WrongStatus { .. } => true,
             // A forgotten field is everyday work; going ahead without an approval is not.
             Self::Missing { missing, .. } => {

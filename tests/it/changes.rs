@@ -189,7 +189,9 @@ async fn access_waits_for_named_people_is_asked_for_once_a_day_and_renewed_in_on
     w.advance(days(9)).await;
     let ana = w.signed_in("ana").await;
     let page = ana.gets(&format!("/console/c/{acc}")).await.text();
-    assert!(page.contains("Renew"), "{page}");
+    assert!(page.contains("Renew") && page.contains("Renew, saying why"), "{page}");
+    let form = ana.gets(&format!("/console/c/{acc}/form/step.renew")).await.text();
+    assert!(form.contains("Why it is needed longer"), "{form}");
     went(ana.submits(&format!("/console/c/{acc}/do/step.renew"), &[]).await);
     let wanted = ana.sees(&acc).await["fields"]["renew_until"].as_str().expect("a time").to_owned();
     decides(w, "chi", &acc).await.done();

@@ -24,6 +24,7 @@ mod controls;
 mod correlation;
 mod deployments;
 mod documents;
+mod draws;
 mod exports;
 mod hostile;
 mod inbox;

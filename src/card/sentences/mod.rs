@@ -59,6 +59,7 @@ impl Teller<'_> {
             | Fact::AccountUnlinked { .. }
             | Fact::LinkCodeIssued { .. }
             | Fact::SignedIn { .. } => self.people(),
+            Fact::PackWritten(pack) => self.pack(pack),
             Fact::TicketOpened(opened) => self.opened(opened),
             Fact::TransitionTaken(taken) => self.taken(taken),
             Fact::EvidenceAttached(evidence) => self.evidence(evidence),

@@ -4,7 +4,7 @@ use super::Teller;
 use super::said;
 use crate::card::story::{Said, Tone};
 use crate::card::words::{Words, count, humanise, list, one_line, uncapitalise};
-use crate::ticket::event::Fact;
+use crate::ticket::event::{Fact, Pack};
 
 /// A platform as people write it.
 fn platform_name(platform: &str) -> String {
@@ -54,12 +54,17 @@ impl Teller<'_> {
             Fact::ObligationBegan { obligation, from } => {
                 Words::of(format!("“{}” counts from ", one_line(obligation, 60))).time(*from).text(" on.")
             }
-            Fact::ObligationRun { obligation, due, opened, checked } => {
+            Fact::ObligationRun { obligation, due, opened, checked, drawn } => {
                 let mut text = Words::of(format!("“{}” came due at ", one_line(obligation, 60))).time(*due);
                 if let Some(checked) = checked {
                     let (found, opened) = (checked.found.len(), checked.opened.len());
                     let (looked_at, as_of) = (checked.looked_at, checked.as_of);
                     text = text.text(format!(": of {looked_at} looked at (up to event {as_of}) {found} found, {opened} new"));
+                }
+                if let Some(drawn) = drawn {
+                    let (of, as_of) = (count(drawn.population, "ticket", "tickets"), drawn.as_of);
+                    let taken = count(i64::try_from(drawn.drawn.len()).unwrap_or(i64::MAX), "was drawn", "were drawn");
+                    text = text.text(format!(", {taken} of {of} that ended in its period (up to event {as_of})"));
                 }
                 opened.as_ref().map_or_else(|| text.clone().text("."), |number| text.clone().text(": ").ticket(number).text("."))
             }
@@ -85,6 +90,13 @@ impl Teller<'_> {
             _ => Words::new(),
         };
         said(Tone::Quiet, text)
+    }
+
+    /// What is kept of what was drawn for the ticket.
+    pub(super) fn pack(&self, pack: &Pack) -> Said {
+        let (tickets, sha256) = (count(pack.tickets, "ticket", "tickets"), one_line(&pack.sha256, 64));
+        let text = format!("The pack of {tickets} was written, from a log of {} events, and is kept as {sha256}.zip.", pack.position);
+        said(Tone::Step, Words::of(text))
     }
 
     pub(super) fn people(&self) -> Said {

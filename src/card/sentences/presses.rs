@@ -30,6 +30,9 @@ impl Teller<'_> {
             Fact::Escalated { to, to_tier, .. } => {
                 said(Tone::Pressing, Words::new().name(capitalise(&called(to))).text(format!(" is being called now (tier {to_tier}).")))
             }
+            Fact::EscalationAcknowledged { .. } if self.event.actor.person().is_none() => {
+                said(Tone::Quiet, Words::of("Nobody further is called for it."))
+            }
             Fact::EscalationAcknowledged { .. } => said(Tone::Step, self.who().text(" has seen it.")),
             Fact::Nudged { transition, to } => {
                 let names: Vec<String> = to.iter().take(NAMED).map(|person| self.person(person)).collect();

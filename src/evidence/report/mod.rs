@@ -60,6 +60,11 @@ pub const ALL: &[Report] = &[
     Report { name: "mismatches", answers: "Closed while its alerts still fire, or open while they are over", takes: PERIOD },
     Report { name: "reviews", answers: "Reviews that are not completed, of what, by when, and how late", takes: PERIOD },
     Report { name: "roles", answers: "Who held which role at a moment", takes: &["at", "role"] },
+    Report {
+        name: "samples",
+        answers: "What was drawn at random of each past period, whether drawing again gives the same, and whether its pack is there",
+        takes: PERIOD,
+    },
     Report { name: "self-approvals", answers: "Approvals by whoever asked, found by reading the log again", takes: &[] },
     Report {
         name: "service-restored",

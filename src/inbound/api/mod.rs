@@ -41,6 +41,7 @@ pub fn routes() -> Router<App> {
         .route("/api/v1/tickets/{number}/timeline", get(reports::way))
         .route("/api/v1/tickets/{number}/trace", get(reports::traced))
         .route("/api/v1/targets", get(reports::promised))
+        .route("/api/v1/policies/{kind}", get(reports::policy))
         .route("/api/v1/events", get(reports::search))
         .route("/api/v1/reports", get(reports::list))
         .route("/api/v1/reports/{report}", get(reports::report))

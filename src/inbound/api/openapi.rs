@@ -63,6 +63,7 @@ pub const OPERATIONS: &[Operation] = &[
         "",
     ),
     ("get", "/api/v1/targets", "What is promised: every target of every clock, as values and as lines that read back to them", ""),
+    ("get", "/api/v1/policies/{kind}", "A page of policy, made from the procedure of this kind that counts, with its version", ""),
     ("get", "/api/v1/reports", "The reports that there are", ""),
     (
         "get",

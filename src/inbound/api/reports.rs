@@ -121,6 +121,16 @@ pub(super) async fn promised(State(app): State<App>, uri: Uri, caller: Caller) -
     Ok(Json(json!({ "targets": all, "lines": lines, "procedures": digests })))
 }
 
+/// A page of policy, made from the procedure that counts.
+pub(super) async fn policy(State(app): State<App>, Path(kind): Path<String>, uri: Uri, caller: Caller) -> Result<Json<Value>, Problem> {
+    app.desk.allow(&caller.person, Permission::Read)?;
+    Asked::of(&uri, &[])?;
+    let library = app.desk.snapshot().procedures.current().cloned();
+    let page = library.as_deref().and_then(|library| crate::procedure::policy::policy(library, &kind));
+    let page = page.ok_or_else(|| NoView::NotFound("kind of that name".to_owned()))?;
+    Ok(Json(serde_json::to_value(page).unwrap_or_default()))
+}
+
 /// Finds events of the whole log: by time (found at once, since the log is in the order of time), kind, and actor.
 pub(super) async fn search(State(app): State<App>, uri: Uri, caller: Caller) -> Result<Json<Value>, Problem> {
     app.desk.allow(&caller.person, Permission::Read)?;

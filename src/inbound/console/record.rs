@@ -67,6 +67,20 @@ pub(super) async fn traced(State(app): State<App>, visitor: Visitor, Path(name):
     .await
 }
 
+/// A page of policy, made from the procedure that counts.
+pub(super) async fn policy(State(app): State<App>, visitor: Visitor, Path(kind): Path<String>, headers: HeaderMap) -> Response {
+    shown(&app, &visitor, &headers, async |look| {
+        app.desk.allow(look.viewer, crate::procedure::model::Permission::Read)?;
+        let page =
+            crate::procedure::policy::policy(&look.library, &kind).ok_or_else(|| NoView::NotFound("kind of that name".to_owned()))?;
+        let made = format!("Made from the playbooks that count now: procedure {}, organisation {}.", page.procedure, page.organisation);
+        let lines = vec![Words::of(made), Words::of(format!("Its version is {}; what counts changes only with it.", page.version))];
+        let list = page.lines.iter().map(|line| line.trim_start_matches(['#', '-', ' ']).to_owned()).collect();
+        Ok(Record { title: page.title, lines, heading: "Policy", list })
+    })
+    .await
+}
+
 /// What is promised.
 pub(super) async fn promised(State(app): State<App>, visitor: Visitor, headers: HeaderMap) -> Response {
     shown(&app, &visitor, &headers, async |look| {

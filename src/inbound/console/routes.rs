@@ -51,6 +51,7 @@ pub fn routes() -> Router<App> {
         .route("/console/c/{number}/lines/freeze", post(lines::freeze))
         .route("/console/c/{number}/trace", get(record::traced))
         .route("/console/targets", get(record::promised))
+        .route("/console/policies/{kind}", get(record::policy))
         .route("/console/try", get(tour::show))
         .route("/console/try/pass", post(tour::pass))
         .route("/console/people", get(people))

@@ -15,7 +15,7 @@ use super::window::Window;
 use super::{lines, linking, lookups, models, record};
 use crate::card::buttons::{Action, more, possible};
 use crate::card::chat;
-use crate::card::form::{FIELD, Form, Needed, Typed};
+use crate::card::form::{FIELD, Form, Input, Needed, Typed};
 use crate::card::words::Words;
 use crate::desk::chat::Reply;
 use crate::desk::query::NoView;
@@ -433,7 +433,7 @@ async fn filled_in(
         Err(error) => return Outcome::says(Words::of(error.to_string())),
     };
     told_elsewhere(&made.form, &mut values);
-    let said_nothing = values.is_empty() && !made.form.fields.is_empty();
+    let said_nothing = values.is_empty() && !made.form.fields.is_empty() && !made.form.at_once;
     if said_nothing || lacks(&made.form, &values) {
         let prefilled = Typed { values, ..Typed::default() };
         return forms::open(app, speaker, &typing.window, context, &prefilled).await;
@@ -442,9 +442,15 @@ async fn filled_in(
     confirmed(forms::send(app, speaker, &context, &filled, false).await, &context)
 }
 
-/// A step without a line takes its text as the reason.
+/// A step without a line takes its text as the reason; one that a press takes, as what its form asks for first.
 fn told_elsewhere(form: &Form, values: &mut BTreeMap<String, Vec<String>>) {
     let has = |name: &str| form.fields.iter().any(|field| field.name == name);
+    let first = form.fields.iter().find(|field| matches!(field.input, Input::Text(_))).filter(|_| form.at_once && !has("reason"));
+    if let Some(field) = first
+        && let Some(said) = values.remove("reason").or_else(|| values.remove("line"))
+    {
+        values.insert(field.name.clone(), said);
+    }
     if !has("line")
         && has("reason")
         && let Some(line) = values.remove("line")

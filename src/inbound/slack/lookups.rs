@@ -114,7 +114,10 @@ pub(super) async fn more(app: &App, speaker: &Speaker, number: &Number) -> Outco
             };
             let paragraphs = vec![Words::of("What else you can do with ").ticket(number).text(".")];
             let note = Button::form("Add a note", "What was seen, tried or found.", Action::Note);
-            let mut buttons: Vec<Offer> = card.may_work.then_some(&note).into_iter().chain(&card.more).map(offer).collect();
+            // What a press on the card does is not offered again as a form: a press here would do the same.
+            let other = |button: &&Button| !card.buttons.iter().any(|first| first.action == button.action);
+            let more = card.more.iter().filter(other);
+            let mut buttons: Vec<Offer> = card.may_work.then_some(&note).into_iter().chain(more).map(offer).collect();
             buttons.push(forms::page(app, number));
             Outcome::Says(Reply { paragraphs, buttons, ..Reply::default() })
         }

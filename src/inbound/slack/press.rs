@@ -109,7 +109,7 @@ async fn act(
         return asked(app, speaker, command, (&made, ticket)).await;
     }
     let moved = made.moved(pressed.binding.as_deref());
-    if !made.form.fields.is_empty() && !moved {
+    if !made.form.fields.is_empty() && !made.form.at_once && !moved {
         return forms::open(app, speaker, window, context, &Typed::default()).await;
     }
     let nothing = super::state::Filled::default();

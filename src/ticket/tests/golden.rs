@@ -13,8 +13,8 @@ use crate::ticket::alert::AlertStatus;
 use crate::ticket::bench::number;
 use crate::ticket::deployment::DeploymentState;
 use crate::ticket::event::{
-    Actor, AdoptedFile, AlertSeen, ApprovedAs, Brought, Checked, DeployedBy, DeploymentSeen, EpochOpened, Event, EvidenceAttached, Fact,
-    NewTask, OwedItem, Pinned, Reminder, Shift, TicketOpened, TransitionTaken, Via,
+    Actor, AdoptedFile, AlertSeen, ApprovedAs, Brought, Checked, DeployedBy, DeploymentSeen, Drawn, EpochOpened, Event, EvidenceAttached,
+    Fact, NewTask, OwedItem, Pack, Pinned, Reminder, Shift, TicketOpened, TransitionTaken, Via,
 };
 use crate::ticket::lines::{LineAsked, LinesScope, LinesSource, ListReplaced, Verdict};
 
@@ -73,7 +73,8 @@ fn log_and_people() -> Vec<Fact> {
         Fact::OnCallChanged { from: None, to: Some("p_1".into()) },
         Fact::RotaRead { shifts: vec![Shift { person: "p_1".into(), from: at(), to: at() }], unknown: 1 },
         Fact::ObligationBegan { obligation: "access-review".into(), from: at() },
-        Fact::ObligationRun { obligation: "access-review".into(), due: at(), opened: Some(number(3)), checked: None },
+        Fact::ObligationRun { obligation: "access-review".into(), due: at(), opened: Some(number(3)), checked: None, drawn: None },
+        Fact::PackWritten(Pack { sha256: "5f".repeat(32), size: 4096, manifest: "a1".repeat(32), position: 9, tickets: 2 }),
         Fact::ObligationMissed { obligation: "access-review".into(), due: at() },
     ]
 }
@@ -365,6 +366,26 @@ fn with_what_was_added() -> Vec<Fact> {
             due: at(),
             opened: None,
             checked: Some(Checked { looked_at: 7, as_of: 9, found: vec![number(3)], opened: vec![number(4)] }),
+            drawn: None,
+        },
+        Fact::ObligationRun {
+            obligation: "quality-check".into(),
+            due: at(),
+            opened: Some(number(3)),
+            checked: None,
+            drawn: Some(Drawn {
+                kinds: vec!["change".into()],
+                standing: vec!["closed".into()],
+                from: at(),
+                to: at(),
+                as_of: 9,
+                population: 7,
+                digest: "5f".repeat(32),
+                seed: "a1".repeat(16),
+                size: 1,
+                drawn: vec![number(4)],
+                pack: true,
+            }),
         },
     ]
 }

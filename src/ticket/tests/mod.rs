@@ -10,6 +10,7 @@ mod deciding;
 mod deployments;
 mod fixed;
 mod golden;
+mod leeway;
 mod limits;
 mod mutations;
 mod offers;

@@ -23,6 +23,7 @@ pub(super) fn unsound(b: &Bench, n: &Number) -> Option<String> {
     let own = seen.own_request();
     own.or_else(|| match seen.t.kind.as_str() {
         "change" => seen.change(),
+        "incident" => seen.incident(),
         "access" => seen.access(),
         "removal" => seen.removal(),
         "corrective-action" => seen.action(),
@@ -268,6 +269,36 @@ impl Seen<'_> {
         let live = self.t.status == "live";
         self.says(live && self.approved("approve").is_empty(), "nobody approved it")
             .or_else(|| self.says(live && self.time("expires_at") < Some(self.b.now), "its end has passed"))
+    }
+
+    /// Whoever ends a serious one took no phase of it, and it says and shows everything when it is closed.
+    fn incident(&self) -> Option<String> {
+        if !self.t.ended {
+            return None;
+        }
+        let end = self.t.steps.last()?;
+        let serious = self.t.severities_seen().iter().any(|severity| ["sev1", "sev2"].contains(severity));
+        let own = self.t.steps.iter().any(|s| s.phase && s.by == end.by);
+        let told = match end.transition.as_str() {
+            "close" => {
+                let reviewed = self.has_record("reviewed_by", "review", &["completed", "void"]);
+                let proved = ["contain", "eradicate"].iter().all(|phase| self.t.evidence_of(phase) > 0);
+                let linked = |word: &str| self.t.links.iter().any(|l| l.link == word);
+                self.empty(&["class", "severity", "vector", "detection_source", "data_involved", "systems_affected", "root_cause"])
+                    .or_else(|| self.empty(&["reporting_duties", "resolution", "disposition"]))
+                    .or_else(|| self.says(!proved, "it was closed without its evidence"))
+                    .or_else(|| self.says(self.t.notes == 0, "it was closed without a note"))
+                    .or_else(|| self.says(!linked("caused_by") || !linked("remediated_by"), "nothing says why it happened"))
+                    .or_else(|| self.says(serious && !reviewed, "it was closed without its review"))
+            }
+            "merge" => self.says(self.t.merged_into.is_none(), "it was merged into nothing"),
+            "false_positive" => {
+                let worked_on = self.t.steps.iter().any(|s| s.phase);
+                self.says(serious && !worked_on && self.t.opened_by == end.by, "whoever opened it called it false")
+            }
+            _ => None,
+        };
+        told.or_else(|| self.says(serious && own && end.transition != "merge", "whoever worked on it ended it"))
     }
 
     /// Nobody ended it who had taken a step of what it reviews by then, or approved one.

@@ -8,12 +8,16 @@ use serde_json::{Value, json};
 
 use super::sound::unsound;
 use super::work::*;
+use crate::procedure::model::Transition;
 use crate::ticket::bench::{Bench, HOUR, person, text};
-use crate::ticket::command::Command;
+use crate::ticket::command::{Command, Step};
 use crate::ticket::event::Fact;
 use crate::ticket::number::Number;
 
 const PERSONS: [&str; 5] = ["p_ana", "p_bo", "p_chi", "p_sec", "p_exe"];
+
+/// The same for incidents: two who work on them, and one who leads and closes them.
+const AT_WORK: [&str; 3] = ["p_ana", "p_bo", "p_mia"];
 
 /// The same, with somebody who holds nearly every role, and who decides and does whatever can be decided and done.
 pub(super) const HOSTILE: [&str; 6] = ["p_ana", "p_bo", "p_chi", "p_sec", "p_exe", "p_all"];
@@ -64,6 +68,12 @@ fn begun(walk: &Walk) -> (Bench, Number) {
 
 pub(super) fn press(b: &mut Bench, n: &Number, press: &Press) -> bool {
     match press {
+        Press::Take(who, step) if step == "merge" => {
+            // Into the one that was opened beside it.
+            let other = b.tickets.keys().find(|other| other.prefix() == n.prefix() && *other != n).cloned();
+            let step = Step { transition: step.clone(), other, reason: Some(text("It is the same.")), ..Step::default() };
+            b.step(who, n, step).is_ok()
+        }
         Press::Take(who, step) => {
             let extra = match (b.ticket(n).kind.as_str(), step.as_str()) {
                 ("access", "renew") => json!({ "renew_until": b.now.plus(day() * 20).to_string() }),
@@ -94,9 +104,14 @@ pub(super) fn press(b: &mut Bench, n: &Number, press: &Press) -> bool {
 /// Completes the reviews that are linked.
 fn settle(b: &mut Bench, n: &Number) -> bool {
     let open: Vec<Number> = linked(b, n, "reviewed_by").into_iter().filter(|r| !b.ticket(r).ended).collect();
-    open.iter().for_each(|r| review(b, "p_mia", r));
+    // By somebody who presses nothing else.
+    let who = if b.ticket(n).kind == "incident" { "p_sec" } else { "p_mia" };
+    open.iter().for_each(|r| review(b, who, r));
     !open.is_empty()
 }
+
+/// Steps of which it matters who took them.
+const JUDGED_APART: [&str; 10] = ["submit", "finish", "start", "assess", "confirm", "verify", "grant", "contain", "eradicate", "recover"];
 
 /// What of a ticket matters to where one can go from it.
 fn key(b: &Bench, n: &Number) -> String {
@@ -105,8 +120,7 @@ fn key(b: &Bench, n: &Number) -> String {
         t.approvals.iter().map(|(s, g)| (s, g.iter().map(|a| a.person.as_str()).collect())).collect();
     let steps: BTreeSet<(&str, Option<&str>)> = t.steps.iter().map(|s| (s.transition.as_str(), s.by.person())).collect();
     // Who took steps matters only where duties are kept apart.
-    let apart: BTreeSet<_> =
-        steps.into_iter().filter(|(s, _)| matches!(*s, "submit" | "finish" | "start" | "assess" | "confirm" | "verify")).collect();
+    let apart: BTreeSet<_> = steps.into_iter().filter(|(s, _)| JUDGED_APART.contains(s)).collect();
     format!("{} {approvals:?} {:?} {apart:?}", stage(b, n), t.owner)
 }
 
@@ -114,7 +128,8 @@ fn key(b: &Bench, n: &Number) -> String {
 fn stage(b: &Bench, n: &Number) -> String {
     let t = b.ticket(n);
     let granted: Vec<(&String, bool)> = t.granted.iter().map(|(s, g)| (s, g.at.plus(day()) <= b.now)).collect();
-    let reviews: Vec<bool> = linked(b, n, "reviewed_by").iter().map(|r| b.ticket(r).ended).collect();
+    // Each time that an incident is reopened and over again, it has one more.
+    let reviews: BTreeSet<bool> = linked(b, n, "reviewed_by").iter().map(|r| b.ticket(r).ended).collect();
     let spoken = t.spoken.as_ref().map(|s| s.confirmed);
     format!("{} {granted:?} {reviews:?} {spoken:?}", t.status)
 }
@@ -131,7 +146,7 @@ fn walked(walk: &Walk) -> BTreeMap<String, BTreeSet<String>> {
     let steps: Vec<String> = kind.transitions.keys().cloned().collect();
     let decided: Vec<String> = kind.transitions.values().filter(|t| t.approval.is_some()).map(|t| t.name.clone()).collect();
     let mut presses = vec![Press::Settle, Press::Wait];
-    for who in PERSONS {
+    for &who in if walk.kind == "incident" { &AT_WORK[..] } else { &PERSONS[..] } {
         presses.extend(steps.iter().map(|s| Press::Take(who, s.clone())));
         presses.extend(decided.iter().map(|s| Press::Approve(who, s.clone())));
     }
@@ -186,7 +201,10 @@ fn assert_whole(walks: &[Walk]) {
     for status in &kind.statuses {
         assert!(reached.contains(status), "{}: nobody ever comes to {status}: {ways:?}", kind.name);
         let left = ways.get(status).is_some_and(|to| to.iter().any(|s| s != status));
-        assert_eq!(left, !kind.ended.contains(status), "{}: {status}", kind.name);
+        // Where work has ended, nothing leads on but what takes that back openly.
+        let taken_back = |t: &&Transition| (t.reopens || t.unmerges) && t.from.iter().any(|from| from.status == *status);
+        let back = kind.transitions.values().any(|t| taken_back(&t));
+        assert_eq!(left, back || !kind.ended.contains(status), "{}: {status}", kind.name);
     }
 }
 
@@ -207,6 +225,63 @@ fn a_normal_change_and_an_emergency_reach_and_leave_every_status_and_never_get_p
         },
     ];
     assert_whole(&walks);
+}
+
+#[test]
+fn a_standard_change_goes_no_way_round_its_model() {
+    let raw = |b: &Bench| full(b, "standard", "low");
+    let more = |b: &mut Bench, n: &Number| {
+        let model = model(b, "prod-db");
+        link(b, "p_ana", n, "modelled_by", Some(&model));
+    };
+    let ways = walked(&Walk { kind: "change", by: "p_ana", raw, proofs: &["before", "after"], more });
+    assert!(ways["draft"].contains("implementing") && ways["verified"].contains("closed"), "{ways:?}");
+}
+
+/// An incident with everything that closing wants but for its review, and another one beside it.
+fn incident(severity: &'static str) -> Walk {
+    let raw = match severity {
+        "sev1" => |_: &Bench| down("sev1"),
+        _ => |_: &Bench| down("sev3"),
+    };
+    let more = |b: &mut Bench, n: &Number| {
+        b.note("p_ana", n).unwrap();
+        link(b, "p_ana", n, "caused_by", None);
+        link(b, "p_ana", n, "remediated_by", None);
+        open(b, "p_bo", "incident", &down("sev3")).unwrap();
+    };
+    Walk { kind: "incident", by: "p_ana", raw, proofs: &["contain", "eradicate"], more }
+}
+
+fn down(severity: &str) -> Value {
+    json!({
+        "title": "Everything is down", "severity": severity, "class": "availability/outage", "vector": "other", "detection_source": "alert",
+        "data_involved": ["none"], "systems_affected": ["payments"], "reporting_duties": ["none"], "root_cause": "A full disk.",
+        "resolution": "Made room.", "disposition": "remediated",
+    })
+}
+
+#[test]
+fn an_incident_reaches_and_leaves_every_status_and_a_serious_one_is_judged_by_somebody_else() {
+    assert_whole(&[incident("sev1"), incident("sev3")]);
+}
+
+fn needed(b: &Bench, way: &str, role: &str, hours: u32) -> Value {
+    json!({
+        "title": "Somebody needs prod-db", "type": way, "system": "prod-db", "role": role, "requested_for": "p_ana",
+        "justification": "Payments hang; a blocking query must be killed on prod-db now.",
+        "expires_at": b.now.plus(HOUR * hours).to_string(),
+    })
+}
+
+#[test]
+fn emergency_use_and_privileged_access_go_no_way_round_those_who_judge_them() {
+    let walk =
+        |raw: fn(&Bench) -> Value| Walk { kind: "access", by: "p_ana", raw, proofs: &["deprovisioning", "activity"], more: |_, _| {} };
+    let ways = walked(&walk(|b| needed(b, "break-glass", "read", 4)));
+    assert!(ways["requested"].contains("granted") && ways["revoked"].contains("closed"), "{ways:?}");
+    let ways = walked(&walk(|b| needed(b, "privileged", "admin", 240)));
+    assert!(!ways["requested"].contains("granted") && ways["approved"].contains("granted"), "{ways:?}");
 }
 
 #[test]

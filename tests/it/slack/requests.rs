@@ -154,7 +154,9 @@ async fn access_that_ends_is_told_renewed_by_its_word_and_decided_by_the_same_on
     let listed = w.person("ana").gets("/api/v1/inbox").await.done();
     assert_eq!((&listed["ending"][0]["ticket"], &listed["ending"][0]["renewal_asked"]), (&json!(acc), &json!(false)));
     // The word asks for it; whoever decides is told, and the same word decides.
-    assert!(ana.hears(&format!("/access renew {acc}")).await.contains("Recorded on"));
+    // With a word on why, in one line; without, in one press.
+    assert!(ana.hears(&format!("/access renew {acc} Ana runs the month-end reports for good now.")).await.contains("Recorded on"));
+    assert_eq!(w.person("ana").sees(&acc).await["fields"]["renew_reason"], "Ana runs the month-end reports for good now.");
     assert!(w.person("ana").sees(&acc).await["fields"]["renew_until"].is_string());
     let asked = hears(w, &slack, "ora").await;
     assert!(words(&asked).contains("needs your decision: renew"), "{asked}");
