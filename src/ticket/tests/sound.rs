@@ -175,7 +175,8 @@ impl Seen<'_> {
         let both = |step: &str| self.took(step).iter().any(|person| approvers.contains(person));
         self.says(both("submit"), "somebody submitted and approved it")
             .or_else(|| self.says(high && both("assess"), "somebody assessed and approved it"))
-            .or_else(|| self.says(high && !approvers.is_empty() && approvers.len() < 2, "one approval is not enough"))
+            // Until it starts, a risk that was raised makes the approval stale, and what was approved before is what stands there.
+            .or_else(|| self.says(high && self.at("start").is_some() && approvers.len() == 1, "one approval is not enough"))
             .or_else(|| if high || self.is("type", "emergency") { self.same_hand("finish", "verify") } else { None })
     }
 

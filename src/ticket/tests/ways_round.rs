@@ -615,3 +615,16 @@ fn nobody_agrees_to_what_is_not_written_yet_and_nobody_is_asked_to() {
     say(&mut b, "p_sec", &n, "approve", false).unwrap();
     assert_eq!(b.ticket(&n).status, "rejected");
 }
+
+#[test]
+fn a_risk_that_was_raised_after_the_approval_stops_the_work_until_it_was_approved_as_such() {
+    let mut b = bench("");
+    let n = assessed(&mut b, "low", 24);
+    say(&mut b, "p_chi", &n, "approve", true).unwrap();
+    set(&mut b, "p_ana", &n, &judgement("high")).unwrap();
+    b.wait(day());
+    assert_eq!(take(&mut b, "p_bo", &n, "start", &json!({})).unwrap_err().code(), "ApprovalStale");
+    assert_eq!(set(&mut b, "p_ana", &n, &judgement("low")).unwrap_err().code(), "Fixed", "nor is it lowered again");
+    say(&mut b, "p_chi", &n, "approve", true).unwrap();
+    assert_eq!(take(&mut b, "p_bo", &n, "start", &json!({})).unwrap_err().code(), "ApprovalStale", "one is not enough now");
+}
