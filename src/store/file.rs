@@ -5,9 +5,7 @@
 //! statement that was prepared once is only given other values.
 
 use std::path::PathBuf;
-use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, OpenFlags};
@@ -21,14 +19,9 @@ const MOST: usize = 8;
 /// Statements that stay prepared: more than a commit has.
 const PREPARED: usize = 96;
 /// Pages of the log and of its projections that are kept in memory (KiB, negative as SQLite wants it), and how many the
-/// write-ahead log holds before the clerk itself waits until they are in the file. Long before, they are moved there beside it.
-const ROOM: &str = "PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 16000;";
-/// Pages are moved after so many commits …
-const MOVED_AFTER: u32 = 32;
-/// … and then not again so soon: pages that change in every commit are moved once for many.
-const MOVED_EVERY: Duration = Duration::from_millis(200);
-/// Moves what can be moved without waiting for anybody.
-const MOVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
+/// write-ahead log holds before they are moved into the file: pages that change in every commit are then moved once
+/// for many.
+const ROOM: &str = "PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 4000;";
 
 /// Where the file is, and a connection that nobody uses.
 #[derive(Debug)]
@@ -38,48 +31,12 @@ pub(super) struct Place {
     kept: Mutex<Option<File>>,
     /// Each connection has one of them.
     places: Arc<Semaphore>,
-    /// Whoever moves pages into the file is told here; it ends when nobody can tell it any more.
-    mover: Mutex<Option<SyncSender<()>>>,
 }
 
 impl Place {
     /// The file at `path`; `settle` is what each new connection is told.
     pub fn new(path: PathBuf, settle: &'static str) -> Self {
-        Self { path, settle, kept: Mutex::default(), places: Arc::new(Semaphore::new(MOST)), mover: Mutex::default() }
-    }
-
-    fn open(&self) -> Result<(Connection, OwnedSemaphorePermit), StoreError> {
-        let closed = |_| StoreError::NotOpened("the database was closed".to_owned());
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(closed)?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.path, flags)?;
-        connection.execute_batch(self.settle)?;
-        Ok((connection, place))
-    }
-
-    /// Whoever moves pages into the file, on a thread and a connection of its own: in a storm the clerk would wait for that
-    /// again and again.
-    fn mover(&self) -> Result<SyncSender<()>, StoreError> {
-        let mut mover = self.mover.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(told) = &*mover {
-            return Ok(told.clone());
-        }
-        let (connection, place) = self.open()?;
-        let (told, asked) = sync_channel(1);
-        let work = move || {
-            while asked.recv().is_ok() {
-                // What could not be moved stays in the write-ahead log, and is moved the next time.
-                if let Err(error) = connection.query_row(MOVE, [], |_| Ok(())) {
-                    tracing::warn!(%error, "pages could not be moved from the write-ahead log into the database's file");
-                }
-                std::thread::sleep(MOVED_EVERY);
-            }
-            drop((connection, place));
-        };
-        let started = std::thread::Builder::new().name("write-ahead log".to_owned()).spawn(work);
-        started.map_err(|error| StoreError::NotOpened(format!("no thread could be started: {error}")))?;
-        *mover = Some(told.clone());
-        Ok(told)
+        Self { path, settle, kept: Mutex::default(), places: Arc::new(Semaphore::new(MOST)) }
     }
 
     /// The connection that was kept, or a new one.
@@ -87,10 +44,14 @@ impl Place {
         if let Some(kept) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return Ok(kept);
         }
-        let (connection, place) = self.open()?;
+        let place =
+            Arc::clone(&self.places).try_acquire_owned().map_err(|_| StoreError::NotOpened("the database was closed".to_owned()))?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.path, flags)?;
+        connection.execute_batch(self.settle)?;
         connection.execute_batch(ROOM)?;
         connection.set_prepared_statement_cache_capacity(PREPARED);
-        Ok(File { connection, commits: 0, mover: self.mover()?, _place: place })
+        Ok(File { connection, _place: place })
     }
 
     /// What a connection like the one that commits says to this question: one row, one text.
@@ -111,7 +72,6 @@ impl Place {
 
     /// Closes the connection that is kept, and waits for those who still hold one: closing may write to the file.
     pub async fn close(&self) {
-        drop(self.mover.lock().unwrap_or_else(PoisonError::into_inner).take());
         drop(self.kept.lock().unwrap_or_else(PoisonError::into_inner).take());
         // It is never closed, so that it gives them when all have come back.
         let _all = self.places.acquire_many(u32::try_from(MOST).unwrap_or(u32::MAX)).await;
@@ -122,29 +82,26 @@ impl Place {
 #[derive(Debug)]
 pub(super) struct File {
     connection: Connection,
-    /// Since the mover was told.
-    commits: u32,
-    mover: SyncSender<()>,
     /// Given back once the connection is closed.
     _place: OwnedSemaphorePermit,
 }
 
 /// A transaction on it; rolled back when it is dropped.
-pub(super) struct Transaction<'c>(&'c mut File);
+pub(super) struct Transaction<'c>(&'c mut Connection);
 
 impl File {
     /// Begins a transaction, with this statement.
     pub fn begin(&mut self, begin: &'static str) -> Result<Transaction<'_>, StoreError> {
         self.connection.prepare_cached(begin)?.raw_execute()?;
-        Ok(Transaction(self))
+        Ok(Transaction(&mut self.connection))
     }
 }
 
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
         // After some errors (a full disk) SQLite has rolled back by itself.
-        if !self.0.connection.is_autocommit()
-            && let Err(error) = self.0.connection.execute_batch("ROLLBACK")
+        if !self.0.is_autocommit()
+            && let Err(error) = self.0.execute_batch("ROLLBACK")
         {
             tracing::warn!(%error, "a transaction was not rolled back; SQLite does it when the connection ends");
         }
@@ -196,7 +153,7 @@ fn value_of(held: ValueRef<'_>) -> Result<Value, StoreError> {
 impl Transaction<'_> {
     /// The rows that one statement gives.
     pub fn read(&mut self, statement: &'static str, values: &[Value]) -> Result<Vec<Row>, StoreError> {
-        let mut statement = self.0.connection.prepare_cached(statement)?;
+        let mut statement = self.0.prepare_cached(statement)?;
         bind(&mut statement, values)?;
         let mut found = Vec::new();
         rows_of(&mut statement, &mut found)?;
@@ -208,7 +165,7 @@ impl Transaction<'_> {
         let mut keys = keys.peekable();
         let mut found = Vec::new();
         if keys.peek().is_some() {
-            let mut statement = self.0.connection.prepare_cached(lookup.sql(1))?;
+            let mut statement = self.0.prepare_cached(lookup.sql(1))?;
             for key in keys {
                 statement.raw_bind_parameter(1, key)?;
                 rows_of(&mut statement, &mut found)?;
@@ -219,7 +176,7 @@ impl Transaction<'_> {
 
     /// Runs one statement.
     pub fn run(&mut self, statement: &'static str, values: &[Value]) -> Result<(), StoreError> {
-        let mut statement = self.0.connection.prepare_cached(statement)?;
+        let mut statement = self.0.prepare_cached(statement)?;
         bind(&mut statement, values)?;
         statement.raw_execute()?;
         Ok(())
@@ -227,7 +184,7 @@ impl Transaction<'_> {
 
     /// Writes rows.
     pub fn put(&mut self, into: Rows, rows: &[Vec<Value>]) -> Result<(), StoreError> {
-        let mut statement = self.0.connection.prepare_cached(into.sql(1))?;
+        let mut statement = self.0.prepare_cached(into.sql(1))?;
         for row in rows {
             bind(&mut statement, row)?;
             statement.raw_execute()?;
@@ -237,13 +194,7 @@ impl Transaction<'_> {
 
     /// Makes it happen; when it returns `Ok`, the disk has it.
     pub fn commit(self) -> Result<(), StoreError> {
-        self.0.connection.prepare_cached("COMMIT")?.raw_execute()?;
-        self.0.commits += 1;
-        if self.0.commits >= MOVED_AFTER {
-            self.0.commits = 0;
-            // One that is at work already is not told again.
-            let _ = self.0.mover.try_send(());
-        }
+        self.0.prepare_cached("COMMIT")?.raw_execute()?;
         Ok(())
     }
 }
@@ -251,36 +202,6 @@ impl Transaction<'_> {
 #[cfg(test)]
 mod tests {
     use super::super::statements::{self as sql, ALL_LOOKUPS, ALL_ROWS};
-    use super::*;
-
-    #[tokio::test]
-    async fn pages_are_moved_into_the_file_beside_whoever_commits() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("kept.db");
-        let founder = Connection::open(&path).expect("a file");
-        founder.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE kept (n INTEGER PRIMARY KEY, bytes BLOB);").expect("a table");
-        drop(founder);
-        let place = Place::new(path.clone(), "PRAGMA synchronous = FULL;");
-        let mut file = place.connection().expect("a connection");
-        let size = || std::fs::metadata(&path).expect("the file").len();
-        let before = size();
-        for n in 0..MOVED_AFTER {
-            let mut transaction = file.begin("BEGIN IMMEDIATE").expect("it begins");
-            let row = [Value::Int(n.into()), Value::Bytes(vec![7; 4096])];
-            transaction.run("INSERT INTO kept VALUES ($1, $2)", &row).expect("it is written");
-            transaction.commit().expect("it is on the disk");
-        }
-        let moved = async {
-            while size() == before {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(30), moved).await.expect("the file grows though nobody closed it");
-        place.keep(file);
-        // It waits for the mover, too: nothing writes to the file after that.
-        place.close().await;
-        assert!(Connection::open(&path).and_then(|c| c.execute_batch("BEGIN EXCLUSIVE; COMMIT;")).is_ok());
-    }
 
     /// Numbers of the parameters, in the order in which they first appear.
     fn order(statement: &str) -> Vec<usize> {
