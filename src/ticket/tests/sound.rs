@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::work::{at, linked};
 use crate::env::Timestamp;
+use crate::ticket::approval;
 use crate::ticket::bench::Bench;
 use crate::ticket::decide::KindLookup;
 use crate::ticket::duties::{Around, requesters};
@@ -175,9 +176,18 @@ impl Seen<'_> {
         let both = |step: &str| self.took(step).iter().any(|person| approvers.contains(person));
         self.says(both("submit"), "somebody submitted and approved it")
             .or_else(|| self.says(high && both("assess"), "somebody assessed and approved it"))
-            // Until it starts, a risk that was raised makes the approval stale, and what was approved before is what stands there.
-            .or_else(|| self.says(high && self.at("start").is_some() && approvers.len() == 1, "one approval is not enough"))
+            // A risk that was raised since makes the approval stale; nothing starts on that.
+            .or_else(|| {
+                self.says(high && approvers.len() == 1 && (self.at("start").is_some() || self.stands()), "one approval is not enough")
+            })
             .or_else(|| if high || self.is("type", "emergency") { self.same_hand("finish", "verify") } else { None })
+    }
+
+    /// What was approved is what stands there now.
+    fn stands(&self) -> bool {
+        let kind = self.b.kind(&self.t.kind_digest).expect("its procedure");
+        let now = kind.transitions.get("approve").and_then(|approve| approval::digest(self.t, approve));
+        self.t.granted.get("approve").is_some_and(|granted| now.as_ref() == Some(&granted.digest))
     }
 
     fn closed(&self) -> Option<String> {
