@@ -29,7 +29,9 @@ async fn every_version_is_addressable_and_a_diff_lists_exactly_what_changed(w: &
     ana.acknowledges(inc).await.done();
     seen.push(aud.sees(inc).await);
     mia.sets(inc, json!({ "root_cause": "A full disk.", "class": null })).await.done();
+    ben.sets(inc, json!({ "title": "Mail is down" })).await.done();
     ben.sets(inc, json!({ "title": "Mail is slow" })).await.done();
+    ben.sets(inc, json!({ "title": "Mail is slow" })).await.refused("NothingToDo");
     seen.push(aud.sees(inc).await);
 
     // Each version is what was seen when it was the latest, under either address.
@@ -61,7 +63,7 @@ async fn every_version_is_addressable_and_a_diff_lists_exactly_what_changed(w: &
         ],
     );
     assert_eq!(whole["changes"][0]["by"][0]["at"], json!(w.now()), "{whole}");
-    // Two people wrote the cause; the class came and went, and the title was written again with the same words.
+    // Two people wrote the cause; the class came and went, and the title is what it was.
     let (all, whole) = diff(opened, rev().await).await;
     assert_eq!(
         all,
